@@ -1,0 +1,60 @@
+"""Sizes bound from outside: a value for a dim that the spec leaves open, and leaves as declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tfspec.diagnostics import Diagnostic, Label, Rule
+from tfspec.diagnostics.escape import quoted
+from tfspec.spec.declare import DimDecl
+from tfspec.spec.schema import Spec
+
+OUTSIDE = Rule(
+    "TS306",
+    "a size outside its declaration",
+    "A dim that is a range, a multiple or a batch is set to a size that it may not have.",
+    "The spec promises the allowed sizes only: a table of positions, for example, ends there.",
+    "tfspec check gpt2 --set T=1025",
+    "Use an allowed size, or declare the dim anew: `--set T=1..2048`.",
+)
+
+
+def bind(
+    spec: Spec, values: Mapping[str, int | str]
+) -> tuple[dict[str, int], dict[str, int | str], list[Diagnostic]]:
+    """Values that only bind an open dim, those that override a declaration, and what is wrong.
+
+    `T=128` binds a `T: 1..1024`: weights and `expect` stay; `T=1..128` and `d=64` override.
+    """
+    bound: dict[str, int] = {}
+    other: dict[str, int | str] = {}
+    found: list[Diagnostic] = []
+    for name, value in values.items():
+        declared, number = spec.dims.get(name), _number(value)
+        if declared is None or declared.kind == "size" or number is None:
+            other[name] = value
+        elif declared.domain is not None and declared.domain.contains(number):
+            bound[name] = number
+        else:
+            found.append(_outside(name, number, declared))
+    return bound, other, found
+
+
+def _number(value: int | str) -> int | None:
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else None
+    return value
+
+
+def _outside(name: str, number: int, declared: DimDecl) -> Diagnostic:
+    message = f"{quoted(name)} is declared as {declared}, and {number} is none of its sizes"
+    helps: tuple[str, ...] = ()
+    if declared.kind == "range" and number > 0:
+        low, high = min(declared.low, number), max(declared.high or number, number)
+        helps = (f"`--set {name}={low}..{high}` declares another range, and its weights",)
+    if declared.kind == "multiple":
+        near = max(1, -(number // -declared.of)) * declared.of
+        helps = (f"`--set {name}={near}` is allowed",)
+    return Diagnostic(OUTSIDE, message, Label(declared.span, "declared here"), help=helps)

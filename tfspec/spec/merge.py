@@ -1,0 +1,112 @@
+"""How one mapping changes another: the rule of `extends`, on nodes that keep their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tfspec.layers.base import find_step
+from tfspec.spec.nodes import Mapping, Node, Scalar, Sequence
+
+NOT_INHERITED = frozenset(("name", "about", "expect"))
+"""What a spec says of itself alone."""
+
+Entry = tuple[Scalar, Node]
+
+
+def merge(base: Node, change: Node) -> Node:
+    """Mappings key by key; lists and scalars, and a step in another's place, are replaced."""
+    if not isinstance(base, Mapping) or not isinstance(change, Mapping):
+        return change
+    if _step_of(base) and _step_of(change) and _step_of(base) != _step_of(change):
+        return change
+    return merge_entries(base, change, change.entries)
+
+
+def merge_entries(base: Mapping, place: Mapping, changes: Iterable[Entry]) -> Mapping:
+    """The base's entries with these changes; it stands at the place of what changes it."""
+    merged: dict[str, Entry] = {key.text: (key, value) for key, value in base.entries}
+    for key, value in changes:
+        old = merged.get(key.text)
+        merged[key.text] = (key, merge(old[1], value) if old else value)
+    return Mapping(place.span, tuple(merged.values()))
+
+
+def inherit(base: Mapping, child: Mapping) -> Mapping:
+    """A spec that extends another, as one spec."""
+    kept = [(key, value) for key, value in base.entries if key.text not in NOT_INHERITED]
+    return merge_entries(Mapping(base.span, tuple(kept)), child, child.entries)
+
+
+def replaced(mapping: Mapping, key: str, value: Node) -> Mapping:
+    """The mapping with another value of a key that it has."""
+    entries = tuple((name, value if name.text == key else old) for name, old in mapping.entries)
+    return replace(mapping, entries=entries)
+
+
+def change_steps(node: Node, step: str, change: Node) -> Node:
+    """A pipeline with the knobs of every such step in it changed."""
+    if isinstance(node, Scalar):
+        return _bare_step(node, change) if node.text == step else node
+    if isinstance(node, Sequence):
+        return replace(node, items=tuple(change_steps(item, step, change) for item in node.items))
+    return replace(node, entries=tuple(_changed(entry, step, change) for entry in node.entries))
+
+
+def count(node: Node) -> int:
+    """How many nodes a node has, itself included."""
+    if isinstance(node, Scalar):
+        return 1
+    inner = node.items if isinstance(node, Sequence) else (value for _, value in node.entries)
+    return 1 + sum(map(count, inner))
+
+
+def has_step(node: Node, step: str) -> bool:
+    """Whether such a step is anywhere in a pipeline."""
+    return step in _words(node)
+
+
+def _words(node: Node) -> Iterator[str]:
+    if isinstance(node, Scalar):
+        yield node.text
+        return
+    if isinstance(node, Mapping):
+        yield from (key.text for key, _ in node.entries)
+        deeper = [value for key, value in node.entries if _holds_branches(key.text)]
+    else:
+        deeper = list(node.items)
+    for each in deeper:
+        yield from _words(each)
+
+
+def _changed(entry: Entry, step: str, change: Node) -> Entry:
+    key, knobs = entry
+    if key.text == step:
+        return key, merge(_spread(knobs, step), _spread(change, step))
+    return (key, change_steps(knobs, step, change)) if _holds_branches(key.text) else entry
+
+
+def _holds_branches(step: str) -> bool:
+    """Whether a step's pipelines are branches of the block itself, not sources beside it."""
+    return step in ("sum", "par", "join")
+
+
+def _bare_step(name: Scalar, change: Node) -> Node:
+    return Mapping(name.span, ((name, change),))
+
+
+def _spread(knobs: Node, step: str) -> Node:
+    """A bare value as the mapping that it stands for, so that knobs can be merged into it."""
+    layer = find_step(step)
+    if isinstance(knobs, Mapping) or layer is None or layer.shorthand is None or layer.whole:
+        return knobs
+    key = Scalar(knobs.span, layer.shorthand, layer.shorthand)
+    return Mapping(knobs.span, ((key, knobs),))
+
+
+def _step_of(node: Mapping) -> str | None:
+    """The step, where a mapping is one step with its knobs."""
+    if len(node.entries) != 1:
+        return None
+    name = node.entries[0][0].text
+    return name if find_step(name) else None

@@ -1,0 +1,95 @@
+"""What is said of keys and values that a knob does not take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfspec.diagnostics import Rule, nearest
+from tfspec.diagnostics.escape import quoted
+from tfspec.spec.located_values import span_of
+from tfspec.spec.wrong import Wrong, diagnostic, either
+
+UNKNOWN_KEY = Rule(
+    "TS101",
+    "an unknown key",
+    "A mapping has a key that means nothing there.",
+    "A key that is not understood would otherwise be ignored, and the model would silently be "
+    "another one.",
+    "attend: {hedas: 12}",
+    "Correct the key; the message names the nearest known one, or all of them.",
+)
+MISSING_KEY = Rule(
+    "TS102",
+    "a missing key",
+    "A mapping lacks a key that has no default.",
+    "There is no good guess for it.",
+    "stack: {of: layer}",
+    "Add the key.",
+)
+WRONG_TYPE = Rule(
+    "TS103",
+    "a value of the wrong type",
+    "A value is, for example, a list where a number is expected, or nothing at all.",
+    "Each knob takes one kind of value.",
+    "norm: {bias: 0}",
+    "Write a value of the kind that the message names; `none` unsets a knob.",
+)
+NOT_A_CHOICE = Rule(
+    "TS104",
+    "a value that is none of the choices",
+    "A knob knows a few words, and the value is another one.",
+    "A word that is not understood would otherwise be ignored.",
+    "norm: {kind: batch}",
+    "Choose one of the words that the message lists.",
+)
+
+
+def mistyped(value: Any, wanted: str) -> Wrong:
+    """A value of the wrong type, where the knob `wanted` ("takes a size") another."""
+    message = f"{wanted}, not {describe(value)}"
+    return Wrong((diagnostic(WRONG_TYPE, message, span_of(value)),), names_knob=False)
+
+
+def unknown_choice(value: str, choices: list[str]) -> Wrong:
+    """A word that is none of the choices."""
+    near = nearest(value, choices)
+    helps = (f"did you mean {quoted(near)}?",) if near else ()
+    message = f"is {either(choices)}, not {quoted(value)}"
+    found = diagnostic(NOT_A_CHOICE, message, span_of(value), helps=helps)
+    return Wrong((found,), names_knob=False)
+
+
+def describe(value: object) -> str:
+    """A value in a sentence: a list, `true`, `gelu`."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, dict):
+        return "a mapping"
+    return quoted(str(value))
+
+
+def mismatch(kind: str, context: dict[str, Any], value: Any) -> Wrong:
+    """What to say of pydantic's own errors."""
+    if kind == "literal_error" and isinstance(value, str):
+        return unknown_choice(value, [each.strip("'") for each in _words(context["expected"])])
+    if kind == "literal_error":
+        return mistyped(value, f"is {context['expected'].replace(chr(39), chr(96))}")
+    return mistyped(value, _WANTED.get(kind, f"takes another value ({kind})"))
+
+
+def _words(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(", ")
+
+
+_WANTED = {
+    "bool_type": "takes true or false",
+    "bool_parsing": "takes true or false",
+    "dict_type": "takes a mapping",
+    "list_type": "takes a list",
+    "tuple_type": "takes a list",
+    "string_type": "takes a text",
+}

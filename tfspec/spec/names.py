@@ -1,0 +1,177 @@
+"""Every name that a spec gives to something: what may stand in its pipelines and expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfspec.diagnostics import Diagnostic, Label, Rule, Span
+from tfspec.diagnostics.escape import quoted
+from tfspec.layers.base import Layer, steps
+from tfspec.layers.combine import Concat, Zip
+from tfspec.layers.learn import Learn, Zeros
+from tfspec.layers.mark import Mark
+from tfspec.layers.prepend import Prepend
+from tfspec.spec.located import Located
+from tfspec.spec.pipeline import Series
+from tfspec.spec.schema import Spec
+from tfspec.spec.wrong import diagnostic
+
+RESERVED = frozenset(
+    [
+        *("width", "i", "n"),  # in expressions
+        *("self", "query", "key", "causal", "within", "first", "last", "abs"),  # in predicates
+        *("batch", "none"),
+    ]
+)
+
+RESERVED_NAME = Rule(
+    "TS131",
+    "a reserved name",
+    "A dim, input, stream, block, mark or part has a name that the language uses itself.",
+    "In an expression or a pipeline the name would mean two things.",
+    "dims: {width: 768}",
+    "Choose another name.",
+)
+CLASH = Rule(
+    "TS132",
+    "one name for two things",
+    "A dim, input, stream or block has the name of another one, or of a step.",
+    "In a pipeline or an expression the name would mean two things.",
+    "dims: {text: 5}  # and a stream named text",
+    "Rename one of them.",
+)
+
+
+@dataclass
+class Names:
+    """The names of a spec, by what they are."""
+
+    spec: Spec
+    marks: dict[str, dict[str, Span]] = field(default_factory=dict[str, dict[str, Span]])
+    """The marks of every stream."""
+    parts: set[str] = field(default_factory=set[str])
+    axes: set[str] = field(default_factory=set[str])
+    labels: set[str] = field(default_factory=set[str])
+
+    @property
+    def sources(self) -> set[str]:
+        """What a pipeline may begin with."""
+        marks = {f"{stream}.{mark}" for stream, own in self.marks.items() for mark in own}
+        return {*self.spec.inputs, *self.spec.streams, *marks}
+
+    @property
+    def any_mark(self) -> set[str]:
+        """Every mark, without its stream."""
+        return {mark for own in self.marks.values() for mark in own}
+
+    def inputs(self, *kinds: str) -> set[str]:
+        """The inputs of these kinds."""
+        return {name for name, each in self.spec.inputs.items() if each and each.kind in kinds}
+
+
+def collect(spec: Spec) -> tuple[Names, list[Diagnostic]]:
+    """The names of a spec, and those that clash or are reserved."""
+    names = Names(spec)
+    found = _clashes(spec)
+    names.parts |= {*spec.streams, *spec.inputs, *spec.outputs}
+    for each in filter(None, spec.inputs.values()):
+        names.axes |= {axis.name for axis in each.axes if axis.name}
+    for layer in layers_in((spec.blocks, spec.streams, spec.outputs)):
+        _add(layer, names)
+        found += _reserved_parts(layer)
+    for stream, declared in spec.streams.items():
+        names.marks[stream] = _marks(declared, found)
+    return names, found
+
+
+def layers_in(value: Any) -> Iterator[Layer]:
+    """Every layer in a value of a spec, however deep."""
+    if isinstance(value, Layer):
+        yield value
+    for each in inside(value):
+        yield from layers_in(each)
+
+
+def inside(value: Any) -> Iterator[Any]:
+    """What a value of a spec consists of: fields, items, values."""
+    if isinstance(value, Located):
+        yield from (getattr(value, name) for name in value.model_fields_set)
+    elif isinstance(value, Series):
+        yield from value.items
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, tuple):
+        yield from value
+    elif hasattr(value, "of") and not isinstance(value, str):
+        yield value.of
+
+
+def _add(layer: Layer, names: Names) -> None:
+    match layer:
+        case Prepend():
+            names.parts |= {each.name for each in layer.tokens or ()}
+            names.axes |= {each.name for each in layer.tokens or () if each.count}
+        case Concat():
+            names.parts |= {each.name for each in layer.of or () if each.name}
+        case Learn() | Zeros():
+            names.axes |= set(layer.axes or ())
+        case Zip() if layer.slots:
+            names.axes.add(layer.axis)
+            names.labels |= set(layer.labels or ())
+        case _:
+            return
+
+
+def _reserved_parts(layer: Layer) -> list[Diagnostic]:
+    match layer:
+        case Prepend():
+            given = [("part", each.name, each.span) for each in layer.tokens or ()]
+        case Mark():
+            given = [("mark", str(layer.name), layer.span_of("name"))]
+        case Concat():
+            given = [("part", each.name, layer.span) for each in layer.of or () if each.name]
+        case _:
+            return []
+    return [reserved(*each) for each in given if each[1] in RESERVED]
+
+
+def _marks(stream: Any, found: list[Diagnostic]) -> dict[str, Span]:
+    marks: dict[str, Span] = {}
+    for layer in layers_in(stream):
+        if isinstance(layer, Mark) and layer.name:
+            name, span = str(layer.name), layer.span_of("name")
+            if name in marks:
+                found.append(_clash(f"mark {quoted(name)}", span, "mark", marks[name]))
+            marks.setdefault(name, span)
+    return marks
+
+
+def _clashes(spec: Spec) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    first: dict[str, tuple[str, Span]] = {}
+    known = steps()
+    tables = {"dim": spec.dims, "input": spec.inputs, "stream": spec.streams, "block": spec.blocks}
+    for kind, table in tables.items():
+        for name in table:
+            span, what = table.span_of(name), f"{kind} {quoted(name)}"
+            if name in RESERVED:
+                found.append(reserved(kind, name, span))
+            elif name in known:
+                message = f"{what} has the name of a step"
+                found.append(diagnostic(CLASH, message, span))
+            elif name in first:
+                found.append(_clash(what, span, *first[name]))
+            first.setdefault(name, (kind, span))
+    return found
+
+
+def reserved(kind: str, name: str, span: Span) -> Diagnostic:
+    """A name that the language uses itself."""
+    return diagnostic(RESERVED_NAME, f"{kind} {quoted(name)} has a reserved name", span)
+
+
+def _clash(what: str, span: Span, other: str, first: Span) -> Diagnostic:
+    message = f"{what} has the name of {'an' if other[0] in 'aeiou' else 'a'} {other}"
+    return Diagnostic(CLASH, message, Label(span), (Label(first, f"the {other}"),))

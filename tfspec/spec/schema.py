@@ -1,0 +1,257 @@
+"""A whole spec as models: its sections, blocks, streams, expectations and initialisation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import Field
+
+from tfspec.diagnostics import Rule
+from tfspec.layers.base import steps
+from tfspec.layers.norm import NormKnobs
+from tfspec.layers.residual import ResidualKnobs
+from tfspec.spec.declare import DimField, InputField
+from tfspec.spec.expression import NOT_WHOLE, OUT_OF_RANGE
+from tfspec.spec.located import LATER, Located, mistyped, only
+from tfspec.spec.located_values import span_of
+from tfspec.spec.parts import ShareField
+from tfspec.spec.pipeline import Pipeline, Series, check_pipeline, items
+from tfspec.spec.predicate import Predicate
+from tfspec.spec.types import (
+    AxisNames,
+    Flag,
+    Name,
+    Names,
+    Parsed,
+    Rate,
+    Table,
+    Text,
+    check_predicate,
+    each_of,
+    link,
+)
+from tfspec.spec.wrong import wrong
+
+VERSION = 1
+MAX_TITLE = 100
+
+BAD_VERSION = Rule(
+    "TS108",
+    "an unknown version of the language",
+    f"`tfspec` is not {VERSION}.",
+    "The number says in which version of the language a spec is written.",
+    "tfspec: 2",
+    f"Write `tfspec: {VERSION}`, or use a newer tfspec.",
+)
+BAD_TITLE = Rule(
+    "TS109",
+    "an empty or very long name of a spec",
+    f"The spec's `name` is empty, or longer than {MAX_TITLE} characters.",
+    "It stands in titles and in the emitted file.",
+    "name: ''",
+    "Give a short name.",
+)
+
+
+def check_branches(value: Any) -> tuple[Pipeline, ...]:
+    """The branches of a block: the items of its `do`. Raises Wrong."""
+    return items(check_pipeline(value))
+
+
+_PIPELINE = link("Pipeline")
+Branches = Annotated[tuple[Pipeline, ...], Parsed(check_branches, _PIPELINE)]
+
+
+class BlockDecl(Located):
+    """A residual block: a series of branches, each added to what it reads.
+
+    A branch: take its parts, pre norm, steps, out norm, layerscale, gate, scale, drop path; add
+    to those parts; post norm. Parts that it does not name pass unchanged.
+    """
+
+    called: ClassVar[str] = "a block"
+
+    extends: Name | None = Field(None, description="the block whose keys this one changes")
+    do: Branches = Field(description="the branches: each a step, or a list of steps")
+    norm: NormKnobs | None = Field(None, description="the norm of every branch")
+    residual: ResidualKnobs | None = Field(None, description="how branches are added")
+    bias: Flag | None = Field(None, description="default of the linear maps' biases: true")
+    share: ShareField | None = Field(None, description="weights of this name are the same weights")
+
+    @classmethod
+    def suggestions(cls) -> list[str]:
+        return [*cls.known_keys(), *steps()]
+
+
+Block = Series | BlockDecl
+"""A list block, which is a plain series to reuse, or a residual block."""
+
+
+def check_block(value: Any) -> Block:
+    """A block from what is written. Raises Wrong."""
+    if isinstance(value, Series | BlockDecl):
+        return value
+    if isinstance(value, list):
+        series = check_pipeline(cast("list[Any]", value))
+        assert isinstance(series, Series)
+        return series
+    if not isinstance(value, dict):
+        raise mistyped(value, "takes a list of steps, or a mapping with `do`")
+    return BlockDecl.read(cast("dict[str, Any]", value))
+
+
+_BLOCK: dict[str, Any] = {"anyOf": [{"type": "array", "items": _PIPELINE}, link("BlockDecl")]}
+BlockField = Annotated[Block, Parsed(check_block, _BLOCK)]
+
+
+class StreamDecl(Located):
+    """A pipeline that carries a value."""
+
+    called: ClassVar[str] = "a stream"
+
+    do: Pipeline = Field(description="the pipeline")
+    per: AxisNames | None = Field(None, description="axes that are batch in this whole stream")
+    freeze: Flag | None = Field(None, description="true: its weights are not trained")
+
+    @classmethod
+    def spread(cls, value: Any) -> Any:
+        given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
+        return given if given.keys() & {"do", "per", "freeze"} else only("do", value)
+
+    @classmethod
+    def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:
+        return [_PIPELINE]
+
+
+def check_amount(value: Any) -> int:
+    """A whole number from 0 on, which may be written as 120e6. Raises Wrong."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise mistyped(value, "takes a number such as 124439808 or 120e6")
+    if value < 0 or value > 2**80:
+        message = f"an amount is from 0 to 2**80, and {value} is not"
+        raise wrong(OUT_OF_RANGE, message, span_of(value))
+    if value != int(value):
+        raise wrong(NOT_WHOLE, f"an amount is whole, and {value} is not", span_of(value))
+    return int(value)
+
+
+Amount = Annotated[int, Parsed(check_amount, {"type": "number", "minimum": 0})]
+
+
+class Expect(Located):
+    """What must come out: equalities, and budgets. Skipped where a dim is set from outside."""
+
+    called: ClassVar[str] = "`expect`"
+
+    params: Amount | None = Field(None, description="number of parameters")
+    max_params: Amount | None = Field(None, description="at most so many parameters")
+    active_params: Annotated[Amount | None, LATER] = Field(
+        None, description="parameters that one token uses"
+    )
+    max_active_params: Annotated[Amount | None, LATER] = Field(
+        None, description="at most so many parameters that one token uses"
+    )
+    flops: Annotated[Amount | None, LATER] = Field(None, description="FLOPs of one forward pass")
+    max_flops: Annotated[Amount | None, LATER] = Field(
+        None, description="at most so many FLOPs of one forward pass"
+    )
+    cache_bytes_per_token: Annotated[Amount | None, LATER] = Field(
+        None, description="bytes of the cache for every token"
+    )
+    max_cache_bytes_per_token: Annotated[Amount | None, LATER] = Field(
+        None, description="at most so many bytes of the cache for every token"
+    )
+
+
+class Init(Located):
+    """How weights start; without it, as torch's own layers do."""
+
+    called: ClassVar[str] = "`init`"
+
+    kind: Literal["normal", "truncated", "xavier", "torch"] = Field(
+        "normal", description="normal, truncated (at 2 std), xavier, or torch's own"
+    )
+    std: Rate | None = Field(None, description="standard deviation of normal and truncated")
+    residual: Rate | None = Field(
+        None, description="factor of std for the last map of a branch: (2 * n) ** -0.5 in GPT-2"
+    )
+    embed: Rate | None = Field(None, description="standard deviation of tables; default: std")
+    bias: Literal["zeros", "torch"] | None = Field(None, description="how biases start")
+    zeros: Annotated[Names | None, LATER] = Field(
+        None, description="what starts at 0: gate, modulate"
+    )
+
+
+def check_version(value: Any) -> int:
+    """1. Raises Wrong."""
+    if value == VERSION and not isinstance(value, bool | float):
+        return VERSION
+    message = f"this is tfspec's language version {VERSION}, and the spec is of another"
+    raise wrong(BAD_VERSION, message, span_of(value), helps=(f"write `tfspec: {VERSION}`",))
+
+
+def check_title(value: Any) -> str:
+    """The name of a spec. Raises Wrong."""
+    if not isinstance(value, str):
+        raise mistyped(value, "takes a text")
+    if value.strip() and len(value) <= MAX_TITLE:
+        return value
+    message = f"the name of a spec has from 1 to {MAX_TITLE} characters"
+    raise wrong(BAD_TITLE, message, span_of(value))
+
+
+def check_assumptions(value: Any) -> tuple[Predicate, ...]:
+    """A list of predicates over dims. Raises Wrong."""
+    if isinstance(value, list | tuple) and value:
+        return each_of(cast("list[Any]", value), check_predicate)
+    raise mistyped(value or None, "takes a list of comparisons such as `T % 8 == 0`")
+
+
+Version = Annotated[int, Parsed(check_version, {"const": VERSION})]
+Title = Annotated[
+    str, Parsed(check_title, {"type": "string", "minLength": 1, "maxLength": MAX_TITLE})
+]
+Assumptions = Annotated[
+    tuple[Predicate, ...],
+    Parsed(check_assumptions, {"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
+
+
+class Spec(Located):
+    """A Transformer, completely: dims, inputs, blocks, streams and outputs."""
+
+    called: ClassVar[str] = "a spec"
+    keeps_none: ClassVar[frozenset[str]] = frozenset(
+        ("dims", "inputs", "blocks", "streams", "outputs", "name", "about", "extends")
+    )
+
+    tfspec: Version = Field(description="version of the language: 1")
+    name: Title = Field(description="what the model is called")
+    about: Text | None = Field(None, description="one line: what it is, and its source")
+    extends: Text | None = Field(None, description="the spec that this one changes")
+    dims: Table[DimField] = Field(
+        default_factory=Table[DimField], description="every size, by name"
+    )
+    inputs: Table[InputField] = Field(
+        default_factory=Table[InputField],
+        description="what the model is called with: ids(V) B T, float B 3 H W, bool B T",
+    )
+    blocks: Table[BlockField] = Field(
+        default_factory=Table[BlockField], description="series and residual blocks, to reuse"
+    )
+    streams: Table[StreamDecl] = Field(
+        default_factory=Table[StreamDecl], description="pipelines that carry a value"
+    )
+    outputs: Table[Pipeline] = Field(description="what the model returns")
+    expect: Expect | None = Field(None, description="what must come out: equalities and budgets")
+    init: Init | None = Field(None, description="how weights start")
+    assume: Assumptions | None = Field(
+        None, description="facts about dims to take on where they cannot be proved"
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a spec (draft 2020-12), for editors."""
+    from tfspec.spec.json_schema import json_schema
+
+    return json_schema()
