@@ -1,0 +1,254 @@
+"""Blocks: lists in place, residual blocks as modules, and the rule by which branches are added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfspec.construct.builder import Builder
+from tfspec.construct.holders import Defaults
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Label, Rule
+from tfspec.graph.scope import Place, Scope
+from tfspec.graph.space import Part, Space
+from tfspec.graph.structure import Stack
+from tfspec.graph.tensor import UNKNOWN, Tensor
+from tfspec.graph.trace import Trace, current
+from tfspec.layers.attend import Attend
+from tfspec.layers.base import Layer
+from tfspec.layers.ffn import Ffn
+from tfspec.layers.norm import Normalisation, NormKnobs
+from tfspec.layers.norm import Place as NormPlace
+from tfspec.layers.par import Par
+from tfspec.layers.residual import ResidualKnobs
+from tfspec.layers.stack import Pattern
+from tfspec.ops.pointwise import Add, Learned, Scale
+from tfspec.ops.tokens import Concat, Take
+from tfspec.spec.parts import Share
+from tfspec.spec.pipeline import Pipeline, Ref, items, last_place
+from tfspec.spec.schema import BlockDecl
+from tfspec.symbolic import Dim
+
+UNEQUAL_RESIDUAL = Rule(
+    "TS210",
+    "a branch that cannot be added",
+    "A branch of a residual block gives another shape than what it is added to.",
+    "A residual adds element by element.",
+    "blocks: {layer: {do: [{linear: 4 * width}]}}",
+    "End the branch with the width it began with, or use `residual: none`.",
+)
+CHANGED_SHAPE = Rule(
+    "TS211",
+    "a layer that changes the shape in a stack",
+    "A layer of a stack gives another shape than it is given, so the next layer would not fit.",
+    "The layers of a stack run one after the other.",
+    "blocks: {half: [{linear: width / 2}]}  # stack: {of: half, depth: 4}",
+    "Run such a block once, outside the stack.",
+)
+
+
+def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
+    """One layer: a list block in place, or a residual block as a module."""
+    block = g.spec.blocks[ref.name]
+    if not isinstance(block, BlockDecl):
+        return g.run(block, x)
+    try:
+        return g.child(
+            g.name(ref.name), camel(ref.name), describe(block), (x,),
+            lambda inner: residual_block(g, block, inner[0]), block.share,
+        )  # fmt: skip
+    except Stop:
+        g.stopped()
+        return UNKNOWN
+
+
+def stack(g: Builder, pattern: Pattern, depth: Dim, rounds: int, x: Tensor) -> Tensor:
+    """`rounds` times the pattern, each of its layers traced once."""
+    layers = pattern.layers
+    listed = current().scope.child(g.name("blocks"), "list")
+    traces: list[Trace] = []
+    value = x
+    for at, layer in enumerate(layers):
+        place = Place("", listed, copies=depth.exact_div(len(layers)), offset=at, step=len(layers))
+        listed.entries.append(place)
+        traces.append(_layer(g, layer, place, value))
+        value = traces[-1].results[0]
+    return Stack(tuple(traces), depth.exact_div(len(layers)), rounds)(x)
+
+
+def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
+    """One layer of a pattern: one residual block, or several blocks in a series."""
+    blocks = [g.spec.blocks[ref.name] for ref in layer]
+    place.kind = "".join(camel(ref.name) for ref in layer)
+    if len(blocks) == 1 and isinstance(blocks[0], BlockDecl):
+        block = blocks[0]
+        if block.share is not None:
+            raise g.not_yet("a stack of layers with shared weights", block.share.span)
+        trace = g.trace(place, describe(block), (x,), lambda v: residual_block(g, block, v[0]))
+    else:
+        trace = g.trace(place, "A series of blocks.", (x,), lambda v: _series(g, layer, v[0]))
+    result = trace.results[0]
+    if result.space != x.space or not g.same(result.width, x.width):
+        name = layer[-1].name
+        message = f"layer `{name}` makes {g.shape(result)} of {g.shape(x)}, and a stack repeats it"
+        came = [Label(g.spec.blocks.span_of(name), "the layer is declared here")]
+        help = [f"run it once, outside the stack: `{name}`"]
+        raise g.refuse(CHANGED_SHAPE, message, layer[-1].span, came=came, help=help)
+    return trace
+
+
+def _series(g: Builder, layer: Sequence[Ref], x: Tensor) -> Tensor:
+    for ref in layer:
+        x = g.run_block(ref, x)
+    return x
+
+
+def residual_block(g: Builder, block: BlockDecl, x: Tensor) -> Tensor:
+    """Branch after branch, each added to what it reads."""
+    defaults = Defaults(block.norm, block.residual, block.bias)
+    with g.using(defaults=defaults, prefix="", output=None):
+        for branch in block.do:
+            x = run_branch(g, branch, x)
+    return x
+
+
+def run_branch(g: Builder, branch: Pipeline, x: Tensor) -> Tensor:
+    """One branch; a mistake in it is reported, and the next branch reads the value unchanged."""
+    if isinstance(branch, Par):
+        return _parallel(g, branch, x)
+    try:
+        return _added(g, branch, x, x)
+    except Stop:
+        g.stopped()
+        return x
+
+
+def _parallel(g: Builder, par: Par, entry: Tensor) -> Tensor:
+    x = entry
+    for branch in par.branches:
+        try:
+            x = _added(g, branch, entry, x)
+        except Stop:
+            g.stopped()
+    return x
+
+
+def _added(g: Builder, branch: Pipeline, entry: Tensor, total: Tensor) -> Tensor:
+    """The branch of `entry`, by the residual rule, added to `total`."""
+    first = items(branch)[0]
+    own = first if isinstance(first, Attend | Ffn) else None
+    norm = own.norm if own is not None and own.norm is not None else g.defaults.norm
+    rule = own.residual if own is not None and own.residual is not None else g.defaults.residual
+    only = own.only if own is not None else None
+    read, base = _part(g, entry, only, own), _part(g, total, only, own)
+    share = own.share if own is not None else None
+    value = _normed(g, norm, "pre", read, share)
+    with g.using(whole=entry, branch=own):
+        value = g.run(branch, value)
+    if value.unknown:
+        raise Stop
+    value = _normed(g, norm, "out", value, share)
+    value = _joined(g, rule, base, value, branch, only is not None)
+    value = _normed(g, norm, "post", value, share)
+    return value if only is None else _put_back(g, total, str(only), value)
+
+
+def _normed(
+    g: Builder, norm: Normalisation | None, place: NormPlace, x: Tensor, share: Share | None
+) -> Tensor:
+    """A branch's norm, if it has one at this place; its weights are of the branch's share."""
+    if not isinstance(norm, NormKnobs) or place not in norm.at:
+        return x
+    if share is None:
+        return norm.normalise(g, x, "norm")
+    op = norm.op(g, x)
+    specs = op.weights(x)
+    return op(x, group=g.norm_group(share, place, specs) if specs else None)
+
+
+def _joined(
+    g: Builder, rule: ResidualKnobs | None, x: Tensor, f: Tensor, branch: Pipeline, partial: bool
+) -> Tensor:
+    """skip·x + gate · layerscale · scale · f; what replaces only a part must fit it too."""
+    if rule is not None:
+        f = _scaled(g, rule, f)
+        if not rule.keeps_input and not partial:
+            return f
+        if rule.skip is not None and rule.keeps_input:
+            g.rate(rule.skip, x)
+            x = Scale(rule.skip)(x)
+    if not f.space.alike(x.space) or not g.same(f.width, x.width):
+        message = f"this branch makes {g.shape(f)}, and cannot be added to {g.shape(x)}"
+        alike = f.space.alike(x.space)
+        help = [f"end the branch with `linear: {x.width.ascii()}`"] if alike else []
+        help.append("`residual: none` lets it replace what it reads")
+        raise g.refuse(UNEQUAL_RESIDUAL, message, last_place(branch), help=help)
+    return f if rule is not None and not rule.keeps_input else Add()(x, f)
+
+
+def _scaled(g: Builder, rule: ResidualKnobs, f: Tensor) -> Tensor:
+    for knob, span in rule.unsupported():
+        raise g.not_yet(f"`{knob}`", span)
+    for knob, span in rule.gate.unsupported() if rule.gate is not None else ():
+        raise g.not_yet(f"`gate` with `{knob}`", span)
+    if rule.scale is not None:
+        g.rate(rule.scale, f)
+        f = Scale(rule.scale)(f)
+    if rule.layerscale is not None:
+        start = g.rate(rule.layerscale, f)
+        f = Learned("multiply", "feature", start, "layerscale")(f, name="layerscale")
+    if rule.gate is not None:
+        f = Learned("tanh", "all", 0.0, "gate")(f, name="gate")
+    return f
+
+
+def _part(g: Builder, x: Tensor, only: object, own: Layer | None) -> Tensor:
+    if only is None or own is None:
+        return x
+    part = g.part(x, str(only), own.span_of("only"))
+    if len(x.space.parts) == 1:
+        return x
+    space = g.tokens(x.space.with_parts(part))
+    return Take(space, x.space.offset(part.name), part.name)(x)
+
+
+def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
+    """The value with one part replaced."""
+    parts = total.space.parts
+    if len(parts) == 1:
+        return value
+    at = next(i for i, part in enumerate(parts) if part.name == name)
+    pieces = [_slice(g, total, parts[:at]), value, _slice(g, total, parts[at + 1 :])]
+    return Concat(total.space)(*(piece for piece in pieces if piece is not None))
+
+
+def _slice(g: Builder, x: Tensor, parts: tuple[Part, ...]) -> Tensor | None:
+    if not parts:
+        return None
+    space: Space = g.tokens(x.space.with_parts(*parts))
+    return Take(space, x.space.offset(parts[0].name), " + ".join(p.name for p in parts))(x)
+
+
+def camel(name: str) -> str:
+    """A class name from a spec's name: `bert-base` is BertBase."""
+    words = "".join(c if c.isascii() and c.isalnum() else " " for c in name).split()
+    joined = "".join(word[:1].upper() + word[1:] for word in words)
+    return joined if joined[:1].isalpha() else f"Model{joined}"
+
+
+def describe(block: BlockDecl) -> str:
+    """What a reader of the module is told: where its norms are, and its branches in order."""
+    places = "+".join(block.norm.at) if block.norm is not None else ""
+    kind = {"pre": "Pre-norm block", "post": "Post-norm block"}.get(places, "Block")
+    words = [_word(branch) for branch in block.do]
+    return f"{kind}: {', then '.join(words)}."
+
+
+def _word(branch: Pipeline) -> str:
+    first = items(branch)[0]
+    if isinstance(first, Attend):
+        return "attention to another value" if first.to is not None else "self-attention"
+    if isinstance(first, Ffn):
+        return "feed-forward"
+    if isinstance(first, Layer) and not isinstance(first, Par):
+        return {"sum": "a sum of branches"}.get(first.step, first.step)
+    return "branches in parallel" if isinstance(first, Par) else "a series"

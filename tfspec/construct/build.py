@@ -1,0 +1,103 @@
+"""From a Spec to its graph: every stream and output traced once, every mistake reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfspec.construct.assume import assumed
+from tfspec.construct.blocks import camel
+from tfspec.construct.builder import Builder
+from tfspec.construct.holders import Defaults
+from tfspec.construct.init import check_init
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Diagnostics
+from tfspec.graph.graph import Graph
+from tfspec.graph.names import SizeNames
+from tfspec.graph.scope import Scope
+from tfspec.graph.space import Axis, Part, Space
+from tfspec.graph.tensor import Tensor, features
+from tfspec.graph.trace import Trace, tracing
+from tfspec.spec.declare import InputDecl
+from tfspec.spec.environment import environment
+from tfspec.spec.schema import Spec
+from tfspec.symbolic import Dim
+from tfspec.symbolic.facts import Facts
+
+
+def build_graph(
+    spec: Spec, bound: Mapping[str, int] | None = None
+) -> tuple[Graph | None, Diagnostics]:
+    """The graph of a spec whose names are resolved, or None and what is wrong."""
+    found = Diagnostics()
+    env = environment(spec.dims)
+    found.extend(env.found)
+    if not found.ok:
+        return None, found
+    top = Trace(Scope("", None, camel(spec.name), doc=spec.about or ""))
+    names = SizeNames({*spec.dims, *spec.inputs, *spec.streams})
+    facts = Facts(env.domains, assumed(spec, env.sizes, env.domains, found))
+    g = Builder(spec, env.sizes, facts, found, names, top)
+    for knob, span in spec.init.unsupported() if spec.init is not None else ():
+        g.not_yet(f"`{knob}`", span)
+    check_init(g)
+    with tracing(top):
+        top.inputs = tuple(_input(g, name, decl) for name, decl in spec.inputs.items())
+        for name in spec.streams:
+            if name not in g.values:
+                g.build_stream(name)
+        outputs_at = len(top.body)
+        outputs = {name: _output(g, name) for name in spec.outputs}
+    if not found.ok or any(tensor.unknown for tensor in outputs.values()):
+        assert not found.ok, "a value is unknown, and no message says why"
+        return None, found
+    top.results = tuple(tensor.original for tensor in outputs.values())
+    streams = {name: g.values[name] for name in spec.streams}
+    names.prefer(value.space.length for value in streams.values() if value.space.parts)
+    graph = Graph(
+        spec,
+        top,
+        env.sizes,
+        facts,
+        names,
+        outputs,
+        bound or {},
+        streams=streams,
+        outputs_at=outputs_at,
+    )
+    return graph, found
+
+
+def _output(g: Builder, name: str) -> Tensor:
+    with g.using(defaults=Defaults(), prefix="", output=name, stream=""):
+        return g.rows(g.run(g.spec.outputs[name], None))
+
+
+def _input(g: Builder, name: str, decl: InputDecl) -> Tensor:
+    """An input's tensor, its dimensions in the order in which the model is called with them."""
+    batches = {n for n, d in g.spec.dims.items() if d.kind == "batch"}
+    axes: list[Axis] = []
+    for axis in decl.layout:
+        try:
+            size = g.size(axis.size) if axis.name else g.fixed_size(axis.size)
+        except Stop:
+            size = Dim.of(1)
+        axes.append(features(size) if axis.name is None else Axis(axis.name, size))
+    batch = tuple(axis for axis in axes if axis.name in batches)
+    tokens = tuple(axis for axis in axes if axis.name not in batches and axis.name != "width")
+    space = Space(batch, (Part(name, tokens),))
+    rows = (*batch, *tokens, *(axis for axis in axes if axis.name == "width"))
+    featured = decl.kind != "float" or decl.features is not None
+    raw = tuple(axes) != rows or len(tokens) > 1 or not featured
+    tensor = Tensor(tuple(axes), space, decl.kind, role=name, raw=raw)
+    if decl.vocabulary is not None:
+        tensor.vocabulary = _vocabulary(g, decl)
+    g.values[name] = tensor
+    return tensor
+
+
+def _vocabulary(g: Builder, decl: InputDecl) -> Dim | None:
+    assert decl.vocabulary is not None
+    try:
+        return g.size(decl.vocabulary)
+    except Stop:
+        return None

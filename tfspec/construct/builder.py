@@ -1,0 +1,156 @@
+"""The builder: what a layer is given. It runs pipelines, blocks and streams into a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tfspec.construct.holders import Defaults, Holders
+from tfspec.construct.rules import KINDS, NO_VALUE, WAYS_OUT, WRONG_KIND
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Label
+from tfspec.graph.tensor import UNKNOWN, Tensor
+from tfspec.graph.trace import placed, tracing
+from tfspec.layers.base import Layer
+from tfspec.ops.tokens import Rows
+from tfspec.spec.pipeline import Pipeline, Ref, Series
+
+
+@dataclass(eq=False)
+class Builder(Holders):
+    """The state of building one graph. Layers call it `g`."""
+
+    def run(self, pipeline: Pipeline, x: Tensor | None) -> Tensor:
+        """The value that a pipeline makes, starting from the value at its place."""
+        match pipeline:
+            case Series():
+                value = x
+                for item in pipeline:
+                    value = self.run(item, value)
+                return value if value is not None else UNKNOWN
+            case Ref():
+                return self.source(pipeline, x)
+            case _:
+                return self.apply(pipeline, x)
+
+    def read(self, pipeline: Pipeline, x: Tensor | None) -> Tensor:
+        """A pipeline's value as rows: an operand. An unknown one stops the step that reads it."""
+        value = self.rows(self.run(pipeline, x))
+        if value.unknown:
+            raise Stop
+        return value
+
+    def apply(self, layer: Layer, x: Tensor | None) -> Tensor:
+        """One step. A mistake in it makes its value unknown, and later steps silent."""
+        if x is not None and x.unknown:
+            return UNKNOWN
+        try:
+            for knob, span in layer.unsupported():
+                raise self.not_yet(f"`{knob}`", span)
+            for knob in sorted(layer.branch_knobs & layer.model_fields_set):
+                if layer is not self.branch:
+                    what = f"`{knob}` on an `{layer.step}` that begins no branch of a block"
+                    raise self.not_yet(what, layer.key_span(knob))
+            with placed(layer.span):
+                value = x
+                if layer.reads == "value":
+                    self._check_input(layer, x)
+                    value = x if x is None or layer.takes_raw else self.rows(x)
+                return self._titled(layer.forward(self, value), value)
+        except Stop:
+            self.stopped()
+            return UNKNOWN
+
+    def _check_input(self, layer: Layer, x: Tensor | None) -> None:
+        if x is None:
+            message = f"`{layer.step}` works on a value, and there is none yet"
+            help = ["begin the pipeline with an input, a stream, or `learn`"]
+            raise self.refuse(NO_VALUE, message, layer.name_span, help=help)
+        if layer.takes is not None and x.kind != layer.takes:
+            found, wanted = KINDS[x.kind], KINDS[layer.takes]
+            message = f"`{layer.step}` works on {wanted}, and the value here is {found}"
+            raise self.refuse(WRONG_KIND, message, layer.name_span, help=[WAYS_OUT[x.kind]])
+
+    def _titled(self, value: Tensor, x: Tensor | None) -> Tensor:
+        """A value with one part bears its stream's name; what others read keeps its own there."""
+        parts = value.space.parts
+        if not self.stream or len(parts) != 1 or not parts[0].axes or value.unknown:
+            return value
+        if parts[0].name == self.stream:
+            return value
+        if value is x or any(value is known for known in self.values.values()):
+            return value.renamed(self.stream)
+        value.space = value.space.with_parts(replace(parts[0], name=self.stream))
+        return value
+
+    def rows(self, x: Tensor) -> Tensor:
+        """A value as one feature vector a token; only inputs come in another order."""
+        if x.unknown or not x.raw:
+            return x
+        feature = next((i for i, axis in enumerate(x.axes) if axis.name == "width"), None)
+        named = [axis for axis in range(len(x.axes)) if axis != feature]
+        order = sorted(named, key=lambda axis: x.axes[axis] not in x.space.batch)
+        if feature is not None:
+            order.append(feature)
+        self.tokens(x.space)
+        return Rows(x.space, feature, tuple(order))(x)
+
+    def source(self, ref: Ref, x: Tensor | None = None) -> Tensor:
+        """An input, a stream or a mark by name; a block's name runs the block here."""
+        if ref.name in self.spec.blocks:
+            return self.run_block(ref, x)
+        if ref.stream in self.spec.streams and ref.stream not in self.values:
+            self.build_stream(ref.stream)
+        value = self.values.get(ref.name) or self._marked(ref)
+        if value.unknown and self.diagnostics.ok:  # then it is not known yet: it is being made
+            message = f"`{ref.name}` is read while it is made"
+            help = [f"the value here has no part `{ref.name}`; read a mark, or another stream"]
+            self.refuse(NO_VALUE, message, ref.span, help=help)
+        return self._titled(value, None)
+
+    def _marked(self, ref: Ref) -> Tensor:
+        """A mark's value by its bare name: this stream's if it has passed one, else another's."""
+        from tfspec.spec.names import collect
+
+        marks = collect(self.spec)[0].marks
+        name = ref.mark or ref.name
+        owners = sorted((s for s in marks if name in marks[s]), key=lambda s: s != self.stream)
+        owners = [ref.stream] if ref.mark else owners
+        for stream in owners:
+            if stream not in self.values:
+                self.build_stream(stream)
+            if f"{stream}.{name}" in self.values:
+                return self.values[f"{stream}.{name}"]
+        if self.diagnostics.ok:  # else the stream that has it stopped at a mistake
+            message = f"`{ref.name}` is read before it is made"
+            came = [Label(marks[each][name], "it is made here") for each in owners[:1]]
+            self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it behind its mark"])
+        return UNKNOWN
+
+    def stopped(self) -> None:
+        """A step that stopped has said why; one that has not would be left out in silence."""
+        assert not self.diagnostics.ok, "a step stopped, and no message says why"
+
+    def run_block(self, ref: Ref, x: Tensor | None) -> Tensor:
+        from tfspec.construct.blocks import one_block
+
+        if x is None:
+            message = f"block `{ref.name}` works on a value, and there is none yet"
+            raise self.refuse(NO_VALUE, message, ref.span)
+        x = self.rows(x)
+        return UNKNOWN if x.unknown else self._titled(one_block(self, ref, x), x)
+
+    def build_stream(self, name: str) -> None:
+        """A stream's value, recorded at the root, before whoever asked goes on."""
+        self.values[name] = UNKNOWN
+        decl = self.spec.streams[name]
+        for knob in ("per", "freeze"):
+            if getattr(decl, knob) is not None:
+                self.not_yet(f"`{knob}`", decl.key_span(knob))
+                return
+        prefix = f"{name}_" if len(self.spec.streams) > 1 else ""
+        fresh = {"defaults": Defaults(), "prefix": prefix, "output": None, "stream": name}
+        with tracing(self.top), self.using(**fresh):
+            value = self.rows(self.run(decl.do, None))
+        self.values[name] = value
+        if not value.unknown:
+            value.role = value.role or name

@@ -1,0 +1,177 @@
+"""Who holds weights while a graph is built: names, groups, shares and the scopes of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tfspec.construct.rules import UNEQUAL_SHARE
+from tfspec.construct.sharing import Shape, runs_alike, unequal_shapes
+from tfspec.construct.sizes import Sizes
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Label, Span
+from tfspec.graph.scope import Group, Scope, WeightSpec
+from tfspec.graph.structure import Call
+from tfspec.graph.tensor import UNKNOWN, Tensor
+from tfspec.graph.trace import Trace, current, tracing
+from tfspec.layers.base import NOT_YET
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.layers.norm import Normalisation
+    from tfspec.layers.residual import ResidualKnobs
+    from tfspec.spec.parts import Share
+
+Run = Callable[["tuple[Tensor, ...]"], Tensor]
+"""A forward over a module's inputs."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a block gives to its branches: norm, residual rule, biases."""
+
+    norm: Normalisation | None = None
+    residual: ResidualKnobs | None = None
+    bias: bool | None = None
+
+
+@dataclass(eq=False)
+class Holders(Sizes):
+    """Where weights live, and by which names."""
+
+    top: Trace
+    values: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    shared: dict[str, tuple[Group, Span]] = field(default_factory=dict[str, "tuple[Group, Span]"])
+    shared_traces: dict[str, tuple[Trace, Span]] = field(
+        default_factory=dict[str, "tuple[Trace, Span]"]
+    )
+    defaults: Defaults = Defaults()
+    prefix: str = ""
+    output: str | None = None
+    stream: str = ""
+    whole: Tensor = UNKNOWN
+    branch: object = None
+
+    def name(self, base: str) -> str:
+        """The name of a step's weights: an output's, or with the stream's if there are several."""
+        if current().scope is not self.top.scope:
+            return base
+        if self.output is not None:
+            return self.output if base == "linear" else f"{self.output}_{base}"
+        return f"{self.prefix}{base}"
+
+    def group(
+        self, share: Share | None, base: str, attribute: str, shape: tuple[Dim, ...]
+    ) -> Group:
+        """The weights of a step: its own, or those of its share, whose shapes must be equal."""
+        if share is None:
+            return current().scope.group(self.name(base))
+        if share.index is not None:
+            raise self.not_yet("an indexed share", share.span)
+        if share.name in self.shared_traces:
+            raise self._another_kind(share, self.shared_traces[share.name][1])
+        if share.name not in self.shared:
+            self.shared[share.name] = (self.top.scope.group(share.name), share.span)
+        group, first = self.shared[share.name]
+        weight = group.weights.get(attribute)
+        if weight is not None and not self._equal(weight.shape, shape):
+            raise self._two_shapes(share.name, share, first, weight.shape, shape)
+        return group
+
+    def norm_group(self, share: Share, place: str, specs: Mapping[str, WeightSpec]) -> Group:
+        """The weights of a norm around a shared branch: equal places are the same weights."""
+        if share.index is not None:
+            raise self.not_yet("an indexed share", share.span)
+        key = f"{share.name} {place}"
+        if key not in self.shared:
+            self.shared[key] = (self.top.scope.group(f"{share.name}_norm"), share.span)
+        group, first = self.shared[key]
+        if group.weights and group.weights.keys() != specs.keys():
+            raise self._another_kind(share, first)
+        for attribute, weight in group.weights.items():
+            if not self._equal(weight.shape, specs[attribute].shape):
+                name = f"{share.name}.norm.{attribute}"
+                shapes = weight.shape, specs[attribute].shape
+                raise self._two_shapes(name, share, first, *shapes)
+        return group
+
+    def child(
+        self,
+        base: str,
+        kind: str,
+        doc: str,
+        inputs: Sequence[Tensor],
+        run: Run,
+        share: Share | None = None,
+    ) -> Tensor:
+        """Run a layer as a module of its own: inputs in, one value out."""
+        trace = self.trace(self._scope(base, kind, share), doc, inputs, run)
+        if share is not None:
+            self._shares(share, trace)
+        return Call((trace,))(*inputs)
+
+    def _scope(self, base: str, kind: str, share: Share | None) -> Scope:
+        if share is None:
+            return current().scope.child(base, kind)
+        if share.index is not None:
+            raise self.not_yet("an indexed share", share.span)
+        if share.name in self.shared:
+            raise self._another_kind(share, self.shared[share.name][1])
+        first = self.shared_traces.get(share.name)
+        return self.top.scope.child(share.name, kind) if first is None else first[0].scope
+
+    def _shares(self, share: Share, trace: Trace) -> None:
+        """Steps of one share are one forward over the same weights, whatever they run on."""
+        first, place = self.shared_traces.setdefault(share.name, (trace, share.span))
+        unequal = unequal_shapes(first, trace, self._equal)
+        if unequal is not None:
+            name, held, asked = unequal
+            raise self._two_shapes(f"{share.name}.{name}", share, place, held, asked)
+        if not runs_alike(first, trace):
+            raise self._another_kind(share, place)
+
+    def _another_kind(self, share: Share, first: Span) -> Stop:
+        return self.refuse(
+            NOT_YET,
+            f"`{share.name}` as the weights of steps that differ is not supported yet",
+            Label(share.span),
+            came=[Label(first, "another step has them here")],
+        )
+
+    def _two_shapes(self, name: str, share: Share, first: Span, held: Shape, asked: Shape) -> Stop:
+        return self.refuse(
+            UNEQUAL_SHARE,
+            f"weights shared as `{name}` have two shapes: "
+            f"{self._shape(held)} and {self._shape(asked)}",
+            Label(share.span, f"{self._shape(asked)} here"),
+            came=[Label(first, f"{self._shape(held)} here")],
+            help=["equal names are the same weights: give one of them another name"],
+        )
+
+    def trace(self, scope: Scope, doc: str, inputs: Sequence[Tensor], run: Run) -> Trace:
+        roles = ["x", *(tensor.role or "source" for tensor in inputs[1:])]
+        inner = tuple(
+            replace(tensor, role=role, of=None) for tensor, role in zip(inputs, roles, strict=True)
+        )
+        trace = Trace(scope, inner, doc=doc)
+        scope.retrace()
+        with tracing(trace):
+            result = run(inner)
+        if result.unknown:
+            raise Stop
+        trace.results = (result.original,)
+        return trace
+
+    @contextmanager
+    def using(self, **changes: object) -> Generator[None]:
+        """Context that holds inside: defaults, prefix, output, ..."""
+        before = {name: getattr(self, name) for name in changes}
+        for name, value in changes.items():
+            setattr(self, name, value)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)

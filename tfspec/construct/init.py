@@ -1,0 +1,46 @@
+"""The section `init`: its rates have values, and none of its knobs is without effect."""
+
+from __future__ import annotations
+
+from tfspec.construct.rules import IDLE_KNOB
+from tfspec.construct.sizes import Sizes
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Rule
+from tfspec.spec.schema import Init
+
+BAD_STD = Rule(
+    "TS231",
+    "a deviation that is not above 0",
+    "`std` or `embed` of `init` is 0 or less, or `residual` is negative.",
+    "Weights are drawn with this standard deviation.",
+    "init: {std: -0.02}",
+    "Give a number above 0; `kind: torch` starts weights as torch does.",
+)
+_IDLE = {"torch": ("residual",), "xavier": ("residual",)}
+
+
+def check_init(sizes: Sizes) -> None:
+    """Report what is wrong with `init`; a spec without one starts as torch does."""
+    init = sizes.spec.init
+    if init is None:
+        return
+    for name in ("std", "residual", "embed", "bias"):
+        try:
+            _knob(sizes, init, name)
+        except Stop:
+            continue
+
+
+def _knob(sizes: Sizes, init: Init, name: str) -> None:
+    knob = getattr(init, name)
+    if knob is None:
+        return
+    if name in _IDLE.get(init.kind, ()):
+        message = f"`{name}` has no effect where `kind` is {init.kind}"
+        raise sizes.refuse(IDLE_KNOB, message, init.key_span(name), help=["leave it out"])
+    if name == "bias":
+        return
+    value = sizes.rate(knob, layers=1)
+    if value < 0 or (value == 0 and name != "residual"):
+        message = f"`{name}` of `init` is above 0, and {value:g} is not"
+        raise sizes.refuse(BAD_STD, message, init.span_of(name))

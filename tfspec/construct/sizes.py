@@ -1,0 +1,281 @@
+"""Sizes, rates and facts of a spec while its graph is built: proved, or refused with a place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tfspec.construct.rules import (
+    NOT_DIVIDED,
+    NOT_FIXED,
+    NOT_POSITIVE,
+    OUTSIDE,
+    UNDECIDED,
+    UNKNOWN_PART,
+)
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Diagnostic, Diagnostics, Label, Rule, Span, nearest
+from tfspec.graph.names import HEAD, TOKENS, SizeNames
+from tfspec.graph.space import Axis, Part, Space
+from tfspec.graph.tensor import Tensor
+from tfspec.layers.base import NOT_YET
+from tfspec.spec.environment import came_from
+from tfspec.spec.expression import LARGEST, OUT_OF_RANGE, ExpressionError, RateExpr, SizeExpr
+from tfspec.spec.wrong import NOWHERE
+from tfspec.symbolic import Dim, sym
+from tfspec.symbolic.atoms import Floor, Mod, inside
+from tfspec.symbolic.claims import Proved, Refuted, Unknown
+from tfspec.symbolic.domain import Batch
+from tfspec.symbolic.facts import Facts
+
+if TYPE_CHECKING:
+    from tfspec.spec.schema import Spec
+
+
+@dataclass(eq=False)
+class Sizes:
+    """What is known of sizes, and how to say what is wrong with one."""
+
+    spec: Spec
+    dims: Mapping[str, Dim]
+    facts: Facts
+    diagnostics: Diagnostics
+    names: SizeNames
+    told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
+
+    def refuse(
+        self,
+        rule: Rule,
+        message: str,
+        place: Span | Label | None,
+        *,
+        came: Sequence[Label] = (),
+        help: Sequence[str] = (),
+        notes: Sequence[str] = (),
+    ) -> Stop:
+        """Report a mistake; the caller raises what this returns.
+
+        Once for its rule and place, though a block runs on several values; a place that is in no
+        file (a dim set from outside) is left out.
+        """
+        label = Label(place) if isinstance(place, Span) else place
+        label = None if label is None or label.span == NOWHERE else label
+        if label is None or (rule.code, label.span) not in self.told:
+            came = tuple(each for each in came if each.span != NOWHERE)
+            self.diagnostics.add(Diagnostic(rule, message, label, came, tuple(help), tuple(notes)))
+        if label is not None:
+            self.told.add((rule.code, label.span))
+        return Stop()
+
+    def not_yet(self, what: str, place: Span) -> Stop:
+        return self.refuse(NOT_YET, f"{what} is not supported yet", place)
+
+    def size(self, expr: SizeExpr, x: Tensor | None = None) -> Dim:
+        """A size of the spec; its exact quotients are proved, and so is that it is positive."""
+        size = self._evaluated(expr, x)
+        self._divisors(size, expr.span)
+        for quotient in self.facts.obligations(size):
+            self.divides(quotient.den, quotient.num, expr.span)
+        answer = self.facts.positive(size)
+        if isinstance(answer, Refuted):
+            value, shown = self.value_at(size, answer), self.example(answer)
+            message = f"{expr.text} {'can be' if shown else 'is'} {value}, and a size is at least 1"
+            if expr.constant is not None:
+                message = f"a size is at least 1, and {value} is not"
+            raise self.refuse(
+                NOT_POSITIVE,
+                message,
+                Label(expr.span, shown),
+                came=self.declared(*sorted(size.symbols)),
+                help=self._mend(answer),
+            )
+        self._decided(answer, f"that {expr.text} is positive", expr.span, size)
+        value = self.facts.value(size)
+        if value is not None and value > LARGEST:
+            message = f"a size is at most 2**53, and {expr.text} is {value}"
+            came = self.declared(*sorted(size.symbols))
+            raise self.refuse(OUT_OF_RANGE, message, expr.span, came=came)
+        return size
+
+    def _divisors(self, size: Dim, place: Span) -> None:
+        """Whatever `//` and `%` divide by is 1 or more for every allowed size."""
+        for divisor in {
+            a.den for top in size.atoms for a in inside(top) if isinstance(a, Floor | Mod)
+        }:
+            answer = self.facts.positive(divisor)
+            if isinstance(answer, Refuted):
+                value, shown = self.value_at(divisor, answer), self.example(answer)
+                raise self.refuse(
+                    NOT_POSITIVE,
+                    f"`//` and `%` divide by 1 or more, and {divisor} can be {value}",
+                    Label(place, shown),
+                    came=self.declared(*sorted(divisor.symbols)),
+                    help=self._mend(answer),
+                )
+            self._decided(answer, f"that {divisor} is positive", place, divisor)
+
+    def _evaluated(self, expr: SizeExpr, x: Tensor | None) -> Dim:
+        env = dict(self.dims)
+        if x is not None and x.axes and x.kind == "float":
+            env["width"] = x.width
+        missing = expr.names - env.keys()
+        if missing & {"i", "n"}:
+            raise self.not_yet("a size that depends on the layer", expr.span)
+        if missing:  # reported where the dim is declared
+            raise Stop
+        try:
+            return expr.dim(env)
+        except ExpressionError as error:
+            self.diagnostics.add(error.diagnostic)
+            raise Stop from None
+
+    def fixed_size(self, expr: SizeExpr, x: Tensor | None = None) -> Dim:
+        """A size of weights: one number, whatever the ranges are."""
+        return self.fixed(self.size(expr, x), expr.span)
+
+    def fixed(self, size: Dim, place: Span, why: str = "weights have one size") -> Dim:
+        """A size that is one number, whatever the ranges are, or the spec is refused."""
+        if self.facts.value(size) is not None:
+            return size
+        loose = [name for name in sorted(size.symbols) if self.facts.value(sym(name)) is None]
+        raise self.refuse(
+            NOT_FIXED,
+            f"{size} varies, and {why}",
+            place,
+            came=self.declared(*loose),
+            help=[self._one_value(name) for name in loose],
+        )
+
+    def _one_value(self, name: str) -> str:
+        batch = isinstance(self.facts.domains[name], Batch)
+        return f"leave `{name}` out: it is a batch" if batch else f"give `{name}` one value"
+
+    def count(self, expr: SizeExpr, x: Tensor | None = None) -> int:
+        value = self.facts.value(self.fixed_size(expr, x))
+        assert value is not None
+        return value
+
+    def rate(self, expr: RateExpr, x: Tensor | None = None, layers: int | None = None) -> float:
+        """A real number of the spec, of fixed sizes; `layers` is what n means, where it does."""
+        env: dict[str, float] = {}
+        for name in expr.names:
+            if name == "n" and layers is not None:
+                env[name] = float(layers)
+                continue
+            if name in ("i", "n"):
+                raise self.not_yet("a rate that depends on the layer", expr.span)
+            size = x.width if name == "width" and x is not None else self.dims.get(name)
+            if size is None:
+                raise Stop
+            value = self.facts.value(self.fixed(size, expr.span, "a rate is one number"))
+            assert value is not None
+            env[name] = float(value)
+        try:
+            return expr.real(env)
+        except ExpressionError as error:
+            self.diagnostics.add(error.diagnostic)
+            raise Stop from None
+
+    def divides(
+        self, divisor: Dim, size: Dim, place: Span, message: str = "", *, help: Sequence[str] = ()
+    ) -> None:
+        """divisor divides size for every allowed value, or the spec is refused."""
+        answer = self.facts.divides(divisor, size)
+        if isinstance(answer, Refuted):
+            num, den = (self.value_at(side, answer) for side in (size, divisor))
+            whole, rest = divmod(num, den)
+            sum_ = f"{num} = {den} × {whole} + {rest}"
+            shown = self.example(answer)
+            raise self.refuse(
+                NOT_DIVIDED,
+                message or f"{size} is not divisible by {divisor}",
+                Label(place, f"{shown}, and {sum_}" if shown else sum_),
+                came=self.declared(*sorted(size.symbols | divisor.symbols)),
+                help=[*help, *self._mend(answer)],
+            )
+        self._decided(answer, f"that {divisor} divides {size}", place, size, divisor)
+
+    def _decided(self, answer: object, what: str, place: Span, *of: Dim) -> None:
+        if isinstance(answer, Unknown):
+            raise self.refuse(
+                UNDECIDED,
+                f"could neither prove nor refute {what} for all sizes",
+                place,
+                came=self.declared(*sorted({name for size in of for name in size.symbols})),
+                notes=[answer.why],
+                help=["narrow a range, fix a dim, or take the fact on under `assume`"],
+            )
+
+    def value_at(self, size: Dim, answer: Refuted) -> int:
+        """A size where the counterexample is."""
+        value = self.facts.value(size.subs(answer.counterexample))
+        assert value is not None
+        return value
+
+    def example(self, answer: Refuted) -> str:
+        """The counterexample, without what the spec fixes anyway: `H = 8`."""
+        pairs = answer.counterexample.items()
+        loose = [(n, v) for n, v in pairs if self.facts.value(sym(n)) is None]
+        return ", ".join(f"{name} = {value}" for name, value in loose)
+
+    def _mend(self, answer: Refuted) -> list[str]:
+        return [f"declare `{answer.mend}`"] if answer.mend else []
+
+    def declared(self, *names: str, what: str = "") -> list[Label]:
+        """Where dims are declared, for second places of a message."""
+        dims = self.spec.dims
+        return [came_from(dims, name, what) for name in names if name in dims]
+
+    def inside(self, index: Dim, axis: Axis, place: Span, text: str) -> None:
+        """The index, written as this text, is one of the axis's, for every allowed size."""
+        checks = (self.facts.at_least(index, 0), self.facts.at_least(axis.size, index + 1))
+        for answer in checks:
+            if isinstance(answer, Refuted):
+                size, shown = self.value_at(axis.size, answer), self.example(answer)
+                shown = f"{shown}, and " if shown else ""
+                label = Label(place, f"{shown}the indices are 0 to {size - 1}")
+                came = self.declared(*sorted(axis.size.symbols | index.symbols))
+                help = [*self._mend(answer), "-1 is the last index of any length"]
+                message = f"index {text} is outside axis {axis.name}"
+                raise self.refuse(OUTSIDE, message, label, came=came, help=help)
+            what = f"that index {text} is inside axis {axis.name}"
+            self._decided(answer, what, place, index, axis.size)
+
+    def part(self, x: Tensor, name: str, place: Span) -> Part:
+        """A part of the value, or a message that lists the parts."""
+        part = x.space.part(name)
+        if part is None:
+            known = [part.name for part in x.space.parts]
+            near = nearest(name, known)
+            help = [f"did you mean `{near}`?"] if near else [f"its parts: {', '.join(known)}"]
+            message = f"the value here has no part `{name}`"
+            alone = len(known) == 1 and name in self.spec.streams
+            notes = ["a value with one part bears the name of its stream"] if alone else []
+            raise self.refuse(UNKNOWN_PART, message, place, help=help, notes=notes)
+        return part
+
+    def shape(self, x: Tensor) -> str:
+        """A value's shape in the symbols of the spec: [B, 1 + T, d]."""
+        return f"[{', '.join(map(str, x.shape))}]"
+
+    def _equal(self, a: tuple[Dim, ...], b: tuple[Dim, ...]) -> bool:
+        pairs = zip(a, b, strict=False)
+        return len(a) == len(b) and all(self.same(x, y) for x, y in pairs)
+
+    def same(self, a: Dim, b: Dim) -> bool:
+        """Equal for every allowed value."""
+        return isinstance(self.facts.equal(a, b), Proved)
+
+    def _shape(self, shape: tuple[Dim, ...]) -> str:
+        return f"[{', '.join(self.facts.show(size) for size in shape)}]"
+
+    def tokens(self, space: Space) -> Space:
+        """The space, with a short name for its number of tokens."""
+        if space.parts:
+            self.names.give(space.length, TOKENS)
+        return space
+
+    def head(self, size: Dim) -> Dim:
+        self.names.give(size, HEAD)
+        return size

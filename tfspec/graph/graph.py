@@ -1,0 +1,105 @@
+"""The graph of a whole model: one trace, its inputs and outputs, and what is known of its sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tfspec.graph.names import SizeNames
+from tfspec.graph.scope import Scope
+from tfspec.graph.space import Axis
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Trace
+from tfspec.spec.schema import Spec
+from tfspec.symbolic import Dim, sym
+from tfspec.symbolic.facts import Facts
+
+
+@dataclass(eq=False)
+class Graph:
+    """A checked model. From the node `outputs_at` of the trace on, nodes are the outputs' own.
+
+    `digest` tells one spec's content from another's. `dims` maps the spec's dims to sizes;
+    `names` abbreviates long sizes.
+    """
+
+    spec: Spec
+    trace: Trace
+    dims: Mapping[str, Dim]
+    facts: Facts
+    names: SizeNames
+    outputs: dict[str, Tensor]
+    bound: Mapping[str, int] = field(default_factory=dict[str, int])
+    digest: str = ""
+    outputs_at: int = 0
+    streams: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def scope(self) -> Scope:
+        return self.trace.scope
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return self.trace.inputs
+
+    @cached_property
+    def sample(self) -> dict[str, int]:
+        """Small allowed sizes, different from each other, for what depends on order alone."""
+        return self.bindings(small=True)
+
+    def bindings(self, small: bool = False) -> dict[str, int]:
+        """A value for every dim: as bound; else ranges at 16 (or their ends), batches at 2."""
+        values: dict[str, int] = {}
+        for name, domain in self.facts.domains.items():
+            wanted = 2 if domain.high is None and domain.step == 1 else 16
+            near = domain.low + max(0, (wanted - domain.low) // domain.step) * domain.step
+            values[name] = min(near, domain.high) if domain.high is not None else near
+        values[self.slots_name] = 32
+        return values | (dict(self.bound) if not small else {})
+
+    @cached_property
+    def slots_name(self) -> str:
+        """A free letter for the slots of a key-value cache."""
+        taken = {*self.dims, *self.names.letters}
+        return next(n for n in ("S", "C", "slots", "slots_") if n not in taken)
+
+    @property
+    def slots(self) -> Dim:
+        return sym(self.slots_name)
+
+    @cached_property
+    def token_axis(self) -> Axis:
+        """The token axis of the first ids input: what grows while decoding."""
+        ids = next(tensor for tensor in self.inputs if tensor.kind == "ids")
+        return ids.axes[-1]
+
+    @cached_property
+    def layers(self) -> int:
+        """How many layers all stacks have together."""
+        counts = (
+            self.facts.value(place.copies)
+            for blocks in self.scope.entries
+            if isinstance(blocks, Scope) and blocks.kind == "list"
+            for place in blocks.entries
+            if isinstance(place, Scope)
+        )
+        return sum(count or 0 for count in counts) or 1
+
+    @cached_property
+    def params(self) -> Dim:
+        return self.scope.params
+
+    def show(self, shape: tuple[Dim, ...]) -> str:
+        """A shape in symbols: [B, N, d]."""
+        return f"[{', '.join(map(self.names.show, shape))}]"
+
+    def signature_line(self) -> str:
+        """What the model takes and gives: tokens [B, T] -> logits [B, T, V]."""
+        given = ", ".join(f"{t.role} {self.show(t.shape)}" for t in self.inputs)
+        made = ", ".join(f"{name} {self.show(t.shape)}" for name, t in self.outputs.items())
+        return f"{given} -> {made}"

@@ -1,0 +1,42 @@
+"""Short names for long sizes: N for the tokens of an image, k for the width of a head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tfspec.symbolic import Dim
+
+TOKENS = ("N", "M", "P", "Q", "N2", "N3", "N4", "N5", "N6")
+HEAD = ("k", "w", "head_dim", "k2", "k3", "k4")
+
+
+class SizeNames:
+    """Abbreviations in order of appearance; a size keeps the first name that it got."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+        self.letters: dict[str, Dim] = {}
+        self.by_size: dict[Dim, str] = {}
+
+    def give(self, size: Dim, wanted: Iterable[str]) -> None:
+        """Name a size that is neither a number nor a single symbol, unless it has a name."""
+        plain = size.constant is not None or str(size).isidentifier()
+        if plain or size in self.by_size:
+            return
+        letter = next((name for name in wanted if name not in self.taken), None)
+        if letter is not None:
+            self.taken.add(letter)
+            self.letters[letter] = size
+            self.by_size[size] = letter
+
+    def prefer(self, sizes: Iterable[Dim]) -> None:
+        """Give these sizes, which have names already, the first letters: N for the trunk."""
+        named = [size for size in dict.fromkeys(sizes) if self.by_size.get(size) in TOKENS]
+        rest = [size for letter, size in self.letters.items() if letter in TOKENS]
+        letters = [letter for letter in self.letters if letter in TOKENS]
+        order = [*named, *(size for size in rest if size not in named)]
+        self.letters.update(zip(letters, order, strict=True))
+        self.by_size = {size: letter for letter, size in self.letters.items()}
+
+    def show(self, size: Dim) -> str:
+        return self.by_size.get(size) or str(size)

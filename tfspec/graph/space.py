@@ -1,0 +1,82 @@
+"""Token spaces: sums of products of named axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tfspec.symbolic import Dim, product
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A named direction of a tensor and its size."""
+
+    name: str
+    size: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens that lie on a grid of axes, row-major; without axes it is one token."""
+
+    name: str
+    axes: tuple[Axis, ...] = ()
+
+    @property
+    def length(self) -> Dim:
+        return product(axis.size for axis in self.axes)
+
+    def __str__(self) -> str:
+        return "·".join(axis.name for axis in self.axes) or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What a value's rows are: batch axes × (part + part + ...)."""
+
+    batch: tuple[Axis, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def length(self) -> Dim:
+        return sum((part.length for part in self.parts), Dim.of(0))
+
+    @property
+    def single(self) -> bool:
+        """One token, and so no token axis in the tensor."""
+        return len(self.parts) == 1 and not self.parts[0].axes
+
+    @property
+    def token_axes(self) -> tuple[Axis, ...]:
+        """The one flattened token axis of a tensor over this space; empty for a single token."""
+        if self.single:
+            return ()
+        only = self.parts[0].axes if len(self.parts) == 1 else ()
+        return (only[0],) if len(only) == 1 else (Axis("tokens", self.length),)
+
+    def part(self, name: str) -> Part | None:
+        return next((part for part in self.parts if part.name == name), None)
+
+    def alike(self, other: Space) -> bool:
+        """The same tokens, whatever their parts are called: what can be added."""
+        axes, others = ([part.axes for part in space.parts] for space in (self, other))
+        return self.batch == other.batch and axes == others
+
+    def axis(self, name: str) -> Axis | None:
+        every = (axis for part in self.parts for axis in part.axes)
+        return next((axis for axis in (*self.batch, *every) if axis.name == name), None)
+
+    def offset(self, name: str) -> Dim:
+        """How many tokens come before the part."""
+        total = Dim.of(0)
+        for part in self.parts:
+            if part.name == name:
+                return total
+            total = total + part.length
+        raise KeyError(name)
+
+    def with_parts(self, *parts: Part) -> Space:
+        return replace(self, parts=parts)
+
+    def __str__(self) -> str:
+        return " + ".join(map(str, self.parts))

@@ -1,0 +1,66 @@
+"""Structural ops: a child module called, and a stack of layers run in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Op, Trace
+from tfspec.program.lowering import Lowering
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True, eq=False)
+class Call(Op):
+    """A child's trace, run once here; its weights are its scope's."""
+
+    tokenwise: ClassVar[bool] = True
+
+    traces: tuple[Trace]
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        result = self.traces[0].results[0]
+        return Tensor(result.axes, result.space)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # the child scope's own
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return self.traces[0].flops
+
+    def label(self) -> str:
+        return self.traces[0].scope.name
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return low.call(self.traces[0], inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Stack(Op):
+    """`count` rounds of a pattern of layers: one node, whatever the depth."""
+
+    tokenwise: ClassVar[bool] = True
+
+    traces: tuple[Trace, ...]
+    count: Dim
+    rounds: int
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        result = self.traces[-1].results[0]
+        return Tensor(result.axes, result.space)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # the layers' own
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return self.count * sum((trace.flops for trace in self.traces), Dim.of(0))
+
+    def label(self) -> str:
+        return f"× {self.count}"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return low.loop(self.rounds, self.traces, inputs[0])

@@ -1,0 +1,176 @@
+"""Traces: what a forward pass over symbolic tensors recorded, node by node."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from tfspec.diagnostics import Span
+from tfspec.graph.scope import Group, Scope, WeightSpec
+from tfspec.graph.tensor import UNKNOWN, Tensor
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.program.lowering import Lowering
+    from tfspec.program.value import Value
+
+ZERO = Dim.of(0)
+
+
+class Op(ABC):
+    """A primitive of the graph: it owns its whole meaning, and no base class answers for it.
+
+    An op is a frozen dataclass: its fields are its attributes, its operands come when it is called.
+    Calling it infers the outputs, makes the weights and records a node in the running trace.
+    """
+
+    tokenwise: ClassVar[bool] = False
+    """Whether it can run on new tokens alone: each token by itself, or with a cache of its own."""
+
+    @abstractmethod
+    def infer(self, *inputs: Tensor) -> Tensor:
+        """The output's axes. Layers check shapes before they call: they know the spec's places."""
+
+    @abstractmethod
+    def weights(self, *inputs: Tensor) -> Mapping[str, WeightSpec]:
+        """What it learns, by attribute; empty when it learns nothing."""
+
+    @abstractmethod
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        """FLOPs of matrix products, 2 a multiply-add. Pointwise work is bytes: it counts 0."""
+
+    @abstractmethod
+    def label(self) -> str:
+        """What a reader calls it."""
+
+    @abstractmethod
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        """The values that torch computes for it, on `low`'s target, in its mode and style."""
+
+    def define(self, *inputs: Tensor) -> Tensor | None:
+        """A composite op's meaning in smaller ops; None for a primitive."""
+        del inputs
+        return None
+
+    def fusion(self, node: Node) -> object | None:
+        """Nodes of a trace with equal keys may be lowered as one, by `lower_fused`; None: never."""
+        del node
+        return None
+
+    def lower_fused(
+        self, low: Lowering, nodes: Sequence[Node], *inputs: Value
+    ) -> tuple[Value, ...]:
+        raise NotImplementedError(type(self).__name__)
+
+    def __call__(
+        self, *inputs: Tensor, name: str | None = None, group: Group | None = None
+    ) -> Tensor:
+        """Record this op on these inputs; `name` or `group` say where its weights live."""
+        return record(self, inputs, name, group)
+
+
+@dataclass(eq=False)
+class Node:
+    """One step of a trace."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    group: Group | None
+    span: Span | None
+    inner: Trace | None = None
+
+    @property
+    def flops(self) -> Dim:
+        """A composite costs what its definition costs; nothing is priced twice."""
+        if self.inner is not None:
+            return self.inner.flops
+        return self.op.flops(self.inputs, self.outputs)
+
+
+@dataclass(eq=False)
+class Trace:
+    """A recorded forward pass over a scope's weights."""
+
+    scope: Scope
+    inputs: tuple[Tensor, ...] = ()
+    body: list[Node] = field(default_factory=list[Node])
+    results: tuple[Tensor, ...] = ()
+    doc: str = ""
+
+    @property
+    def flops(self) -> Dim:
+        return sum((node.flops for node in self.body), ZERO)
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node, composites and calls opened, in order of execution."""
+        for node in self.body:
+            yield node
+            if node.inner is not None:
+                yield from node.inner.nodes()
+            for trace in inner_traces(node.op):
+                yield from trace.nodes()
+
+
+def inner_traces(op: Op) -> tuple[Trace, ...]:
+    """The traces that a structural op (a call, a stack) runs."""
+    return getattr(op, "traces", ())
+
+
+_CURRENT: ContextVar[Trace] = ContextVar("trace")
+_SPAN: ContextVar[Span | None] = ContextVar("span", default=None)
+
+
+def current() -> Trace:
+    """The trace that ops record into."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def tracing(trace: Trace) -> Generator[Trace]:
+    token = _CURRENT.set(trace)
+    try:
+        yield trace
+    finally:
+        _CURRENT.reset(token)
+
+
+@contextmanager
+def placed(span: Span | None) -> Generator[None]:
+    """Nodes recorded inside come from this place in the spec."""
+    token = _SPAN.set(span)
+    try:
+        yield
+    finally:
+        _SPAN.reset(token)
+
+
+def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | None) -> Tensor:
+    """Run an op: infer, make its weights, define it if it is a composite, and note the node."""
+    if any(tensor.unknown for tensor in inputs):
+        return UNKNOWN
+    trace = current()
+    output = op.infer(*inputs)
+    specs = op.weights(*inputs)
+    if specs and group is None:
+        group = trace.scope.group(name or op.label())
+    for attribute, spec in specs.items():
+        assert group is not None
+        group.add(attribute, spec)
+    node = Node(op, tuple(tensor.original for tensor in inputs), (output,), group, _SPAN.get())
+    trace.body.append(node)
+    _define(node, trace.scope)
+    return output
+
+
+def _define(node: Node, scope: Scope) -> None:
+    inner = Trace(scope, node.inputs)
+    with tracing(inner):
+        result = node.op.define(*node.inputs)
+    if result is not None:
+        inner.results = (result,)
+        node.inner = inner

@@ -1,0 +1,218 @@
+"""The steps `sum`, `join`, `concat` and `zip`: several pipelines made one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+
+from pydantic import Field
+
+from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
+from tfspec.diagnostics import Label, Rule
+from tfspec.graph.space import Space
+from tfspec.layers.base import Layer, Reads
+from tfspec.ops import tokens as ops
+from tfspec.ops.pointwise import Add
+from tfspec.spec.located import mistyped
+from tfspec.spec.pipeline import (
+    Pipeline,
+    Pipelines,
+    Ref,
+    check_pipeline,
+    check_pipelines,
+    items,
+    last_place,
+)
+from tfspec.spec.types import Parsed, Table, check_name, each_of, link
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.graph.tensor import Tensor
+
+UNEQUAL = Rule(
+    "TS209",
+    "values that do not fit together",
+    "`sum`, `join` or `concat` is given values of different tokens or widths.",
+    "Sums need equal shapes, joins equal tokens, concatenation equal widths.",
+    "sum: [[tokens, {embed: 64}], [segments, {embed: 32}]]",
+    "Make the shapes equal, with `linear` for instance.",
+)
+
+
+class Sum(Layer):
+    """Adds pipelines that all read the value at this place."""
+
+    step: ClassVar[str] = "sum"
+    reads: ClassVar[Reads] = "operands"
+    shorthand: ClassVar[str | None] = "of"
+    whole: ClassVar[bool] = True
+
+    of: Pipelines = Field(description="the pipelines")
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        total, *rest = [vectors(g, "sum", pipeline, x) for pipeline in self.of]
+        for at, term in enumerate(rest, start=1):
+            matched(g, "sum", (total, term), (self.of[0], self.of[at]))
+            total = Add()(total, term)
+        return total
+
+
+class Join(Layer):
+    """Same tokens, features side by side: `[..., a], [..., b] -> [..., a + b]`."""
+
+    step: ClassVar[str] = "join"
+    reads: ClassVar[Reads] = "operands"
+    shorthand: ClassVar[str | None] = "of"
+    whole: ClassVar[bool] = True
+
+    of: Pipelines = Field(description="the pipelines")
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        values = [vectors(g, "join", pipeline, x) for pipeline in self.of]
+        for at, value in enumerate(values):
+            matched(g, "join", (values[0], value), (self.of[0], self.of[at]), width=False)
+        return ops.Join()(*values)
+
+
+def vectors(g: Builder, step: str, pipeline: Pipeline, x: Tensor | None) -> Tensor:
+    """An operand's value, which must be vectors."""
+    value = g.read(pipeline, x)
+    if value.kind != "float":
+        message = f"`{step}` works on vectors, and the value here is {KINDS[value.kind]}"
+        raise g.refuse(WRONG_KIND, message, last_place(pipeline), help=[WAYS_OUT[value.kind]])
+    return value
+
+
+def matched(
+    g: Builder,
+    step: str,
+    values: tuple[Tensor, Tensor],
+    made: tuple[Pipeline, Pipeline],
+    *,
+    width: bool = True,
+) -> None:
+    """Both have the same tokens (and width), or the spec is refused."""
+    (a, b), (first, place) = values, map(last_place, made)
+    alike = [axis.size for axis in (*a.space.batch, *a.space.token_axes)]
+    other = [axis.size for axis in (*b.space.batch, *b.space.token_axes)]
+    same = len(alike) == len(other) and all(map(g.same, alike, other))
+    if not same and (a.space.batch != b.space.batch or _nested(a, b)):
+        raise g.not_yet(f"`{step}` of values over different axes", place)
+    labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
+    if not same:
+        message = f"`{step}` needs values of the same tokens"
+        raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:])
+    if width and not g.same(a.width, b.width):
+        message = f"`{step}` needs equal widths, not {g.facts.show(a.width)} and "
+        message += g.facts.show(b.width)
+        help = [f"add `linear: {a.width.ascii()}` to the second, for instance"]
+        raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
+
+
+def _nested(a: Tensor, b: Tensor) -> bool:
+    """Whether one has more axes than the other, and the other would be repeated along them."""
+    axes, others = ({ax.name for p in x.space.parts for ax in p.axes} for x in (a, b))
+    return axes != others and (axes <= others or others <= axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One pipeline of a concat; its name is None where the pipeline itself gives one."""
+
+    name: str | None
+    of: Pipeline
+
+
+def check_operands(value: Any) -> tuple[Operand, ...]:
+    """A list of pipelines, or pipelines by the names of their parts. Raises Wrong."""
+    if not isinstance(value, dict):
+        return tuple(Operand(None, each) for each in check_pipelines(value))
+    named = cast("dict[str, Any]", value)
+    if not named:
+        raise mistyped(None, "takes pipelines")
+    names = each_of(list(named), check_name)
+    return tuple(map(Operand, map(str, names), each_of(list(named.values()), check_pipeline)))
+
+
+_PIPELINE = link("Pipeline")
+_OPERANDS: dict[str, Any] = {
+    "anyOf": [
+        {"type": "array", "items": _PIPELINE, "minItems": 1},
+        {"type": "object", "additionalProperties": _PIPELINE, "minProperties": 1},
+    ]
+}
+
+
+class Concat(Layer):
+    """Parts added, in order. A part is named after its stream, its key, or as it was."""
+
+    step: ClassVar[str] = "concat"
+    reads: ClassVar[Reads] = "operands"
+    shorthand: ClassVar[str | None] = "of"
+    whole: ClassVar[bool] = True
+
+    of: Annotated[tuple[Operand, ...], Parsed(check_operands, _OPERANDS)] = Field(
+        description="the pipelines, or the pipelines by name"
+    )
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        values = [self._operand(g, operand, x) for operand in self.of]
+        parts = [part for value in values for part in value.space.parts]
+        names = [part.name for part in parts]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            message = f"two parts of this value would be called `{twice}`"
+            raise g.refuse(
+                UNEQUAL, message, self.name_span, help=["name them: `concat: {a: ..., b: ...}`"]
+            )
+        for value, operand in zip(values, self.of, strict=True):
+            if not g.same(value.width, values[0].width):
+                message = f"`concat` needs equal widths, not {g.facts.show(values[0].width)} and "
+                message += g.facts.show(value.width)
+                label = Label(last_place(operand.of), f"this is {g.shape(value)}")
+                first = Label(last_place(self.of[0].of), f"this is {g.shape(values[0])}")
+                help = [f"add `linear: {values[0].width.ascii()}` to it, for instance"]
+                raise g.refuse(UNEQUAL, message, label, came=[first], help=help)
+        batch = max((value.space.batch for value in values), key=len)
+        for value, operand in zip(values, self.of, strict=True):
+            if value.space.batch not in ((), batch):
+                what = "a concat of values over different batch axes"
+                raise g.not_yet(what, items(operand.of)[-1].span)
+        if len(values) == 1:
+            return values[0]
+        return ops.Concat(g.tokens(Space(batch, tuple(parts))))(*values)
+
+    def _operand(self, g: Builder, operand: Operand, x: Tensor | None) -> Tensor:
+        value = vectors(g, "concat", operand.of, x)
+        first = items(operand.of)[0]
+        name = operand.name or (first.stream if isinstance(first, Ref) else None)
+        if name is None or len(value.space.parts) != 1:
+            return value
+        return value.renamed(name)
+
+
+class Zip(Layer):
+    """Equal spaces interleaved: `[..., T, c]` each `-> [..., T, slot, c]`; slots have labels."""
+
+    step: ClassVar[str] = "zip"
+    reads: ClassVar[Reads] = "operands"
+    shorthand: ClassVar[str | None] = "slots"
+    whole: ClassVar[bool] = True
+
+    slots: Table[Table[Pipeline]] = Field(description="the new axis: {slot: {r: ..., s: ...}}")
+
+    @property
+    def axis(self) -> str:
+        """The name of the new axis."""
+        return next(iter(self.slots))
+
+    @property
+    def labels(self) -> Table[Pipeline]:
+        """The pipelines by the labels of their positions, in order."""
+        return self.slots[self.axis]
+
+    @classmethod
+    def spread(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or len(cast("dict[str, Any]", value)) != 1:
+            raise mistyped(value, "takes one new axis: {slot: {r: ..., s: ...}}")
+        return super().spread(value)

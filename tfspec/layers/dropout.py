@@ -1,0 +1,54 @@
+"""The step `dropout`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from tfspec.diagnostics import Rule
+from tfspec.layers.base import Layer
+from tfspec.ops import pointwise as ops
+from tfspec.spec.expression import RateExpr
+from tfspec.spec.types import Rate
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.graph.tensor import Tensor
+
+BAD_RATE = Rule(
+    "TS217",
+    "a dropout rate that is none",
+    "A dropout rate is negative, or 1 or more.",
+    "It is the share of numbers that become 0; the rest is scaled by 1 / (1 - rate).",
+    "dropout: 1.5",
+    "Give a rate from 0 to less than 1.",
+)
+
+
+class Dropout(Layer):
+    """In training, zeros at this rate and scales the rest (Srivastava et al. 2014)."""
+
+    step: ClassVar[str] = "dropout"
+    shorthand: ClassVar[str | None] = "rate"
+
+    rate: Rate = Field(description="how often a number becomes 0")
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        return dropped(g, self.rate, x)
+
+
+def dropped(g: Builder, rate: RateExpr | None, x: Tensor) -> Tensor:
+    """x with dropout, or x as it is where no rate is given."""
+    p = 0.0 if rate is None else checked_rate(g, rate, x)
+    return ops.Dropout(p)(x) if p else x
+
+
+def checked_rate(g: Builder, rate: RateExpr, x: Tensor) -> float:
+    """A rate from 0 to less than 1, or the spec is refused."""
+    p = g.rate(rate, x)
+    if not 0 <= p < 1:
+        message = f"a dropout rate is from 0 to less than 1, and {p:g} is not"
+        raise g.refuse(BAD_RATE, message, rate.span)
+    return p

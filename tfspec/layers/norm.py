@@ -1,0 +1,154 @@
+"""Normalisation: the knobs that blocks, attention and feed-forwards share, and the step `norm`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import Field
+
+from tfspec.diagnostics import Rule
+from tfspec.layers.base import Layer
+from tfspec.ops import norm as ops
+from tfspec.spec.located import LATER, Located, mistyped, only, unknown_choice
+from tfspec.spec.pipeline import Pipeline
+from tfspec.spec.types import Flag, Parsed, Rate, each_of
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.graph.tensor import Tensor
+
+BAD_EPS = Rule(
+    "TS218",
+    "a negative eps",
+    "A norm's eps is negative.",
+    "It is added to a variance, to keep the root away from 0.",
+    "norm: {eps: -1e-5}",
+    "Give an eps of 0 or more.",
+)
+
+NormKind = Literal["layer", "rms", "l2"]
+Place = Literal["pre", "out", "post"]
+PLACES: tuple[Place, ...] = ("pre", "out", "post")
+
+
+def check_places(value: Any) -> tuple[Place, ...]:
+    """`pre`, `out`, `post`, or a list of these; an empty list is no place. Raises Wrong."""
+    if isinstance(value, list | tuple):
+        return each_of(cast("list[Any]", value), _place)
+    return (_place(value),)
+
+
+def _place(value: Any) -> Place:
+    for known in PLACES:
+        if value == known:
+            return known
+    if isinstance(value, str):
+        raise unknown_choice(value, list(PLACES))
+    raise mistyped(value, "takes `pre`, `out`, `post` or a list of these")
+
+
+_PLACE: dict[str, Any] = {"enum": list(PLACES)}
+Places = Annotated[
+    tuple[Place, ...],
+    Parsed(check_places, {"anyOf": [_PLACE, {"type": "array", "items": _PLACE}]}),
+]
+
+
+class Normalisation(Located):
+    """What every normalisation has. `[..., width] -> [..., width]`, over the features.
+
+    layer: (x - mean) / sqrt(var + eps) · weight + bias (Ba et al. 2016);
+    rms: x / sqrt(mean(x²) + eps) · weight (Zhang and Sennrich 2019);
+    l2: x / max(|x|, eps), no weights.
+    """
+
+    kind: NormKind = Field("layer", description="layer, rms or l2")
+    eps: Rate | None = Field(None, description="default 1e-5, rms 1e-6")
+    bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
+    offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
+    affine: Flag | None = Field(None, description="false: no weight and no bias")
+    modulate: Annotated[Pipeline | None, LATER] = Field(
+        None, description="x·(1 + a) + b, where (a, b) is linear in this stream"
+    )
+
+    def normalise(self, g: Builder, x: Tensor, base: str) -> Tensor:
+        """This norm of x, with weights of its own under `base`."""
+        return self.op(g, x)(x, name=base)
+
+    def op(self, g: Builder, x: Tensor) -> ops.Norm:
+        """The primitive that this norm is; its knobs are checked here."""
+        for knob, span in self.unsupported():
+            raise g.not_yet(f"`{knob}`", span)
+        offset = 0.0 if self.offset is None else g.rate(self.offset, x)
+        biased = self.kind == "layer" and self.bias is not False and self.affine is not False
+        if offset and biased:
+            raise g.not_yet("`offset` beside a bias", self.key_span("offset"))
+        return ops.Norm(
+            self.kind,
+            norm_eps(g, self.kind, self.eps),
+            affine=self.affine is not False,
+            bias=self.bias is not False,
+            offset=offset,
+        )
+
+
+class NormKnobs(Normalisation):
+    """The norm of a block or of one branch; `none` is a norm at no place."""
+
+    called: ClassVar[str] = "`norm`"
+
+    at: Places = Field(("pre",), description="pre: branch input; out: branch output; post: the sum")
+
+    @classmethod
+    def spread(cls, value: Any) -> Any:
+        return only("at", []) if value == "none" else value
+
+    @classmethod
+    def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"const": "none"}]
+
+
+class Norm(Normalisation, Layer):
+    """Normalises the features of every token: `[..., width] -> [..., width]`."""
+
+    step: ClassVar[str] = "norm"
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        return self.normalise(g, x, g.name("norm"))
+
+
+class QKNorm(Located):
+    """A norm of queries and keys, over each head or over all (Dehghani et al. 2023)."""
+
+    called: ClassVar[str] = "`qk_norm`"
+    shorthand: ClassVar[str | None] = "over"
+
+    over: Literal["head", "full"] = Field("head", description="each head, or all heads together")
+    kind: NormKind | None = Field(None, description="default: the block's")
+    eps: Rate | None = Field(None, description="default: the block's")
+    bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
+    offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
+    affine: Flag | None = Field(None, description="false: no weight and no bias")
+
+    def normalise(self, g: Builder, x: Tensor, role: str) -> Tensor:
+        """Queries or keys [..., h, N, k], normalised over each head's features."""
+        if self.over == "full":
+            raise g.not_yet("`qk_norm` over all heads together", self.span)
+        block = g.defaults.norm
+        kind = self.kind or (block.kind if block is not None else "layer")
+        eps = self.eps or (block.eps if block is not None and self.kind is None else None)
+        offset = 0.0 if self.offset is None else g.rate(self.offset, x)
+        affine, bias = self.affine is not False, self.bias is not False
+        op = ops.Norm(kind, norm_eps(g, kind, eps), affine, bias, offset, role)
+        return op(x, name=f"{role}_norm")
+
+
+def norm_eps(g: Builder, kind: NormKind, eps: Rate | None) -> float:
+    """The eps that a norm adds, by its kind where none is written."""
+    if eps is None:
+        return {"layer": 1e-5, "rms": 1e-6, "l2": 1e-12}[kind]
+    value = g.rate(eps)
+    if value < 0:
+        raise g.refuse(BAD_EPS, f"an eps is not negative, and {value:g} is", eps.span)
+    return value

@@ -1,0 +1,65 @@
+"""The step `patch`: exact tiles of a grid to tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from tfspec.construct.rules import NO_AXIS
+from tfspec.graph.space import Axis, Part
+from tfspec.layers.base import Layer
+from tfspec.ops import patch as ops
+from tfspec.spec.types import AxisSizes, Flag, Size
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.graph.tensor import Tensor
+
+
+class Patch(Layer):
+    """Exact tiles to tokens: `[..., H, W, c] -> [..., H/p, W/p, width]` (Dosovitskiy et al. 2020).
+
+    One linear map of the p·p·c numbers of a tile; each size must divide its axis.
+    """
+
+    step: ClassVar[str] = "patch"
+
+    size: AxisSizes = Field(description="the tile's size along each axis: {H: p, W: p}")
+    width: Size = Field(description="features of a token")
+    bias: Flag | None = Field(None, description="default true")
+
+    takes_raw: ClassVar[bool] = True
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        axes = self._grid(g, x)
+        sizes = [g.fixed_size(self.size[axis.name], x) for axis in axes]
+        tiled: list[Axis] = []
+        for axis, size in zip(axes, sizes, strict=True):
+            place = self.size.span_of(axis.name)
+            whole, tile = g.facts.value(axis.size), g.facts.show(size)
+            many = "cannot always" if whole is None else f"of {whole} cannot"
+            message = f"axis {axis.name} {many} be cut into patches of {tile}"
+            g.divides(size, axis.size, place, message)
+            tiled.append(Axis(axis.name, axis.size.exact_div(size)))
+        space = g.tokens(x.space.with_parts(Part(g.stream or "patches", tuple(tiled))))
+        op = ops.Patch(space, tuple(sizes), g.fixed_size(self.width), self.bias is not False)
+        return op(x, name=g.name("patch"))
+
+    def _grid(self, g: Builder, x: Tensor) -> tuple[Axis, ...]:
+        """The axes that are cut, in the tensor's order, of an input as convolutions take it."""
+        part = x.space.parts[0]
+        names = [axis.name for axis in part.axes]
+        for name in self.size:
+            if name not in names:
+                message = f"the value here has no axis `{name}` to cut"
+                help = [f"its axes: {', '.join(names)}"] if names else []
+                raise g.refuse(NO_AXIS, message, self.size.span_of(name), help=help)
+        lead = len(x.space.batch)
+        image = x.raw and x.axes[lead].name == "width" and lead == 1
+        if not image or len(x.space.parts) > 1 or set(self.size) != set(names) or len(names) > 3:
+            raise g.not_yet(
+                "a patch of anything but a whole [batch, channels, grid] input", self.name_span
+            )
+        return part.axes

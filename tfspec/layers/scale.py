@@ -1,0 +1,63 @@
+"""The steps `scale` and `softcap`: constant factors and bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from tfspec.diagnostics import Rule
+from tfspec.layers.base import Layer
+from tfspec.ops import pointwise as ops
+from tfspec.spec.expression import RateExpr
+from tfspec.spec.types import Rate
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.graph.tensor import Tensor
+
+
+NOT_ABOVE_ZERO = Rule(
+    "TS227",
+    "a number that is not above 0",
+    "A `softcap`, or the `base` of sinusoids, is 0 or less.",
+    "A value is divided by the one, and by powers of the other.",
+    "softcap: 0",
+    "Give a number above 0, or leave the knob out.",
+)
+
+
+class Scale(Layer):
+    """A constant factor: `[..., width] -> [..., width]`; v·factor."""
+
+    step: ClassVar[str] = "scale"
+    shorthand: ClassVar[str | None] = "factor"
+
+    factor: Rate = Field(description="the factor, an expression such as d ** 0.5")
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        g.rate(self.factor, x)
+        return ops.Scale(self.factor)(x)
+
+
+class Softcap(Layer):
+    """A smooth bound: `[..., width] -> [..., width]`; tanh(v / cap)·cap (Gemma team 2024)."""
+
+    step: ClassVar[str] = "softcap"
+    shorthand: ClassVar[str | None] = "cap"
+
+    cap: Rate = Field(description="the bound")
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        return ops.Softcap(positive(g, "softcap", self.cap, x))(x)
+
+
+def positive(g: Builder, knob: str, rate: RateExpr, x: Tensor) -> float:
+    """A rate above 0, or the spec is refused."""
+    value = g.rate(rate, x)
+    if value <= 0:
+        message = f"`{knob}` is a number above 0, and {value:g} is not"
+        raise g.refuse(NOT_ABOVE_ZERO, message, rate.span)
+    return value

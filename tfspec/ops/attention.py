@@ -1,0 +1,193 @@
+"""Scaled dot-product attention: one composite op, and the smaller ops that define it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.diagnostics import Label
+from tfspec.graph.mask import Mask
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Op
+from tfspec.ops.pointwise import Dropout, Softcap
+from tfspec.program import expr as ex
+from tfspec.program import masks
+from tfspec.program.lowering import Lowering
+from tfspec.program.refusal import NotYet
+from tfspec.program.value import Value, in_order
+from tfspec.symbolic import Dim
+
+
+class Unlearned(Op):
+    """Attention itself learns nothing: its projections are maps of their own."""
+
+    tokenwise: ClassVar[bool] = True
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # nothing is learned
+
+
+@dataclass(frozen=True)
+class Attend(Unlearned):
+    """softmax(q kᵀ · scale, over the keys that the mask allows) v; a query without a key gives 0.
+
+    q [..., h, N, k], k [..., g, M, k], v [..., g, M, w] -> [..., h, N, w]; g divides h. `flags`
+    are the bool inputs that the mask reads, in its order; `scale` None means k ** -0.5.
+    Sources: Vaswani et al. 2017, section 3.2; grouped keys: Ainslie et al. 2023.
+    """
+
+    mask: Mask | None
+    flags: tuple[Tensor, ...] = ()
+    scale: float | None = None
+    softcap: float | None = None
+    dropout: float = 0.0
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        q, _, v = inputs
+        return Tensor((*q.axes[:-1], v.axes[-1]), q.space)
+
+    def define(self, *inputs: Tensor) -> Tensor:
+        q, k, v = inputs
+        scores = Scores(self.scale)(q, k)
+        scores = Softcap(self.softcap)(scores) if self.softcap else scores
+        weights = Softmax(self.mask, self.flags)(scores)
+        weights = Dropout(self.dropout)(weights) if self.dropout else weights
+        return Mix()(weights, v)
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        raise NotImplementedError("a composite costs what its definition costs")
+
+    def label(self) -> str:
+        return "attend"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        q, k, v = inputs
+        if "decode" in low.modes:
+            k, v = self._cached(low, node, k, v)
+        if low.style == "explicit" or self.softcap:
+            return low.expand(node, (q, k, v))
+        plan = masks.for_kernel(low, self.mask, q, k, low.roots_of(self.flags))
+        args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
+        options = plan.options + self._options(low, q, k)
+        expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
+        shape = (*q.shape[:-1], v.shape[-1])
+        strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
+        return low.method.emit(expr, shape, "float", strides=strides)
+
+    def _cached(self, low: Lowering, node: Node, k: Value, v: Value) -> tuple[Value, Value]:
+        """Keys and values with the earlier ones; only a causal mask lets them be kept."""
+        if self.mask is None or not self.mask.causal:
+            message = "attention that is not causal is not supported yet in decoding"
+            raise NotYet.of(message, Label(node.span) if node.span else None)
+        return low.cached(k, v)
+
+    def _options(self, low: Lowering, q: Value, k: Value) -> tuple[tuple[str, ex.Expr], ...]:
+        options: list[tuple[str, ex.Expr]] = []
+        if self.dropout:
+            p = ex.Binary("*", ex.Number(self.dropout, "dropout"), ex.Member("training"))
+            options.append(("dropout_p", p))
+        if self.scale is not None:
+            options.append(("scale", ex.Number(self.scale, "scale")))
+        if low.fixed(q.shape[-3]) != low.fixed(k.shape[-3]):
+            options.append(("enable_gqa", ex.TRUE))
+        return tuple(options)
+
+
+@dataclass(frozen=True)
+class Scores(Unlearned):
+    """q kᵀ · scale: [..., h, N, k], [..., g, M, k] -> [..., h, N, M]."""
+
+    scale: float | None
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        q, k = inputs
+        return Tensor((*q.axes[:-1], k.axes[-2]), q.space, role="scores")
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return 2 * outputs[0].elements * inputs[0].width
+
+    def label(self) -> str:
+        return "scores"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        q, k = inputs
+        scores = q @ each_head(low, k, q).transpose(len(k.shape) - 2, len(k.shape) - 1)
+        return scores.times(self._scale(low, q)).named("scores")
+
+    def _scale(self, low: Lowering, q: Value) -> ex.Expr:
+        if self.scale is not None:
+            return ex.Number(self.scale, "scale")
+        return ex.Binary("**", low.number(q.shape[-1], "head_dim"), ex.Name("-0.5"))
+
+
+@dataclass(frozen=True)
+class Softmax(Unlearned):
+    """Each query's weights over the keys it may see: [..., h, N, M]; all 0 where there is none."""
+
+    mask: Mask | None
+    flags: tuple[Tensor, ...] = ()
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return Tensor(inputs[0].axes, inputs[0].space, role="weights")
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # exponentials and a sum: no products
+
+    def label(self) -> str:
+        return "softmax"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (scores,) = inputs
+        if self.mask is None:
+            return low.record_map(scores.softmax().named("weights"))
+        mask = masks.tensor(
+            low, self.mask, scores.shape[-2], scores.shape[-1], low.roots_of(self.flags)
+        )
+        hidden = ~mask if self.mask.keeps_one else (~mask).named("hidden")
+        scores = scores.masked_fill(hidden, self._lowest(scores)).named("scores")
+        weights = scores.softmax()
+        if not self.mask.keeps_one:
+            weights = weights.masked_fill(hidden, ex.Name("0"))
+        return low.record_map(weights.named("weights"))
+
+    def _lowest(self, scores: Value) -> ex.Expr:
+        """What hides a key. A row hidden whole stays finite, or its gradient were not a number."""
+        if self.mask is not None and self.mask.keeps_one:
+            return ex.Name('float("-inf")')
+        limits = ex.Call(ex.Name("torch.finfo"), (ex.Attribute(scores.ref, "dtype"),))
+        return ex.Attribute(limits, "min")
+
+
+@dataclass(frozen=True)
+class Mix(Unlearned):
+    """The values, averaged by the weights: [..., h, N, M], [..., g, M, w] -> [..., h, N, w]."""
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        weights, v = inputs
+        return Tensor((*weights.axes[:-1], v.axes[-1]), weights.space)
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        weights, v = inputs
+        return 2 * weights.elements * v.width
+
+    def label(self) -> str:
+        return "mix"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        weights, v = inputs
+        return weights @ each_head(low, v, weights)
+
+
+def each_head(low: Lowering, x: Value, q: Value) -> Value:
+    """Grouped keys or values repeated for the queries' heads: [..., g, M, k] -> [..., h, M, k]."""
+    heads, groups = q.shape[-3], x.shape[-3]
+    if low.fixed(heads) == low.fixed(groups):
+        return x
+    axis = len(x.shape) - 3
+    repeats = low.number(heads.exact_div(groups), "group")
+    expr = ex.Call(
+        ex.Attribute(x.ref, "repeat_interleave"), (repeats,), (("dim", ex.Name(str(axis))),)
+    )
+    return x.fresh(expr, (*x.shape[:axis], heads, *x.shape[axis + 1 :]))

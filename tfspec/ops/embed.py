@@ -1,0 +1,51 @@
+"""Ids to vectors: a table with a row for each id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.tensor import Tensor, features, over
+from tfspec.graph.trace import Node, Op
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.program import Member
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Embed(Op):
+    """table[ids]: [...] -> [..., width]."""
+
+    tokenwise: ClassVar[bool] = True
+
+    count: Dim
+    width: Dim
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(inputs[0].space, features(self.width))
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {"weight": WeightSpec((self.count, self.width), "embedding")}
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # a look-up multiplies nothing
+
+    def label(self) -> str:
+        return "embed"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (ids,) = inputs
+        group = node.group
+        assert group is not None
+        shape = (*ids.shape, self.width)
+        weight = group.weights["weight"]
+        sizes = (low.number(self.count, "count"), low.number(self.width, "width"))
+        make = ex.Call(ex.Name("nn.Embedding"), sizes)
+        table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
+        if table is not None:
+            return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float")
+        return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape)

@@ -1,0 +1,92 @@
+"""Into heads and back: projections to queries, keys and values, and the join of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.space import Axis
+from tfspec.graph.tensor import Tensor, features
+from tfspec.graph.trace import Node, Op
+from tfspec.ops.linear import apply_linear
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class ToHeads(Op):
+    """A linear map whose output is split into heads: [..., N, d] -> [..., heads, N, head_dim]."""
+
+    tokenwise: ClassVar[bool] = True
+
+    heads: Dim
+    head_dim: Dim
+    bias: bool
+    role: str
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        (x,) = inputs
+        lead, tokens = x.axes[:-2], x.axes[-2]
+        axes = (*lead, Axis("heads", self.heads), tokens, features(self.head_dim))
+        return Tensor(axes, x.space, role=self.role)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        rows = self.heads * self.head_dim
+        specs = {"weight": WeightSpec((rows, inputs[0].width), "linear")}
+        return specs | ({"bias": WeightSpec((rows,), "bias")} if self.bias else {})
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return 2 * inputs[0].rows * inputs[0].width * self.heads * self.head_dim
+
+    def label(self) -> str:
+        return self.role
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return split_heads(low, apply_linear(low, [node], inputs[0]), self).named(self.role)
+
+    def fusion(self, node: Node) -> object | None:
+        return (ToHeads, self.bias, self.head_dim)
+
+    def lower_fused(
+        self, low: Lowering, nodes: Sequence[Node], *inputs: Value
+    ) -> tuple[Value, ...]:
+        joint = split_heads(low, apply_linear(low, nodes, inputs[0]), self)
+        ops = [node.op for node in nodes if isinstance(node.op, ToHeads)]
+        sizes = [(low.number(op.heads, "heads"), op.heads) for op in ops]
+        return joint.split(sizes, len(joint.shape) - 3, [op.role for op in ops])
+
+
+def split_heads(low: Lowering, x: Value, op: ToHeads) -> Value:
+    """[..., N, heads·k] -> [..., heads, N, k], a view."""
+    heads = x.shape[-1].exact_div(op.head_dim)
+    sizes = [(ex.Name("-1"), heads), (low.number(op.head_dim, "head_dim"), op.head_dim)]
+    at = len(x.shape) - 2
+    return x.unflatten(-1, sizes).transpose(at, at + 1)
+
+
+@dataclass(frozen=True)
+class JoinHeads(Op):
+    """Heads side by side again: [..., h, N, k] -> [..., N, h·k]."""
+
+    tokenwise: ClassVar[bool] = True
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        *lead, heads, tokens, width = inputs[0].axes
+        return Tensor((*lead, tokens, features(heads.size * width.size)), inputs[0].space)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # a rearrangement
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # a rearrangement
+
+    def label(self) -> str:
+        return "join heads"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        at = len(inputs[0].shape) - 3
+        return inputs[0].transpose(at, at + 1).flatten(at + 1)

@@ -1,0 +1,107 @@
+"""Linear maps of the features, alone or several that read one value as one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.graph.scope import Weight, WeightSpec
+from tfspec.graph.tensor import Tensor, like
+from tfspec.graph.trace import Node, Op
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.program import Member
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Linear(Op):
+    """x Wᵀ + b: [..., width_in] -> [..., width].
+
+    `role` names the result, and lets maps with roles that read one value share a matrix;
+    `ends_branch` marks the last map of a residual branch, which depth scaling shrinks.
+    """
+
+    tokenwise: ClassVar[bool] = True
+
+    width: Dim
+    bias: bool = True
+    ends_branch: bool = False
+    role: str | None = None
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return like(inputs[0], self.width, self.role)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        init = "residual" if self.ends_branch else "linear"
+        specs = {"weight": WeightSpec((self.width, inputs[0].width), init)}
+        return specs | ({"bias": WeightSpec((self.width,), "bias")} if self.bias else {})
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return 2 * inputs[0].rows * inputs[0].width * self.width
+
+    def label(self) -> str:
+        return "linear"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        out = apply_linear(low, [node], inputs[0])
+        out.hint = self.role
+        return out
+
+    def fusion(self, node: Node) -> object | None:
+        return (Linear, self.bias) if self.role else None
+
+    def lower_fused(
+        self, low: Lowering, nodes: Sequence[Node], *inputs: Value
+    ) -> tuple[Value, ...]:
+        joint = apply_linear(low, nodes, inputs[0])
+        widths = [node.outputs[0].width for node in nodes]
+        sizes = [(low.number(width, "width"), width) for width in widths]
+        return joint.split(sizes, -1, [node.outputs[0].role or "x" for node in nodes])
+
+
+def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
+    """The nodes' maps of one value as one torch linear: [..., d] -> [..., rows of all weights]."""
+    group = nodes[0].group
+    assert group is not None
+    width = sum((node_rows(node) for node in nodes), Dim.of(0))
+    shape = (*x.shape[:-1], width)
+    module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width))
+    if module is not None:
+        return x.fresh(ex.Call(module, (x.ref,)), shape)
+    return low.torch("F.linear", x, low.weight(group, "weight"), shape=shape)
+
+
+def _rows(low: Lowering, nodes: Sequence[Node], total: Dim) -> ex.Expr:
+    """The rows of all maps together; of equal maps, as so many times one's."""
+    each = [low.fixed(node_rows(node)) for node in nodes]
+    if len(set(each)) == 1 and each[0] is not None:
+        return ex.Times(len(each), ex.Number(each[0], _role(nodes, first=False)))
+    return low.number(total, "rows")
+
+
+def _role(nodes: Sequence[Node], *, first: bool) -> str:
+    """What a size is called where it becomes an argument: the wide side of a branch is hidden."""
+    op = nodes[0].op
+    ends = isinstance(op, Linear) and op.ends_branch
+    return "hidden" if ends == first and len(nodes[0].inputs) == 1 else "width"
+
+
+def node_rows(node: Node) -> Dim:
+    assert node.group is not None
+    return node.group.weights["weight"].shape[0]
+
+
+def linear_member(low: Lowering, nodes: Sequence[Node], width_in: Dim, width_out: Dim) -> Member:
+    """nn.Linear whose rows are the nodes' weights in order, named after all of them."""
+    groups = [node.group for node in nodes if node.group is not None]
+    names = [group.name for group in groups]
+    name = ("" if all(len(n) == 1 for n in names) else "_").join(names)
+    holds: dict[str, tuple[Weight, ...]] = {}
+    for attribute in groups[0].weights:
+        holds[attribute] = tuple(group.weights[attribute] for group in groups)
+    sizes = (low.number(width_in, _role(nodes, first=True)), _rows(low, nodes, width_out))
+    keywords = () if "bias" in holds else (("bias", ex.FALSE),)
+    return Member(name, ex.Call(ex.Name("nn.Linear"), sizes, keywords), holds)

@@ -1,0 +1,96 @@
+"""Normalisation of each feature vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.tensor import Tensor, like
+from tfspec.graph.trace import Node, Op
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.program import Member
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Norm(Op):
+    """Layer norm (Ba et al. 2016), RMS norm (Zhang and Sennrich 2019) or unit length.
+
+    The gain is `offset` + weight, so that an offset of 1 learns the difference from 1.
+    """
+
+    tokenwise: ClassVar[bool] = True
+
+    kind: Literal["layer", "rms", "l2"]
+    eps: float
+    affine: bool = True
+    bias: bool = True
+    offset: float = 0
+    role: str | None = None
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return like(inputs[0], role=self.role)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        if self.kind == "l2" or not self.affine:
+            return {}
+        width = (inputs[0].width,)
+        gain = (
+            "" if self.offset else "weight"
+        )  # torch has no module with an offset: a bare parameter
+        specs = {gain: WeightSpec(width, 1.0 - self.offset)}
+        biased = self.kind == "layer" and self.bias
+        return specs | ({"bias": WeightSpec(width, 0.0)} if biased else {})
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # pointwise work and a reduction: no products
+
+    def label(self) -> str:
+        return "norm"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        out = self._lowered(low, node, inputs[0])
+        return out.named(self.role) if self.role else out
+
+    def _lowered(self, low: Lowering, node: Node, x: Value) -> Value:
+        if self.kind == "l2":
+            return low.torch("F.normalize", x, dim="-1", eps=repr(self.eps), shape=x.shape)
+        if self.offset:
+            return self._with_offset(low, node, x)
+        if not node.group:
+            return self._functional(low, x)
+        make = ex.Call(ex.Name(self._module), (low.number(x.shape[-1], "width"),), self._options())
+        holds = {name: (weight,) for name, weight in node.group.weights.items()}
+        module = low.own(node.group, lambda name: Member(name, make, holds))
+        if module is None:  # it lives outside, where another step of its share made it
+            weights = (low.weight(node.group, attribute) for attribute in holds)
+            return self._functional(low, x, *weights)
+        return x.fresh(ex.Call(module, (x.ref,)), x.shape)
+
+    @property
+    def _module(self) -> str:
+        return "nn.LayerNorm" if self.kind == "layer" else "nn.RMSNorm"
+
+    def _options(self) -> tuple[tuple[str, ex.Expr], ...]:
+        default = self.kind == "layer" and self.eps == 1e-5
+        options: list[tuple[str, ex.Expr]] = []
+        if not default:
+            options.append(("eps", ex.Number(self.eps, "eps")))
+        if self.kind == "layer" and not self.bias:
+            options.append(("bias", ex.FALSE))
+        return tuple(options)
+
+    def _functional(self, low: Lowering, x: Value, *weights: Value) -> Value:
+        function = "F.layer_norm" if self.kind == "layer" else "F.rms_norm"
+        size = ex.Tuple((low.number(x.shape[-1], "width"),))
+        return low.torch(function, x, size, *weights, eps=ex.Number(self.eps, "eps"), shape=x.shape)
+
+    def _with_offset(self, low: Lowering, node: Node, x: Value) -> Value:
+        assert node.group is not None
+        weight = low.parameter(node)
+        gain = weight.pointwise(ex.Binary("+", weight.ref, ex.Number(self.offset, "offset")))
+        return self._functional(low, x, gain)

@@ -1,0 +1,162 @@
+"""One value an element: activations, sums, products, scales and dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Op
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.rates import rate
+from tfspec.program.value import Value
+from tfspec.spec.expression import RateExpr
+from tfspec.symbolic import Dim
+
+ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu2", "tanh", "sigmoid")
+
+
+class Pointwise(Op):
+    """What pointwise ops have in common is only that products are not matrix products."""
+
+    tokenwise: ClassVar[bool] = True
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        first = inputs[0]
+        return Tensor(first.axes, first.space)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # nothing is learned
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # pointwise: counted in bytes
+
+
+@dataclass(frozen=True)
+class Activation(Pointwise):
+    """GELU, exact or by tanh (Hendrycks and Gimpel 2016), quick GELU x·sigmoid(1.702·x), ..."""
+
+    kind: str
+
+    def label(self) -> str:
+        return self.kind
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        name = ex.Name
+        forms = {
+            "gelu": lambda: ex.Call(name("F.gelu"), (x.ref,)),
+            "gelu_tanh": lambda: ex.Call(
+                name("F.gelu"), (x.ref,), (("approximate", name('"tanh"')),)
+            ),
+            "relu": lambda: ex.Call(name("F.relu"), (x.ref,)),
+            "silu": lambda: ex.Call(name("F.silu"), (x.ref,)),
+            "tanh": lambda: ex.Call(name("torch.tanh"), (x.ref,)),
+            "sigmoid": lambda: ex.Call(name("torch.sigmoid"), (x.ref,)),
+            "relu2": lambda: ex.Call(ex.Attribute(ex.Call(name("F.relu"), (x.ref,)), "square")),
+            "quick_gelu": lambda: self._quick(x),
+        }
+        return x.pointwise(forms[self.kind]())
+
+    def _quick(self, x: Value) -> ex.Expr:
+        x.hint = x.hint or "x"  # used twice: it needs a name
+        scaled = ex.Binary("*", ex.Name("1.702"), x.ref)
+        return ex.Binary("*", x.ref, ex.Call(ex.Name("torch.sigmoid"), (scaled,)))
+
+
+@dataclass(frozen=True)
+class Add(Pointwise):
+    """a + b over one space; the second may lack axes and is repeated along them."""
+
+    def label(self) -> str:
+        return "+"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return inputs[0] + inputs[1]
+
+
+@dataclass(frozen=True)
+class Multiply(Pointwise):
+    """a · b, element by element."""
+
+    def label(self) -> str:
+        return "×"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return inputs[0] * inputs[1]
+
+
+@dataclass(frozen=True)
+class Scale(Pointwise):
+    """x times a number that the spec gives as an expression over fixed sizes."""
+
+    factor: RateExpr
+
+    def label(self) -> str:
+        return f"× {self.factor.text}"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return inputs[0].times(rate(low, self.factor, inputs[0].shape[-1]))
+
+
+@dataclass(frozen=True)
+class Softcap(Pointwise):
+    """tanh(x / cap) · cap (Gemma 2)."""
+
+    cap: float
+
+    def label(self) -> str:
+        return "softcap"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        cap = ex.Number(self.cap, "cap")
+        inner = ex.Call(ex.Name("torch.tanh"), (ex.Binary("/", x.ref, cap),))
+        return x.pointwise(ex.Binary("*", inner, cap))
+
+
+@dataclass(frozen=True)
+class Dropout(Pointwise):
+    """Zero with probability p while training (Srivastava et al. 2014)."""
+
+    p: float
+
+    def label(self) -> str:
+        return "dropout"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        p = ex.Number(self.p, "dropout")
+        return x.pointwise(ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training"))))
+
+
+@dataclass(frozen=True)
+class Learned(Pointwise):
+    """x times, or plus, a learned vector or number: bias, layer scale, tanh gate.
+
+    `per` says whether one number is learned for each feature or one for all.
+    """
+
+    how: Literal["add", "multiply", "tanh"]
+    per: Literal["feature", "all"]
+    start: float
+    name: str
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        shape = (inputs[0].width,) if self.per == "feature" else ()
+        return {"": WeightSpec(shape, self.start)}
+
+    def label(self) -> str:
+        return self.name
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        weight = low.parameter(node).ref
+        if self.how == "add":
+            return x.pointwise(ex.Binary("+", x.ref, weight))
+        if self.how == "tanh":
+            weight = ex.Call(ex.Attribute(weight, "tanh"))
+        return x.pointwise(ex.Binary("*", weight, x.ref))

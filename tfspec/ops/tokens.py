@@ -1,0 +1,179 @@
+"""Rearranging tokens: learned tokens, concatenation, choice, pooling, and rows of raw inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.space import Part, Space
+from tfspec.graph.tensor import Tensor, features, over
+from tfspec.graph.trace import Node, Op
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+class Rearrangement(Op):
+    """Tokens move; nothing is multiplied."""
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # a rearrangement
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # a rearrangement
+
+
+@dataclass(frozen=True)
+class Learn(Op):
+    """Learned tokens, the same in every batch: -> [tokens, width], or [width] for one."""
+
+    part: Part
+    width: Dim
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(Space((), (self.part,)), features(self.width))
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        rows = (self.part.length,) if self.part.axes else ()
+        return {"": WeightSpec((*rows, self.width), "embedding")}
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # a parameter as it is
+
+    def label(self) -> str:
+        return self.part.name
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return low.parameter(node)
+
+
+@dataclass(frozen=True)
+class Concat(Rearrangement):
+    """Parts one after the other: [n], [m], ... -> [n + m + ...]. Batch axes are filled in."""
+
+    space: Space
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, features(inputs[0].width))
+
+    def label(self) -> str:
+        return "concat"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        axis = len(self.space.batch)
+        rows = [self._rows(low, x, t) for x, t in zip(inputs, node.inputs, strict=True)]
+        parts = ex.Tuple(tuple(row.ref for row in rows))
+        shape = tuple(a.size for a in (*self.space.batch, *self.space.token_axes))
+        at = ex.Name(str(axis))
+        return low.torch("torch.cat", parts, dim=at, shape=(*shape, inputs[0].shape[-1]))
+
+    def _rows(self, low: Lowering, x: Value, tensor: Tensor) -> Value:
+        """The operand with every batch axis and a token axis."""
+        length, width = tensor.space.length, x.shape[-1]
+        if tensor.space.batch == self.space.batch:
+            return x.new_axes("k" * (len(x.shape) - 1) + "1k") if tensor.space.single else x
+        batch = [(low.number(axis.size, "batch"), axis.size) for axis in self.space.batch]
+        rows = (ex.Name("1" if tensor.space.single else "-1"), length)
+        return x.expand([*batch, rows, (ex.Name("-1"), width)])
+
+
+@dataclass(frozen=True)
+class Take(Rearrangement):
+    """Some parts, or one index of an axis: tokens from `start` on; one token drops the axis."""
+
+    space: Space
+    start: Dim
+    text: str
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, inputs[0].axes[-1])
+
+    def label(self) -> str:
+        return f"take {self.text}"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        axis = len(node.inputs[0].space.batch)
+        start = low.fixed(self.start)
+        if self.space.single:
+            return x.select(axis, self._index(low, node.inputs[0].space.length))
+        stop = self.start + self.space.length
+        last = stop == node.inputs[0].space.length
+        begin = None if start == 0 else low.number(self.start, "index")
+        end = None if last else low.number(stop, "index")
+        return x.narrow(axis, ex.Slice(begin, end), self.space.length)
+
+    def _index(self, low: Lowering, length: Dim) -> ex.Expr:
+        """One index, counted from the end where that is a number and the front is not."""
+        from_end = (length - self.start).constant
+        if low.fixed(self.start) is None and from_end is not None:
+            return ex.Number(-from_end, "index")
+        return low.number(self.start, "index")
+
+
+@dataclass(frozen=True)
+class Pool(Rearrangement):
+    """One token for all of them: their mean, or their largest, feature by feature."""
+
+    space: Space
+    how: Literal["mean", "max"]
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, inputs[0].axes[-1])
+
+    def label(self) -> str:
+        return f"{self.how} over tokens"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        axis = len(node.inputs[0].space.batch)
+        return inputs[0].reduce("mean" if self.how == "mean" else "amax", axis)
+
+
+@dataclass(frozen=True)
+class Rows(Rearrangement):
+    """A raw input as rows: [B, 3, H, W] -> [B, H·W, 3]; ids and flags lose their grid."""
+
+    space: Space
+    feature: int | None
+    order: tuple[int, ...]
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        (x,) = inputs
+        ends = () if self.feature is None else (features(x.axes[self.feature].size),)
+        if x.kind == "float" and self.feature is None:
+            ends = (features(1),)
+        axes = (*self.space.batch, *self.space.token_axes, *ends)
+        return Tensor(axes, self.space, x.kind, vocabulary=x.vocabulary)
+
+    def label(self) -> str:
+        return "rows"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        x = inputs[0].permute(self.order)
+        batch = len(self.space.batch)
+        tokens = len(x.shape) - batch - (self.feature is not None)
+        if tokens > 1:
+            x = x.flatten(batch, batch + tokens - 1)
+        if node.inputs[0].kind == "float" and self.feature is None:
+            x = x.new_axes("k" * len(x.shape) + "1")
+        return x
+
+
+@dataclass(frozen=True)
+class Join(Rearrangement):
+    """Features side by side: [..., a], [..., b], ... -> [..., a + b + ...]."""
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        width = sum((x.width for x in inputs), Dim.of(0))
+        return over(inputs[0].space, features(width))
+
+    def label(self) -> str:
+        return "join"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        width = sum((x.shape[-1] for x in inputs), Dim.of(0))
+        parts = ex.Tuple(tuple(x.ref for x in inputs))
+        return low.torch("torch.cat", parts, dim="-1", shape=(*inputs[0].shape[:-1], width))
