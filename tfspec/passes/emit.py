@@ -1,0 +1,47 @@
+"""The pass `emit`: the standalone torch file of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfspec.diagnostics import Label
+from tfspec.graph.graph import Graph
+from tfspec.passes.emit_file import file_text
+from tfspec.program.lowering import lower
+from tfspec.program.program import Mode, Program, Style
+from tfspec.program.refusal import NotYet
+from tfspec.targets import Target, find
+
+
+def emit(
+    graph: Graph, *, target: str | None = None, style: str = "fast", parts: Sequence[str] = ()
+) -> str:
+    """The file's source. Raises NotYet for what this target or part cannot do yet."""
+    return file_text(program_of(graph, target=target, style=style, parts=parts))
+
+
+def program_of(
+    graph: Graph, *, target: str | None = None, style: str = "fast", parts: Sequence[str] = ()
+) -> Program:
+    """The program that the file is printed from."""
+    sheet = find(target or "cpu")
+    assert isinstance(sheet, Target), f"the caller checks targets, and {target} is none"
+    if "generate" in parts:
+        _one_text(graph)
+    modes: tuple[Mode, ...] = (
+        ("forward", "prefill", "decode") if "generate" in parts else ("forward",)
+    )
+    chosen: Style = "explicit" if style == "explicit" else "fast"
+    return lower(graph, sheet, modes, chosen)
+
+
+def _one_text(graph: Graph) -> None:
+    """Generation continues one text, by one output's logits. Raises NotYet for anything else."""
+    texts = [tensor.role for tensor in graph.inputs if tensor.kind == "ids"]
+    others = [name for name in graph.spec.inputs if name not in texts[:1]]
+    for name in others:
+        message = f"the input `{name}` is not supported yet in generation"
+        raise NotYet.of(message, Label(graph.spec.inputs[name].span))
+    for name in list(graph.outputs)[1:]:
+        message = f"a second output, `{name}`, is not supported yet in generation"
+        raise NotYet.of(message, Label(graph.spec.outputs[name].span))

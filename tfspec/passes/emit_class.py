@@ -1,0 +1,160 @@
+"""One class of the emitted file: docstring, __init__, and a method for each mode that needs one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tfspec.passes.emit_generate import cache_method
+from tfspec.passes.emit_text import docstring, sentence
+from tfspec.program import expr as ex
+from tfspec.program import layout, starting
+from tfspec.program.classes import Book, ModuleClass
+from tfspec.program.method import Method
+from tfspec.program.printer import MethodPrinter
+from tfspec.program.program import Member, Program
+from tfspec.program.shapes import ShapeWriter
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(eq=False)
+class InitNames:
+    """How numbers read in __init__: fixed ones as they are, the others as arguments."""
+
+    module: ModuleClass
+    stored: list[str] = field(default_factory=list[str])
+
+    def value(self, value: Value) -> tuple[str, int]:
+        raise AssertionError("__init__ computes no values")
+
+    def number(self, number: ex.Number) -> str:
+        return self.module.by_number.get(id(number)) or repr(number.value)
+
+    def length(self, dim: Dim) -> tuple[str, int]:
+        raise AssertionError(f"weights are made of {dim}, which is not fixed")
+
+    def arguments(self, call: ex.Invoke) -> list[str]:
+        raise AssertionError("__init__ calls no forward")
+
+    def item(self, item: ex.Item) -> str:
+        raise AssertionError("__init__ has no cache")
+
+
+class ClassWriter:
+    """Writes one class of a program."""
+
+    def __init__(self, program: Program, book: Book, module: ModuleClass) -> None:
+        self.program, self.book, self.module = program, book, module
+        self.scope = module.scopes[0]
+        self.names = InitNames(module)
+        self.is_root = self.scope is book.root
+        self.shapes: dict[str, ShapeWriter] = {}
+
+    def text(self) -> str:
+        methods, stored, legend = self._methods()
+        doc = docstring(self._doc(), legend, indent=4)
+        init = self._init(stored)
+        start = [f"class {self.module.name}(nn.Module):", *doc, *([""] if init else [])]
+        lines = [*start, *init, *methods]
+        while lines[-1] == "":
+            lines.pop()
+        return "\n".join(lines) + "\n"
+
+    def _doc(self) -> str:
+        return sentence(
+            self.scope.doc.strip() or self.book.methods(self.scope)[0].doc or "The model."
+        )
+
+    # ---- methods
+    def _methods(self) -> tuple[list[str], list[str], str]:
+        lines: list[str] = []
+        stored: list[str] = []
+        legends: list[str] = []
+        room: list[str] = []
+        for name, method, twins in self._bodies():
+            shapes = self.shapes[name] = ShapeWriter(self.program.graph, self.module, twins)
+            printer = MethodPrinter(self.book, self.module, method, shapes)
+            rendered = printer.render(name)
+            lines += ["", *_documented(name, rendered)]
+            if self.program.generates and (name == "decode" or not self.is_root):
+                room = cache_method(self.book, self.module, method, printer)
+            stored += [argument for argument in printer.stored if argument not in stored]
+            legends.append(shapes.legend())
+        return lines + room, stored, "; ".join(legend for legend in legends if legend)
+
+    def _bodies(self) -> list[tuple[str, Method, list[Method]]]:
+        """Below the root all modes share one forward; the root has a method a mode."""
+        if self.is_root:
+            roots = self.program.roots.items()
+            return [(mode, method, [method]) for mode, method in roots]
+        variants = self.book.variants(self.module)
+        return [("forward", variants[0], variants)]
+
+    # ---- __init__
+    def _init(self, stored: list[str]) -> list[str]:
+        made = [line for member in self.book.members(self.scope) for line in self._member(member)]
+        kept = [f"        self.{name} = {name}" for name in stored]
+        if not made and not kept:
+            return []
+        arguments = ["self", *self.module.arguments]
+        head = layout.signature("__init__", arguments, 4)
+        lines = [*(f"    {line}" for line in head), "        super().__init__()", *kept, *made]
+        return lines + (self._start() if self.is_root else [])
+
+    def _start(self) -> list[str]:
+        return ["        init_weights(self)"] if starting.function(self.program) else []
+
+    def _member(self, member: Member) -> list[str]:
+        if member.kind == "buffer":
+            assert member.make is not None
+            name, options = ex.Name(f'"{member.name}"'), (("persistent", ex.FALSE),)
+            call = ex.Call(ex.Name("self.register_buffer"), (name, member.make), options)
+            lines = layout.lines("", call, self.names, "", 8)
+        else:
+            expr = member.make or self._children(member)
+            lines = layout.lines(f"self.{member.name} = ", expr, self.names, "", 8)
+        return [f"        {line}" for line in lines]
+
+    def _children(self, member: Member) -> ex.Expr:
+        made = [self._construct(scope) for scope in member.children]
+        if member.kind == "child":
+            return made[0]
+        total = ex.Number(member.count * len(made), "depth")
+        texts = list(dict.fromkeys(m.text(self.names)[0] for m in made))
+        count = self.names.number(total)
+        every = [m.text(self.names)[0] for m in made]
+        if len(texts) == 1:
+            inside = ex.Split(" ".join(pieces := (texts[0], f"for _ in range({count})")), pieces)
+        elif member.count == 1:
+            inside = ex.Split(f"[{', '.join(every)}]", _lines("[", every, "]"))
+        else:
+            rounds, each = f"for _ in range({member.count})", f"for block in ({', '.join(every)})"
+            broken = _lines("for block in (", every, ")") if len(each) > 76 else (each,)
+            inside = ex.Split(f"block {rounds} {each}", ("block", rounds, *broken))
+        return ex.Call(ex.Name("nn.ModuleList"), (inside,))
+
+    def _construct(self, scope: object) -> ex.Call:
+        from tfspec.graph.scope import Scope
+
+        assert isinstance(scope, Scope)
+        module = self.book.by_scope[scope]
+        return ex.Call(ex.Name(module.name), tuple(self.book.arguments(scope)))
+
+
+def _lines(opening: str, items: Sequence[str], closing: str) -> tuple[str, ...]:
+    return (opening, *(f"    {item}," for item in items), closing)
+
+
+_DOCS = {
+    "prefill": "Logits of a prompt's last token; leaves the prompt in the cache.",
+    "decode": "Logits of new tokens, which stand at `position` [T], against the cache.",
+}
+
+
+def _documented(name: str, rendered: list[str]) -> list[str]:
+    """A method with its docstring behind its signature, which may take several lines."""
+    if name not in _DOCS:
+        return rendered
+    body = next(at for at, line in enumerate(rendered) if line.endswith("):")) + 1
+    return [*rendered[:body], f'        """{_DOCS[name]}"""', *rendered[body:]]

@@ -1,0 +1,53 @@
+"""The top of the emitted file: what model this is, what its symbols mean, and its imports."""
+
+from __future__ import annotations
+
+import re
+
+from tfspec import __version__ as VERSION
+from tfspec.passes.emit_text import docstring, quiet, sentence
+from tfspec.program.program import Program
+
+
+def head(program: Program, body: str) -> str:
+    """The module docstring and the imports that `body` needs."""
+    graph = program.graph
+    about = sentence((graph.spec.about or "").strip() or graph.name)
+    made = f"Written by tfspec {VERSION} from the spec {quiet(graph.name)} ({graph.digest})"
+    first = f"{about} {made}: {graph.facts.value(graph.params):,} parameters."
+    lines = docstring(first, legend(program))
+    return "\n".join([*lines, "", *_imports(body)]) + "\n"
+
+
+def legend(program: Program) -> str:
+    """Every symbol of the shape comments with its value or range."""
+    graph = program.graph
+    said = [f"{name} = {text}" for name, text in _dims(program)]
+    for letter, size in graph.names.letters.items():
+        value = graph.facts.value(size)
+        said.append(f"{letter} = {size}" + ("" if value is None else f" = {value}"))
+    if program.generates:
+        said.append(f"{graph.slots_name} = slots of the cache")
+    return "; ".join(said)
+
+
+def _dims(program: Program) -> list[tuple[str, str]]:
+    graph = program.graph
+    domains = graph.facts.domains
+    found: list[tuple[str, str]] = []
+    for name in (name for name in graph.dims if name in domains):
+        size = graph.spec.dims[name].size
+        value = str(domains[name])
+        written = size is not None and size.constant is None
+        found.append((name, f"{size.text} = {value}" if written and size else value))
+    return found
+
+
+def _imports(body: str) -> list[str]:
+    lines: list[str] = []
+    if re.search(r"\btorch\.", body):
+        lines.append("import torch")
+    if re.search(r"\bF\.", body):
+        lines.append("import torch.nn.functional as F")
+    lines.append("from torch import nn")
+    return [*lines, "from torch.utils.benchmark import Timer"] if "Timer(" in body else lines

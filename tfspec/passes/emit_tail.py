@@ -1,0 +1,105 @@
+"""The end of the emitted file: build, compile, example inputs, and a first run."""
+
+from __future__ import annotations
+
+from tfspec.graph.tensor import Tensor
+from tfspec.passes.emit_generate import generate
+from tfspec.program import expr as ex
+from tfspec.program import layout
+from tfspec.program.classes import Book
+from tfspec.program.code_names import unique
+from tfspec.program.expr import PLAIN
+from tfspec.program.program import Program
+
+BUILD = '''def build(device=None, dtype=None):
+    """The model, with fresh weights."""
+    with torch.device(device or "cpu"):
+        return {name}().to(dtype=dtype)
+'''
+COMPILE = '''def compile(model):
+    """The model, compiled as a whole for {about}."""
+    return torch.compile(model, fullgraph=True{options})
+'''
+COMPILE_STEPS = '''def compile(model):
+    """Prefill and decode, compiled apart. Reuse one cache: its length is static."""
+    prefill = torch.compile(model.prefill, fullgraph=True{options})
+    decode = torch.compile(model.decode, fullgraph=True{options})
+    return prefill, decode
+'''
+RUN = """if __name__ == "__main__":
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, inputs = build(device).eval(), example_inputs(device=device)
+    run = compile(model)
+    with torch.inference_mode():
+        outputs = run(*inputs)
+        speed = Timer("run(*inputs)", globals=globals()).timeit(5)
+    for output in outputs if isinstance(outputs, tuple) else (outputs,):
+        print(tuple(output.shape), output.dtype, output.device)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
+    print(f"{1000 * speed.mean:.1f} ms a run")
+"""
+RUN_STEPS = """if __name__ == "__main__":
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, (tokens,) = build(device).eval(), example_inputs(device=device)
+    cache = model.cache(len(tokens), tokens.shape[1] + 16)
+    prefill, decode = compile(model)
+    print(tuple(generate(tokens, 16, cache, prefill, decode).shape))
+    speed = Timer("generate(tokens, 16, cache, prefill, decode)", globals=globals())
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
+    print(f"{1000 * speed.timeit(3).mean / 16:.1f} ms a token")
+"""
+
+
+def tail(program: Program, book: Book) -> list[str]:
+    """The functions that stand after the classes, in reading order."""
+    options = "".join(f", {key}={value}" for key, value in program.target.compile.items())
+    name = book.by_scope[book.root].name
+    compile_ = COMPILE_STEPS if program.generates else COMPILE
+    return [
+        *([generate(program)] if program.generates else []),
+        BUILD.format(name=name),
+        compile_.format(about=program.target.about, options=options),
+        examples(program),
+        RUN_STEPS if program.generates else RUN,
+    ]
+
+
+def examples(program: Program) -> str:
+    """example_inputs(): a tensor for each input, in forward's order, at allowed sizes."""
+    graph = program.graph
+    values = graph.bindings()
+    shown = ", ".join(f"{t.role} {graph.show(t.shape)}" for t in graph.inputs)
+    lines = ["def example_inputs(device=None):", f'    """Random inputs: {shown}."""']
+    if len(lines[1]) > layout.WIDTH:
+        lines[1] = '    """Random inputs, in the order in which the model takes them."""'
+    by_role = dict(zip(graph.inputs, unique([t.role or "x" for t in graph.inputs]), strict=True))
+    names = [by_role[tensor] for tensor in ordered(graph.inputs)]
+    for name, tensor in zip(names, ordered(graph.inputs), strict=True):
+        made = layout.lines(f"{name} = ", _example(tensor, values), PLAIN, "", 4)
+        lines += [f"    {line}" for line in made]
+    return "\n".join([*lines, *_returned(names)]) + "\n"
+
+
+def _returned(names: list[str]) -> list[str]:
+    one = f"    return ({', '.join(names)}{',' if len(names) == 1 else ''})"
+    if len(one) <= layout.WIDTH:
+        return [one]
+    return ["    return (", *(f"        {name}," for name in names), "    )"]
+
+
+def ordered(inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    """Inputs as forward takes them: those that may be left out stand last."""
+    return sorted(inputs, key=lambda tensor: tensor.kind == "bool")
+
+
+def _example(tensor: Tensor, bindings: dict[str, int]) -> ex.Expr:
+    shape = ex.Tuple(tuple(ex.Name(str(size.value(bindings))) for size in tensor.shape))
+    device = ("device", ex.Name("device"))
+    if tensor.kind == "ids":
+        assert tensor.vocabulary is not None
+        count = ex.Name(str(tensor.vocabulary.value(bindings)))
+        return ex.Call(ex.Name("torch.randint"), (count, shape), (device,))
+    if tensor.kind == "bool":
+        dtype = ("dtype", ex.Name("torch.bool"))
+        return ex.Call(ex.Name("torch.ones"), (shape,), (dtype, device))
+    return ex.Call(ex.Name("torch.randn"), (shape,), (device,))

@@ -1,0 +1,195 @@
+"""The rows of the shape flow: every step of the graph, nested as the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tfspec.graph.graph import Graph
+from tfspec.graph.scope import Place, Scope, Weight
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.symbolic import Dim
+
+Kind = Literal["input", "stream", "output", "block", "module", "step", "part"]
+Shape = tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step. A row with deeper rows under it stands for all of them: its shape is what comes
+    out, its parameters are theirs together. `count` copies of a block run in turn; the rows under
+    it show one. `shared`: its weights are counted in an earlier row."""
+
+    depth: int
+    kind: Kind
+    label: str
+    tokens: str
+    shape: Shape
+    params: int = 0
+    count: int = 1
+    shared: bool = False
+
+
+def flow_rows(graph: Graph, shape_of: Callable[[Tensor], Shape], results: Iterable[Shape]):
+    """Inputs, then each stream and output with its steps; `results` are the outputs' shapes."""
+    walk = _Walk(graph, shape_of)
+    rows = [walk.row(0, "input", tensor.role or "", tensor) for tensor in graph.inputs]
+    sections = _sections(graph)
+    for name in _in_order(graph):
+        nodes = [node for node in graph.trace.body if sections[node] == ("stream", name)]
+        rows += walk.section("stream", name, graph.streams[name], nodes)
+    for (name, tensor), shape in zip(graph.outputs.items(), results, strict=True):
+        nodes = [node for node in graph.trace.body if sections[node] == ("output", name)]
+        head, *below = walk.section("output", name, tensor, nodes)
+        rows += [replace(head, shape=shape), *below]
+    return rows
+
+
+def _in_order(graph: Graph) -> list[str]:
+    """The streams in an order in which they can run."""
+    order = {node.outputs[0]: at for at, node in enumerate(graph.trace.body)}
+    return sorted(graph.streams, key=lambda name: order.get(graph.streams[name], -1))
+
+
+def _sections(graph: Graph) -> dict[Node, tuple[Kind, str]]:
+    """Which stream or output each of the root's nodes computes."""
+    found: dict[Node, tuple[Kind, str]] = {}
+    ends: list[tuple[Kind, str, Tensor]] = [
+        *(("stream", name, graph.streams[name]) for name in _in_order(graph)),
+        *(("output", name, tensor) for name, tensor in graph.outputs.items()),
+    ]
+    for kind, name, tensor in ends:
+        for node in _ancestors(graph, tensor):
+            found.setdefault(node, (kind, name))
+    section = ends[-1][:2]
+    for node in reversed(graph.trace.body):  # one that nothing reads stands with what follows it
+        section = found.setdefault(node, section)
+    return found
+
+
+def _ancestors(graph: Graph, tensor: Tensor) -> list[Node]:
+    """The root's nodes that a tensor comes from, in order of execution."""
+    wanted = {tensor}
+    found: list[Node] = []
+    for node in reversed(graph.trace.body):
+        if wanted.intersection(node.outputs):
+            wanted.update(node.inputs)
+            found.append(node)
+    return found[::-1]
+
+
+class _Walk:
+    """Makes rows, and remembers which weights have been counted."""
+
+    def __init__(self, graph: Graph, shape_of: Callable[[Tensor], Shape]) -> None:
+        self.graph, self.shape_of = graph, shape_of
+        self.seen: set[Weight] = set()
+        self.rows: list[Row] = []
+        uses = [node.group for node in graph.trace.nodes() if node.group is not None]
+        self.shared = {group for group in uses if uses.count(group) > 1}
+
+    def section(self, kind: Kind, name: str, tensor: Tensor, nodes: Iterable[Node]) -> list[Row]:
+        self.rows = []
+        self._with_rows(
+            self.row(0, kind, name, tensor),
+            self.graph.scope,
+            lambda: [weight for node in nodes for weight in self._node(node, 1, self.graph.scope)],
+        )
+        return self.rows
+
+    def row(self, depth: int, kind: Kind, label: str, tensor: Tensor, count: int = 1) -> Row:
+        return Row(depth, kind, label, self._tokens(tensor), self.shape_of(tensor), count=count)
+
+    def _tokens(self, tensor: Tensor) -> str:
+        """The token space; while decoding keys and values stand in the slots of the cache."""
+        axes, shape = tensor.space.token_axes, self.shape_of(tensor)
+        if axes and axes[0] in tensor.axes and not tensor.raw:
+            size = shape[tensor.axes.index(axes[0])]
+            if size != axes[0].size:
+                return self.graph.names.show(size)
+        return str(tensor.space)
+
+    def _with_rows(self, row: Row, outer: Scope, below: Callable[[], list[Weight]]) -> list[Weight]:
+        """A row, the rows that `below` makes, and their parameters together in the first."""
+        at = len(self.rows)
+        self.rows.append(row)
+        new = below()
+        self.rows[at] = replace(row, params=self._count(new, outer))
+        return new
+
+    def _node(self, node: Node, depth: int, outer: Scope) -> list[Weight]:
+        inner = inner_traces(node.op)
+        if inner:
+            return self._traces(node, inner, depth, outer)
+        if node.inner is not None:
+            return self._composite(node, node.inner, depth, outer)
+        new = self._new_weights(node)
+        row = self.row(depth, "step", self._label(node), node.outputs[0])
+        shared = not new and node.group is not None
+        self.rows.append(replace(row, params=self._count(new, outer), shared=shared))
+        return new
+
+    def _composite(self, node: Node, inner: Trace, depth: int, outer: Scope) -> list[Weight]:
+        row = self.row(depth, "step", self._label(node), node.outputs[0])
+        return self._with_rows(
+            row,
+            outer,
+            lambda: [w for part in inner.body for w in self._node(part, depth + 1, outer)],
+        )
+
+    def _traces(
+        self, node: Node, traces: Sequence[Trace], depth: int, outer: Scope
+    ) -> list[Weight]:
+        """A child module; or a stack: its one layer, or its pattern with the layers under it."""
+        first, result = traces[0].scope, node.outputs[0]
+        if not isinstance(first, Place):
+            row = self.row(depth, "module", first.name, result)
+            return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
+        label = ", ".join(trace.scope.kind for trace in traces)
+        row = self.row(depth, "block", label, result, self._value(first.copies))
+        if len(traces) == 1:
+            return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
+        return self._with_rows(
+            row, outer, lambda: [w for trace in traces for w in self._layer(trace, depth + 1)]
+        )
+
+    def _layer(self, trace: Trace, depth: int) -> list[Weight]:
+        """One layer of a pattern, counted once: the pattern's row counts the repetitions."""
+        row = self.row(depth, "block", trace.scope.kind, trace.results[0])
+        return self._with_rows(row, trace.scope, lambda: self._body(trace, depth))
+
+    def _body(self, trace: Trace, depth: int) -> list[Weight]:
+        return [w for step in trace.body for w in self._node(step, depth + 1, trace.scope)]
+
+    def _label(self, node: Node) -> str:
+        """What the step does, and the name of its weights."""
+        label = node.op.label()
+        name = node.group.name if node.group is not None else label
+        return name if name.startswith(label) else f"{label} {name}"
+
+    def _new_weights(self, node: Node) -> list[Weight]:
+        """The weights that the node uses and no earlier row has counted."""
+        if node.group is None:
+            return []
+        used = [node.group.weights[name] for name in node.op.weights(*node.inputs)]
+        new = [weight for weight in used if weight not in self.seen]
+        self.seen.update(new)
+        return new
+
+    def _count(self, weights: Iterable[Weight], outer: Scope) -> int:
+        return sum(self._value(w.elements) * self._copies(w, outer) for w in weights)
+
+    def _copies(self, weight: Weight, outer: Scope) -> int:
+        """How many of it there are in one `outer`."""
+        scope, count = weight.group.parent, 1
+        while scope is not None and scope is not outer:
+            count *= self._value(scope.copies)
+            scope = scope.parent
+        return count
+
+    def _value(self, size: Dim) -> int:
+        value = self.graph.facts.value(size)
+        assert value is not None, f"weights are made of {size}, which is not fixed"
+        return value

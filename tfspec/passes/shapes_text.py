@@ -1,0 +1,164 @@
+"""The shape flow as plain text, Markdown and JSON; texts of a spec are text in each."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics.escape import escape, shorten
+from tfspec.diagnostics.machine import json_text
+
+if TYPE_CHECKING:
+    from tfspec.passes.shapes import Flow, Symbol
+    from tfspec.passes.shapes_rows import Row
+
+COLUMNS = 100
+GAP = "  "
+TITLES = ("step", "tokens", "shape", "sizes", "parameters")
+LONGEST = (40, 18, 30, 30, 15)
+"""No column needs more; names and formulas may be of any length."""
+
+
+def text(flow: Flow) -> str:
+    lines = [TITLES, *(_cells(flow, row) for row in flow.rows)]
+    widths = _widths(lines)
+    body = [_line(cells, widths) for cells in lines]
+    return "\n".join([_title(flow), "", body[0], _rule(widths), *body[1:], "", *_legend(flow)])
+
+
+def _title(flow: Flow) -> str:
+    name = shorten(escape(flow.name), 40)
+    return f"{name}, {flow.mode}: {flow.params:,} parameters"
+
+
+def _cells(flow: Flow, row: Row) -> tuple[str, ...]:
+    label = "  " * row.depth + row_label(row)
+    shape = flow.graph.show(row.shape)
+    return (escape(label), escape(row.tokens), escape(shape), sizes(flow, row), params(row))
+
+
+def row_label(row: Row) -> str:
+    """A block's with how often it runs: `Layer × 12`, `(Local, Full) × 6`, `Local`."""
+    if row.count == 1:
+        return row.label
+    several = ", " in row.label
+    return f"({row.label}) × {row.count}" if several else f"{row.label} × {row.count}"
+
+
+def sizes(flow: Flow, row: Row) -> str:
+    """2 × 16 × 768"""
+    return " × ".join(map(str, flow.sizes(row)))
+
+
+def params(row: Row) -> str:
+    return "shared" if row.shared else f"{row.params:,}" if row.params else ""
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    """As wide as the content, within limits; labels give way where all is more than fits."""
+    longest = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [min(width, most) for width, most in zip(longest, LONGEST, strict=True)]
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - COLUMNS
+    for column in (0, 3, 2, 1):
+        give = min(max(0, over), widths[column] - 12)
+        if give > 0:
+            widths[column] -= give
+            over -= give
+    return widths
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    cut = [shorten(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    *left, last = zip(cut, widths, strict=True)
+    texts = [cell.ljust(width) for cell, width in left] + [last[0].rjust(last[1])]
+    return GAP.join(texts).rstrip()
+
+
+def _rule(widths: Sequence[int]) -> str:
+    return GAP.join("─" * width for width in widths)
+
+
+def _legend(flow: Flow) -> list[str]:
+    said = [escape(f"{symbol.name} = {meaning(symbol)}") for symbol in flow.symbols()]
+    lines = _joined(said)
+    if any(row.count > 1 for row in flow.rows):
+        lines.append("Rows under × n show one of n; the × n row counts the parameters of all.")
+    return lines
+
+
+def _joined(said: Sequence[str]) -> list[str]:
+    """The definitions in lines, none broken in two unless it is longer than a line."""
+    lines = [""]
+    for each in said:
+        longer = f"{lines[-1]}; {each}" if lines[-1] else each
+        if len(longer) <= COLUMNS:
+            lines[-1] = longer
+        else:
+            lines += textwrap.wrap(each, COLUMNS)
+    return lines
+
+
+def meaning(symbol: Symbol) -> str:
+    """`1..1024, here 16`, or a formula and its value."""
+    if symbol.meaning == str(symbol.value):
+        return symbol.meaning
+    if symbol.size is not None:
+        return f"{symbol.meaning} = {symbol.value}"
+    return f"{symbol.meaning}, here {symbol.value}"
+
+
+# ---- Markdown
+_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+
+
+def plain(text: str) -> str:
+    """Text in which Markdown sees no markup."""
+    return _MARKS.sub(r"\\\1", escape(text))
+
+
+def code(text: str) -> str:
+    """A code span inside a table: a bar would end the cell, and a backtick the span."""
+    return f"`{escape(text).replace('|', '¦').replace('`', '´')}`"
+
+
+def markdown(flow: Flow) -> str:
+    lines = [f"**{plain(_title(flow))}**", "", f"| {' | '.join(TITLES)} |"]
+    lines.append("|:---|:---|:---|:---|---:|")
+    for row in flow.rows:
+        label = "&emsp;" * row.depth + plain(row_label(row))
+        cells = (label, code(row.tokens), code(flow.graph.show(row.shape)))
+        lines.append(f"| {' | '.join(cells)} | {sizes(flow, row)} | {params(row)} |")
+    lines += ["", "; ".join(f"{code(s.name)} = {plain(meaning(s))}" for s in flow.symbols())]
+    return "\n".join(lines)
+
+
+# ---- JSON
+def as_json(flow: Flow) -> str:
+    found = {
+        "name": flow.name,
+        "mode": flow.mode,
+        "params": flow.params,
+        "bindings": {symbol.name: symbol.value for symbol in flow.symbols()},
+        "symbols": [
+            {"name": symbol.name, "meaning": symbol.meaning, "value": symbol.value}
+            for symbol in flow.symbols()
+        ],
+        "rows": [_object(flow, row) for row in flow.rows],
+    }
+    return json_text(found)
+
+
+def _object(flow: Flow, row: Row) -> dict[str, object]:
+    return {
+        "depth": row.depth,
+        "kind": row.kind,
+        "label": row.label,
+        "tokens": row.tokens,
+        "shape": [flow.graph.names.show(size) for size in row.shape],
+        "sizes": list(flow.sizes(row)),
+        "params": row.params,
+        "count": row.count,
+        "shared": row.shared,
+    }

@@ -1,0 +1,102 @@
+"""What outlives a call: caches of keys and values, positions of new tokens, attention maps."""
+
+from __future__ import annotations
+
+from tfspec.program import expr as ex
+from tfspec.program.holding import Holding
+from tfspec.program.method import Kept, When
+from tfspec.program.refusal import NotYet
+from tfspec.program.value import Storage, Value, in_order
+from tfspec.symbolic import product
+
+CACHE = '''class Cache(nn.Module):
+    """Keys and values of one attention, in static buffers [B, h, S, k]."""
+
+    def __init__(self, keys, values, like):
+        super().__init__()
+        self.register_buffer("k", like.new_zeros(keys))
+        self.register_buffer("v", like.new_zeros(values))
+
+    @property
+    def slots(self):
+        return self.k.shape[2]
+
+    def update(self, k, v, position=None):
+        """Keep new keys and values; return those to attend to.
+
+        A prompt (no position) attends to itself; later tokens to every slot.
+        """
+        if position is None:
+            self.k[:, :, : k.shape[2]] = k
+            self.v[:, :, : v.shape[2]] = v
+            return k, v
+        self.k.index_copy_(2, position, k)
+        self.v.index_copy_(2, position, v)
+        return self.k, self.v
+'''
+
+
+class Caching(Holding):
+    """Values that a caller of the model keeps and gives again."""
+
+    def position(self) -> Value:
+        """Where the new tokens stand in the text: [T] int64, while decoding."""
+        tokens = self.graph.token_axis.size
+        return self.extra("position", (tokens,), "int64", absent=self.mode != "decode")
+
+    def cached(self, k: Value, v: Value) -> tuple[Value, Value]:
+        """Keys and values with those of earlier calls: [B, g, T, k] -> [B, g, S, k] while decoding.
+
+        A prompt attends to itself, and leaves its keys and values behind.
+        """
+        state = self.extra("cache", (), "state", absent=self.mode == "forward")
+        if self.method.kept:
+            message = "a module with two attentions of its own is not supported yet with a cache"
+            raise NotYet.of(message, None)
+        self.method.kept.append(Kept())
+        self.method.room = self._room(k, v)
+        update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
+        self.helper("Cache", CACHE)
+        outputs = tuple(self._kept(value) for value in (k, v))
+        self.method.steps.append(When(state, outputs, (k, v), update))
+        return outputs[0], outputs[1]
+
+    def _room(self, k: Value, v: Value) -> ex.Expr:
+        """Cache(shape of keys, shape of values, like one of the module's weights)."""
+        shapes: list[ex.Expr] = []
+        for value in (k, v):
+            heads = self.number(value.shape[-3], "heads")
+            width = self.number(value.shape[-1], "head_dim")
+            shapes.append(ex.Tuple((ex.Name("batch"), heads, ex.Name("length"), width)))
+        members = self.program.members[self.method.scope].values()
+        held = next(member.name for member in members if "weight" in member.holds)
+        like = ex.Attribute(ex.Member(held), "weight")
+        return ex.Call(ex.Name("Cache"), (*shapes, like))
+
+    def _kept(self, value: Value) -> Value:
+        """Keys or values to attend to: a prompt's own, or the cache's buffer while decoding."""
+        if self.mode != "decode":
+            storage, strides = value.storage, value.strides
+            return Value(self.method, value.shape, value.dtype, storage, strides, value.hint)
+        shape = (*value.shape[:-2], self.graph.slots, value.shape[-1])
+        storage = Storage(product(shape), value.dtype, "buffer")
+        return Value(self.method, shape, value.dtype, storage, in_order(shape), value.hint)
+
+    def record_map(self, weights: Value) -> Value:
+        """Attention weights handed to whoever asked for maps: the explicit style's window."""
+        maps = self.extra("maps", (), "state", optional=True)
+        append = ex.Call(ex.Attribute(maps.ref, "append"), (weights.ref,))
+        self.method.steps.append(When(maps, (), (), append))
+        return weights
+
+    def slots_range(self) -> Value:
+        """The index of every slot of the cache: [S] int64."""
+
+        def build() -> Value:
+            cache = self.extra("cache", (), "state")
+            call = ex.Call(
+                ex.Name("torch.arange"), (ex.Slots(cache.ref),), (("device", self.device()),)
+            )
+            return self.method.emit(call, (self.graph.slots,), "int64")
+
+        return self.hoist("slots", "slots", build)

@@ -1,0 +1,260 @@
+"""Classes: scopes of one structure are one nn.Module; numbers that differ become its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from tfspec.graph.member_names import member_name
+from tfspec.graph.scope import Scope
+from tfspec.program import expr as ex
+from tfspec.program import lengths
+from tfspec.program.code_names import RESERVED, safe, unique
+from tfspec.program.method import Loop, Method, Step, When
+from tfspec.program.program import Member, Program
+from tfspec.program.refusal import NotYet
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a forward; an optional one is None in some mode or at some call."""
+
+    name: str
+    optional: bool
+
+
+@dataclass(eq=False)
+class ModuleClass:
+    """One class of the file: its instances' scopes, and what differs between them."""
+
+    name: str
+    scopes: list[Scope] = field(default_factory=list[Scope])
+    arguments: dict[str, tuple[int | float, ...]] = field(
+        default_factory=dict[str, "tuple[int | float, ...]"]
+    )
+    by_number: dict[int, str] = field(default_factory=dict[int, str])
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.scopes[0].kind
+
+
+class Skeleton:
+    """Names for comparing: values by number, numbers as #, children by their class."""
+
+    def __init__(self, book: Book, method: Method | None = None) -> None:
+        self.book = book
+        self.ids: dict[Value, int] = {}
+        self.numbers: list[ex.Number] = []
+        self.params = method.params if method else []
+        for value in self.params:
+            self.define(value)
+
+    def define(self, value: Value) -> None:
+        self.ids[value] = len(self.ids)
+
+    def value(self, value: Value) -> tuple[str, int]:
+        return f"v{self.ids[value]}", ex.ATOM
+
+    def number(self, number: ex.Number) -> str:
+        self.numbers.append(number)
+        return "#"
+
+    def length(self, dim: Dim) -> tuple[str, int]:
+        """Where the size is read: which parameter, which axis."""
+        read = lengths.axis_of(self.params, dim)
+        where = "" if read is None else f"{self.ids[read.param]}.{read.axis}"
+        return f"~{where or dim}", ex.ATOM
+
+    def arguments(self, call: ex.Invoke) -> list[str]:
+        own = str(self.book.index(call.child.scope))
+        return [own, *(value.text(self)[0] for _, value in call.given)]
+
+    def item(self, item: ex.Item) -> str:
+        return f"{item.base.text(self)[0]}[{item.place} of {len(item.method.kept)}]"
+
+    def step(self, step: Step) -> tuple[object, ...]:
+        if isinstance(step, Loop):
+            places = tuple(
+                (self.book.index(place.child.scope), *(e.text(self)[0] for _, e in place.given))
+                for place in step.places
+            )
+            key: tuple[object, ...] = (
+                "loop",
+                step.name,
+                step.count,
+                self.value(step.carry),
+                places,
+            )
+        else:
+            test = self.value(step.test) if isinstance(step, When) else None
+            key = (test, step.expr.text(self)[0], tuple(value.hint for value in step.outputs))
+        for value in step.outputs:
+            self.define(value)
+        return key
+
+
+class Book:
+    """Every class of a program, children before parents."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.classes: list[ModuleClass] = []
+        self.by_scope: dict[Scope, ModuleClass] = {}
+        self._by_key: dict[object, ModuleClass] = {}
+        self._made: dict[Scope, dict[str, ex.Number]] = {}
+        self.root = program.graph.scope
+        self._visit(self.root)
+        _name(self.classes, program.helpers)
+        for module in self.classes:
+            self._unify(module)
+
+    def index(self, scope: Scope) -> int:
+        return self.classes.index(self.by_scope[scope])
+
+    def methods(self, scope: Scope) -> list[Method]:
+        return self.program.methods[scope]
+
+    def members(self, scope: Scope) -> list[Member]:
+        """In order of execution; buffers last."""
+        members = self.program.members.get(scope, {}).values()
+        return sorted(members, key=lambda member: member.kind == "buffer")
+
+    def variants(self, module: ModuleClass) -> list[Method]:
+        """Every lowered method of the class: each instance, each mode."""
+        return [method for scope in module.scopes for method in self.methods(scope)]
+
+    # ---- grouping
+    def _visit(self, scope: Scope) -> None:
+        for member in self.members(scope):
+            for child in member.children:
+                if child not in self.by_scope:
+                    self._visit(child)
+        key = self._key(scope)
+        module = self._by_key.get(key)
+        if module is None:
+            module = self._by_key[key] = ModuleClass("")
+            self.classes.append(module)
+        module.scopes.append(scope)
+        self.by_scope[scope] = module
+
+    def _key(self, scope: Scope) -> object:
+        if scope is self.root:
+            return "root"
+        bodies = [self._body(method) for method in self.methods(scope)]
+        values = [[n.value for n in self._body_numbers(method)] for method in self.methods(scope)]
+        if any(body != bodies[0] for body in bodies) or any(v != values[0] for v in values):
+            what = f"`{scope.path}`, whose weights are shared by calls of different structure,"
+            raise NotYet.of(f"{what} is not supported yet", None)
+        skeleton = Skeleton(self)
+        members = tuple(self._made_of(m, skeleton) for m in self.members(scope))
+        return bodies[0], members, self.methods(scope)[0].doc
+
+    def _made_of(self, member: Member, skeleton: Skeleton) -> tuple[object, ...]:
+        text = member.make.text(skeleton)[0] if member.make else ""
+        return member.name, text, member.count, tuple(map(self.index, member.children))
+
+    def _body(self, method: Method) -> object:
+        skeleton = Skeleton(self, method)
+        steps = tuple(skeleton.step(step) for step in method.steps)
+        params = tuple((param.hint, param.dtype) for param in method.params)
+        return params, steps, tuple(skeleton.value(value) for value in method.results)
+
+    # ---- numbers
+    def _unify(self, module: ModuleClass) -> None:
+        """Numbers that differ between instances become constructor arguments."""
+        if module.scopes[0] is self.root:
+            return
+        columns = [list(self._numbers(scope)) for scope in module.scopes]
+        for row in zip(*columns, strict=True):
+            values = tuple(number.value for number in row)
+            if len(set(values)) > 1:
+                name = self._argument(module, row[0].role, values)
+                module.by_number.update((id(number), name) for number in row)
+        module.parameters = tuple(self._parameters(module))
+
+    def _numbers(self, scope: Scope) -> Iterator[ex.Number]:
+        """Every number in a scope's code, in the order of its text: members, then one body."""
+        skeleton = Skeleton(self)
+        for member in self.members(scope):
+            if member.make is not None:
+                member.make.text(skeleton)
+            for child in member.children:
+                skeleton.numbers.extend(self.arguments(child))
+        yield from skeleton.numbers
+        yield from self._body_numbers(self.methods(scope)[0])
+
+    def _body_numbers(self, method: Method) -> list[ex.Number]:
+        body = Skeleton(self, method)
+        for step in method.steps:
+            body.step(step)
+        if method.room is not None:
+            method.room.text(body)
+        return body.numbers
+
+    def _argument(self, module: ModuleClass, role: str, values: tuple[int | float, ...]) -> str:
+        for name, known in module.arguments.items():
+            if known == values:
+                return name
+        role = member_name(safe(role))
+        names = (role if n == 1 else f"{role}{n}" for n in range(1, len(module.arguments) + 2))
+        name = next(name for name in names if name not in module.arguments)
+        module.arguments[name] = values
+        return name
+
+    def arguments(self, scope: Scope) -> list[ex.Number]:
+        """What an instance is constructed with: the same objects at every call, to be unified."""
+        module = self.by_scope[scope]
+        at = module.scopes.index(scope)
+        made = self._made.setdefault(scope, {})
+        return [
+            made.setdefault(name, ex.Number(values[at], name))
+            for name, values in module.arguments.items()
+        ]
+
+    def _parameters(self, module: ModuleClass) -> Iterator[Parameter]:
+        variants = self.variants(module)
+        found: list[Parameter] = []
+        for at, name in enumerate(parameter_names(variants[0].params)):
+            optional = any(m.params[at].absent or m.params[at].defaults for m in variants)
+            found.append(Parameter(name, optional))
+        yield from sorted(found, key=lambda parameter: parameter.optional)
+
+
+def parameter_names(params: Sequence[Value]) -> list[str]:
+    """The role of each parameter; equal roles are numbered."""
+    return unique([param.hint or "x" for param in params])
+
+
+def _name(classes: list[ModuleClass], helpers: Iterable[str]) -> None:
+    """A class is named after its kind; where two clash, after an ancestor that tells them apart."""
+    taken = set(helpers) | RESERVED
+    for module in reversed(classes):
+        same = [other for other in classes if other.kind == module.kind]
+        name = module.kind if len(same) == 1 else _prefixed(module, same)
+        choices = (name if n == 1 else f"{name}{n}" for n in count(1))
+        module.name = next(choice for choice in choices if choice not in taken)
+        taken.add(module.name)
+
+
+def _prefixed(module: ModuleClass, same: list[ModuleClass]) -> str:
+    others = [set(_ancestors(scope)) for o in same if o is not module for scope in o.scopes]
+    for kind in _ancestors(module.scopes[0]):
+        if all(kind not in kinds for kinds in others):
+            return kind + module.kind
+    return module.kind
+
+
+def _ancestors(scope: Scope) -> list[str]:
+    """Kinds of the scopes around, nearest first; lists have none, the root tells nothing."""
+    found: list[str] = []
+    parent = scope.parent
+    while parent is not None:
+        if parent.kind != "list" and parent.parent is not None:
+            found.append(parent.kind)
+        parent = parent.parent
+    return found

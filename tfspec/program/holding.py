@@ -1,0 +1,87 @@
+"""Weights in code: the modules, parameters and buffers that hold them, wherever they live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tfspec.graph.scope import Entry, Group, Scope
+from tfspec.graph.trace import Node
+from tfspec.program import expr as ex
+from tfspec.program import starting
+from tfspec.program.method import Method
+from tfspec.program.program import Member
+from tfspec.program.scene import Scene
+from tfspec.program.value import Storage, Value
+from tfspec.symbolic import Dim, product
+
+
+class Holding(Scene):
+    """Members of modules: made once, whichever mode asks first."""
+
+    def member(self, member: Member, scope: Scope | None = None) -> ex.Member:
+        """Make a member of the running scope (or another) once, whichever mode asks first."""
+        members = self.program.members.setdefault(scope or self.method.scope, {})
+        members.setdefault(member.name, member)
+        return ex.Member(member.name)
+
+    def own(self, group: Group, make: Callable[[str], Member]) -> ex.Expr | None:
+        """The member that holds a group, made by whoever runs first; None when another op's kind
+        of module already holds it or it lives outside the running scope: then ask `weight`."""
+        assert group.parent is not None
+        made = self.program.holders.get(group)
+        member = make(group.name)
+        if made is None:
+            self.member(member, group.parent)
+            made = self.program.holders[group] = member
+        same = isinstance(made.make, ex.Call) and isinstance(member.make, ex.Call)
+        alike = same and _function(made.make) == _function(member.make)
+        return ex.Member(made.name) if alike and group.parent is self.method.scope else None
+
+    def weight(self, group: Group, attribute: str) -> Value:
+        """One tensor of a group, from wherever its module lives."""
+        weight = group.weights[attribute]
+        with self.inside(self.home(group)):
+            member = self.program.holders[group]
+            expr: ex.Expr = ex.Member(member.name)
+            if attribute:
+                expr = ex.Attribute(expr, attribute)
+            storage = Storage(weight.elements, "float", "weight")
+            value = self.method.emit(expr, weight.shape, "float", storage=storage)
+        return self.localize(value.named(group.name))
+
+    def parameter(self, node: Node) -> Value:
+        """A bare nn.Parameter of the running scope."""
+        assert node.group is not None
+        weight = node.group.weights[""]
+        sizes = tuple(self.number(dim, "width") for dim in weight.shape)
+        empty = ex.Call(ex.Name("torch.empty"), sizes or (ex.Tuple(()),))
+        start = starting.bare(self.graph, weight.spec.init, empty)
+        make = ex.Call(ex.Name("nn.Parameter"), (start,))
+        self.own(node.group, lambda name: Member(name, make, {"": (weight,)}))
+        return self.weight(node.group, "")
+
+    def home(self, entry: Entry) -> Method:
+        """The method of the scope that owns an entry, among the callers of the running one."""
+        method = self.method
+        while method.scope is not entry.parent and method.parent is not None:
+            method = method.parent
+        return method
+
+    def buffer(self, name: str, make: ex.Expr, shape: Sequence[Dim]) -> Value:
+        """A constant table of the root, made once: equal tables of all streams are one."""
+        top = self.program.members.setdefault(self.top.scope, {})
+        made = make.text(ex.PLAIN)[0]
+        found = next((m for m in top.values() if m.kind == "buffer" and m.text == made), None)
+        if found is None:
+            taken = {entry.name for entry in self.top.scope.entries} | top.keys()
+            names = (name if n == 1 else f"{name}{n}" for n in range(1, len(taken) + 2))
+            found = Member(next(n for n in names if n not in taken), make, kind="buffer", text=made)
+            top[found.name] = found
+        with self.inside(self.top):
+            storage = Storage(product(shape), "float", "buffer")
+            value = self.method.emit(ex.Member(found.name), shape, "float", storage=storage)
+        return self.localize(value.named(found.name))
+
+
+def _function(expr: ex.Expr | None) -> str:
+    return expr.func.name if isinstance(expr, ex.Call) and isinstance(expr.func, ex.Name) else ""

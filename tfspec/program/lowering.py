@@ -1,0 +1,204 @@
+"""Lowering: from the semantic graph to the program, on one target, in one mode and style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics import Label
+from tfspec.graph.scope import Scope
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Trace
+from tfspec.program import expr as ex
+from tfspec.program.caching import Caching
+from tfspec.program.method import Kept, Loop, Method, Place, origin
+from tfspec.program.program import Member, Mode, Program, Style
+from tfspec.program.refusal import NotYet
+from tfspec.program.value import Dtype, Storage, Value, in_order
+from tfspec.symbolic import Dim, product
+from tfspec.targets import Target
+
+if TYPE_CHECKING:
+    from tfspec.graph.graph import Graph
+
+DTYPES: dict[str, Dtype] = {"float": "float", "ids": "int64", "bool": "bool"}
+
+
+def lower(
+    graph: Graph,
+    target: Target,
+    modes: Sequence[Mode] = ("forward",),
+    style: Style = "fast",
+) -> Program:
+    """The program of a checked graph: one root method a mode, weights shared between modes."""
+    program = Program(graph, target, style)
+    for mode in modes:
+        program.roots[mode] = Lowering(program, mode, tuple(modes)).root()
+    return program
+
+
+class Lowering(Caching):
+    """Walks the graph in one mode. Ops get it, and values that are visible where they run."""
+
+    def root(self) -> Method:
+        trace = self.graph.trace
+        self.top = self.method = Method(self, trace.scope, None)
+        self._register(self.top)
+        for tensor in trace.inputs:
+            self.values[tensor] = self._input(tensor)
+        self.top.inputs = len(self.top.params)
+        if self.mode == "decode":
+            self.position()  # decode(tokens, position, cache), whichever is read first
+        at = self.graph.outputs_at
+        streams, outputs = trace.body[:at], trace.body[at:]
+        self._run(streams, trace)
+        if self.mode == "prefill" and all(node.op.tokenwise for node in outputs):
+            self._last_tokens(streams, outputs)
+        self._run(outputs, trace)
+        self.top.results = self._results(trace)
+        if len(self.top.results) > 1:
+            for value, name in zip(self.top.results, self.graph.outputs, strict=True):
+                value.hint = value.hint or name
+        self.top.drop_unread()
+        return self.top
+
+    def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
+        """A prompt is asked for what comes next: outputs are computed of its last token alone."""
+        made = {tensor for node in streams for tensor in node.outputs}
+        for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
+            axis = len(tensor.space.batch)
+            last = ex.Slice(ex.Name("-1"), None)
+            self.values[tensor] = self.value(tensor).narrow(axis, last, Dim.of(1))
+
+    def _input(self, tensor: Tensor) -> Value:
+        dtype = DTYPES[tensor.kind]
+        storage = Storage(product(tensor.shape), dtype, "input")
+        value = Value(self.top, tensor.shape, dtype, storage, in_order(tensor.shape), tensor.role)
+        value.optional = value.defaults = tensor.kind == "bool"
+        self.top.params.append(value)
+        return value
+
+    def inline(self, trace: Trace) -> tuple[Value, ...]:
+        """Lower a trace's nodes into the running method; its inputs must have values."""
+        self._run(trace.body, trace)
+        return self._results(trace)
+
+    def _run(self, nodes: Sequence[Node], trace: Trace) -> None:
+        done: set[Node] = set()
+        for node in nodes:
+            if node not in done:
+                done.update(self._step(node, trace))
+
+    def _results(self, trace: Trace) -> tuple[Value, ...]:
+        return tuple(self.localize(self.values[tensor]) for tensor in trace.results)
+
+    def _step(self, node: Node, trace: Trace) -> list[Node]:
+        group = self._fused(node, trace)
+        inputs = tuple(self.value(tensor) for tensor in node.inputs)
+        if len(group) > 1:
+            outputs = node.op.lower_fused(self, group, *inputs)
+            for member, value in zip(group, outputs, strict=True):
+                self.values[member.outputs[0]] = value
+            return group
+        value = self._lowered(node, inputs)
+        value.role = value.role or node.outputs[0].role
+        self.values[node.outputs[0]] = value
+        return [node]
+
+    def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
+        if self.mode == "decode" and not node.op.tokenwise:
+            message = f"`{node.op.label()}` is not supported yet in decoding"
+            raise NotYet.of(message, Label(node.span) if node.span else None)
+        value = node.op.lower(self, node, *inputs)
+        assert isinstance(value, Value)
+        return value
+
+    def expand(self, node: Node, inputs: Sequence[Value]) -> Value:
+        """A composite op as its definition, op by op."""
+        assert node.inner is not None
+        for tensor, value in zip(node.inner.inputs, inputs, strict=True):
+            self.values[tensor] = value
+        return self.inline(node.inner)[0]
+
+    def _fused(self, node: Node, trace: Trace) -> list[Node]:
+        """The nodes that are lowered together with this one: same inputs, same fusion key."""
+        key = node.op.fusion(node) if self.style == "fast" else None
+        if key is None:
+            return [node]
+        alike = (n for n in trace.body if n.inputs == node.inputs and n.op.fusion(n) == key)
+        return list(alike)
+
+    # ---- scopes
+    def call(self, trace: Trace, inputs: Sequence[Value]) -> Value:
+        """A child module run once here."""
+        child = self._child(trace, inputs)
+        receiver = self._module(trace.scope)
+        result = child.results[0]
+        if child.kept:
+            self.method.kept.append(Kept((child,)))
+        expr = ex.Invoke(child, receiver, self._given(child))
+        storage = Storage(product(result.shape), result.dtype)
+        return self.method.emit(
+            expr, result.shape, result.dtype, storage=storage, strides=result.strides
+        )
+
+    def _module(self, scope: Scope) -> ex.Expr:
+        """The child module of a scope; one that lives further out is passed in."""
+        assert scope.parent is not None
+        self.member(Member(scope.name, None, kind="child", children=(scope,)), scope.parent)
+        if scope.parent is self.method.scope:
+            return ex.Member(scope.name)
+        with self.inside(self.home(scope)):
+            module = self.method.emit(ex.Member(scope.name), (), "state").named(scope.name)
+        return self.localize(module).ref
+
+    def loop(self, count: int, traces: Sequence[Trace], carry: Value) -> Value:
+        """A stack: each trace of the pattern lowered once, run count times in turn."""
+        children: list[Method] = []
+        value = carry
+        for trace in traces:
+            child = self._child(trace, (value,))
+            children.append(child)
+            result = child.results[0]
+            value = Value(self.method, result.shape, result.dtype, result.storage, result.strides)
+        if any(child.kept for child in children):
+            self.method.kept.append(Kept(tuple(children), stacked=True))
+        places = [Place(child, self._given(child)[1:]) for child in children]
+        scopes = tuple(trace.scope for trace in traces)
+        blocks = traces[0].scope.parent
+        assert blocks is not None
+        listed = Member(blocks.name, None, kind="list", children=scopes, count=count)
+        self.member(listed, blocks.parent)
+        loop = Loop(blocks.name, count, tuple(places), carry, (value,))
+        loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
+        self.method.steps.append(loop)
+        return value
+
+    def _child(self, trace: Trace, inputs: Sequence[Value]) -> Method:
+        child = Method(self, trace.scope, self.method, trace.doc)
+        self._register(child)
+        for tensor, value in zip(trace.inputs, inputs, strict=True):
+            param = child.param(value, tensor.role or "x")
+            param.storage = Storage(product(value.shape), value.dtype)
+            self.values[tensor] = param
+        child.inputs = len(child.params)
+        with self.inside(child):
+            child.results = self.inline(trace)
+        if "decode" not in self.modes:  # what is kept for a cache is read by later calls
+            child.drop_unread()
+        return child
+
+    def _given(self, child: Method) -> tuple[tuple[Value, ex.Expr], ...]:
+        """What the running method passes for each of the child's parameters."""
+        pairs: list[tuple[Value, ex.Expr]] = []
+        for param in child.params:
+            assert param.source is not None
+            ref = self.localize(param.source).ref
+            keeps = origin(param) is self.hoisted.get(("extra", "cache"))
+            last = len(self.method.kept) - 1
+            expr: ex.Expr = ex.Item(self.method, ref, last) if keeps else ref
+            pairs.append((param, expr))
+        return tuple(pairs)
+
+    def _register(self, method: Method) -> None:
+        self.program.methods.setdefault(method.scope, []).append(method)

@@ -1,0 +1,166 @@
+"""Methods: the lowered body of one scope in one mode, as steps over values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tfspec.graph.scope import Scope
+from tfspec.program import expr as ex
+from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
+from tfspec.symbolic import Dim, product
+
+if TYPE_CHECKING:
+    from tfspec.program.lowering import Lowering
+
+
+@dataclass(eq=False)
+class Assign:
+    """outputs = expr"""
+
+    outputs: tuple[Value, ...]
+    expr: ex.Expr
+
+    @property
+    def inputs(self) -> list[Value]:
+        return [leaf.to for leaf in self.expr.leaves() if isinstance(leaf, ex.Ref)]
+
+
+@dataclass(eq=False)
+class When:
+    """if test is not None: outputs = expr. Without it each output is its twin in `before`."""
+
+    test: Value
+    outputs: tuple[Value, ...]
+    before: tuple[Value, ...]
+    expr: ex.Expr
+
+    @property
+    def inputs(self) -> list[Value]:
+        refs = [leaf.to for leaf in self.expr.leaves() if isinstance(leaf, ex.Ref)]
+        return [self.test, *self.before, *refs]
+
+
+@dataclass(eq=False)
+class Place:
+    """One entry of a loop's pattern: the method that runs, and what it gets beside the carry."""
+
+    child: Method
+    given: tuple[tuple[Value, ex.Expr], ...]
+
+
+@dataclass(eq=False)
+class Loop:
+    """The layers of a stack, run in order: carry = block(carry, ...)."""
+
+    name: str
+    count: int
+    places: tuple[Place, ...]
+    carry: Value
+    outputs: tuple[Value, ...]
+    states: dict[Value, ex.Item] = field(default_factory=dict["Value", "ex.Item"])
+
+    @property
+    def inputs(self) -> list[Value]:
+        given = [value for place in self.places for _, value in place.given]
+        refs = [leaf.to for expr in given for leaf in expr.leaves() if isinstance(leaf, ex.Ref)]
+        return [self.carry, *refs]
+
+
+@dataclass(eq=False)
+class Kept:
+    """One item of a method's cache: its own attention's, a child's, or a stack's by layer."""
+
+    children: tuple[Method, ...] = ()
+    stacked: bool = False
+
+
+Step = Assign | When | Loop
+
+
+@dataclass(eq=False)
+class Method:
+    """A forward over one scope. Outer values it uses become parameters, in order of first use.
+
+    `kept` lists what its cache holds; `room` makes the cache of an attention.
+    """
+
+    low: Lowering
+    scope: Scope
+    parent: Method | None
+    doc: str = ""
+    params: list[Value] = field(default_factory=list[Value])
+    steps: list[Step] = field(default_factory=list[Step])
+    results: tuple[Value, ...] = ()
+    inputs: int = 0
+    kept: list[Kept] = field(default_factory=list[Kept])
+    room: ex.Expr | None = None
+
+    def __repr__(self) -> str:
+        return f"<method of {self.scope.path or 'the root'}: {len(self.steps)} steps>"
+
+    def emit(
+        self,
+        expr: ex.Expr,
+        shape: Sequence[Dim],
+        dtype: Dtype,
+        *,
+        strides: Shape | None = None,
+        storage: Storage | None = None,
+        hint: str | None = None,
+    ) -> Value:
+        """Record outputs = expr. Without a storage the result has one of its own."""
+        here = self.low.method
+        storage = storage or Storage(product(shape), dtype)
+        value = Value(here, tuple(shape), dtype, storage, strides or in_order(shape), hint)
+        here.steps.append(Assign((value,), expr))
+        return value
+
+    def emit_many(
+        self, expr: ex.Expr, base: Value, shapes: Sequence[Shape], hints: Sequence[str]
+    ) -> tuple[Value, ...]:
+        """Several views of one value, named."""
+        here = self.low.method
+        values = tuple(
+            Value(here, tuple(shape), base.dtype, base.storage, base.strides, hint)
+            for shape, hint in zip(shapes, hints, strict=True)
+        )
+        here.steps.append(Assign(values, expr))
+        return values
+
+    def param(self, like: Value, hint: str | None = None) -> Value:
+        """A parameter that stands for a value of the caller."""
+        value = Value(self, like.shape, like.dtype, like.storage, like.strides, source=like)
+        value.hint = hint or like.hint or like.role
+        value.absent, value.optional, value.defaults = like.absent, like.optional, like.defaults
+        self.params.append(value)
+        return value
+
+    def localize(self, value: Value) -> Value:
+        """The value as this method sees it; asks the callers for it when it lives outside."""
+        if value.method is self:
+            return value
+        for param in self.params[self.inputs :]:
+            if param.source is not None and origin(param) is origin(value):
+                return param
+        assert self.parent is not None, f"{value.hint} is not visible here"
+        return self.param(self.parent.localize(value))
+
+    def drop_unread(self) -> None:
+        """Leave out steps whose outputs nothing reads: a stream that reaches no output."""
+        read = {*self.results}
+        kept: list[Step] = []
+        for step in reversed(self.steps):
+            if step.outputs and read.isdisjoint(step.outputs):
+                continue
+            read.update(step.inputs)
+            kept.append(step)
+        self.steps = kept[::-1]
+
+
+def origin(value: Value) -> Value:
+    """The value that a chain of parameters stands for."""
+    while value.source is not None:
+        value = value.source
+    return value

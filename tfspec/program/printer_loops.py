@@ -1,0 +1,66 @@
+"""Stacks as loops: one call a round, or one for each kind of layer in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tfspec.program import expr as ex
+from tfspec.program.method import Loop, Place
+from tfspec.program.naming import ANONYMOUS
+from tfspec.program.printer_lines import Lines
+from tfspec.program.value import Value
+
+
+class Loops(Lines):
+    """Writes loops."""
+
+    def _loop(self, loop: Loop) -> None:
+        carry = self._carried(loop)
+        present = [item for item in loop.states.values() if not self._unseen(item)]
+        blocks, target = f"self.{loop.name}", "block"
+        if present:
+            blocks, target = f"zip({blocks}, {present[0].text(self)[0]})", "block, kv"
+        comment = self.shapes.of(loop.outputs)
+        calls = {at: self._call(place, carry, loop) for at, place in enumerate(loop.places)}
+        kinds: dict[str, list[int]] = {}
+        for at, call in calls.items():
+            kinds.setdefault(call.text(self)[0], []).append(at)
+        if len(kinds) == 1:
+            self.lines.append(f"for {target} in {blocks}:")
+            self._write(f"{carry} = ", calls[0], comment, extra=4)
+        else:
+            target = f"({target})" if present else target
+            self.lines.append(f"for i, {target} in enumerate({blocks}):")
+            for tested, places in self._tests(list(kinds.values()), len(calls)):
+                self.lines.append(f"    {tested}")
+                self._write(f"{carry} = ", calls[places[0]], comment, extra=8)
+        self._hold(loop.outputs[0], carry)
+
+    def _tests(self, kinds: list[list[int]], count: int) -> Iterator[tuple[str, list[int]]]:
+        """The condition on i under which each kind of call is made, the last one without."""
+        for at, places in enumerate(kinds):
+            where = f"== {places[0]}" if len(places) == 1 else f"in {tuple(places)}"
+            test = f"{'elif' if at else 'if'} i % {count} {where}:"
+            yield (test if at < len(kinds) - 1 else "else:"), places
+
+    def _carried(self, loop: Loop) -> str:
+        """The loop's variable: the carry's own name, or a copy's where the carry lives on."""
+        name = self._named(loop.carry)
+        beside = [expr for place in loop.places for _, expr in place.given]
+        again = any(isinstance(expr, ex.Ref) and expr.to is loop.carry for expr in beside)
+        if loop.carry not in self._alive(()) and not again and name.isidentifier():
+            return name
+        read = [self.names[value] for value in loop.inputs if value in self.names]
+        fresh = self._free(ANONYMOUS, beside=read)
+        self.lines.append(f"{fresh} = {name}")
+        return fresh
+
+    def _call(self, place: Place, carry: str, loop: Loop) -> ex.Invoke:
+        given = tuple((param, self._state_of(loop, param, expr)) for param, expr in place.given)
+        first = place.child.params[0]
+        return ex.Invoke(place.child, ex.Name("block"), ((first, ex.Name(carry)), *given))
+
+    def _state_of(self, loop: Loop, param: Value, expr: ex.Expr) -> ex.Expr:
+        """The layer's own cache, in a mode that has caches."""
+        state = loop.states.get(param)
+        return ex.Name("kv") if state is not None and not self._unseen(state) else expr

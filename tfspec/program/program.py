@@ -1,0 +1,54 @@
+"""A program: what every mode runs, what modules hold, and what the file needs beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from tfspec.graph.scope import Group, Scope, Weight
+from tfspec.program import expr as ex
+from tfspec.program.method import Method
+from tfspec.targets import Target
+
+if TYPE_CHECKING:
+    from tfspec.graph.graph import Graph
+
+Mode = Literal["forward", "prefill", "decode"]
+Style = Literal["fast", "explicit"]
+
+
+@dataclass(eq=False)
+class Member:
+    """What a module's __init__ makes: a torch module, a parameter, a buffer or a child.
+
+    `holds` maps an attribute (`weight`, `bias`, or "" for a bare parameter) to the graph's weights
+    that it stacks along its first axis.
+    """
+
+    name: str
+    make: ex.Expr | None
+    holds: dict[str, tuple[Weight, ...]] = field(default_factory=dict[str, "tuple[Weight, ...]"])
+    kind: Literal["module", "buffer", "child", "list"] = "module"
+    children: tuple[Scope, ...] = ()
+    count: int = 1
+    text: str = ""
+
+
+@dataclass(eq=False)
+class Program:
+    """Every mode's root method, the members of each scope, and the helpers the file needs."""
+
+    graph: Graph
+    target: Target
+    style: Style
+    roots: dict[Mode, Method] = field(default_factory=dict["Mode", Method])
+    members: dict[Scope, dict[str, Member]] = field(
+        default_factory=dict[Scope, "dict[str, Member]"]
+    )
+    methods: dict[Scope, list[Method]] = field(default_factory=dict[Scope, "list[Method]"])
+    holders: dict[Group, Member] = field(default_factory=dict["Group", Member])
+    helpers: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def generates(self) -> bool:
+        return "decode" in self.roots

@@ -1,0 +1,144 @@
+"""What ops ask of lowering: visible values, hoisted ones, calls of torch, and sizes in code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+from tfspec.graph.tensor import Tensor
+from tfspec.program import expr as ex
+from tfspec.program.lengths import readable
+from tfspec.program.method import Method
+from tfspec.program.program import Mode, Program
+from tfspec.program.refusal import NotYet
+from tfspec.program.value import Dtype, Storage, Value, in_order
+from tfspec.symbolic import Dim, product
+
+
+class Scene:
+    """The running method among its callers, and the values that are visible in it."""
+
+    method: Method
+    top: Method
+
+    def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
+        self.program, self.mode, self.modes = program, mode, modes
+        self.graph, self.target, self.style = program.graph, program.target, program.style
+        self.facts = self.graph.facts
+        self.hoisted: dict[object, Value] = {}
+        self.values: dict[Tensor, Value] = {}
+
+    @contextmanager
+    def inside(self, method: Method) -> Generator[None]:
+        outer, self.method = self.method, method
+        try:
+            yield
+        finally:
+            self.method = outer
+
+    def value(self, tensor: Tensor) -> Value:
+        """The value of a graph tensor, visible in the running method."""
+        return self.localize(self.values[tensor])
+
+    def roots_of(self, tensors: Sequence[Tensor]) -> list[Value]:
+        """Inputs as the root has them: for what is hoisted there, and not passed down."""
+        return [self.values[tensor] for tensor in tensors]
+
+    def localize(self, value: Value) -> Value:
+        return self.method.localize(value)
+
+    def helper(self, name: str, source: str) -> ex.Name:
+        """A function or class that the file defines once, before its own classes.
+
+        Another source under the same name gets a number.
+        """
+        helpers, own = self.program.helpers, name
+        for number in count(2):
+            renamed = re.sub(rf"^(def|class) {name}\b", rf"\1 {own}", source, count=1)
+            if helpers.setdefault(own, renamed) == renamed:
+                break
+            own = f"{name}{number}"
+        return ex.Name(own)
+
+    def hoist(self, key: object, hint: str, build: Callable[[], Value]) -> Value:
+        """A value that many modules need: made once a forward at the root, and passed down."""
+        if key not in self.hoisted:
+            with self.inside(self.top):
+                value = build()
+                self.hoisted[key] = value if value.hint else value.named(hint)
+        return self.localize(self.hoisted[key])
+
+    def extra(
+        self, hint: str, shape: Sequence[Dim], dtype: Dtype, *, absent: bool = False,
+        optional: bool = False,
+    ) -> Value:  # fmt: skip
+        """A parameter of the root that no input of the spec gives (position, cache, maps).
+
+        An absent one stands for what other modes pass: the parameter is there, and keeps its None.
+        """
+        if ("extra", hint) not in self.hoisted:
+            storage = Storage(product(shape), dtype, "input")
+            value = Value(self.top, tuple(shape), dtype, storage, in_order(shape), hint)
+            value.absent, value.defaults = absent, optional or absent
+            if not absent:
+                self.top.params.append(value)
+                self.top.inputs += 1
+            self.hoisted["extra", hint] = value
+        return self.localize(self.hoisted["extra", hint])
+
+    def range(self, size: Dim) -> Value:
+        """0, 1, ..., size - 1, made once a forward: [size] int64."""
+
+        def build() -> Value:
+            device = ("device", self.device())
+            call = ex.Call(ex.Name("torch.arange"), (self.number(size, "length"),), (device,))
+            return self.method.emit(call, (size,), "int64")
+
+        return self.hoist(("range", size), "positions", build)
+
+    def device(self) -> ex.Expr:
+        """Where the root's first input lives."""
+        given = next((param for param in self.top.params if not param.defaults), None)
+        if given is None:
+            weights = ex.Call(ex.Name("self.parameters"))
+            return ex.Attribute(ex.Call(ex.Name("next"), (weights,)), "device")
+        return ex.Attribute(given.ref, "device")
+
+    def torch(
+        self, function: str, *args: Value | ex.Expr, shape: Sequence[Dim], dtype: Dtype = "float",
+        strides: Sequence[Dim] | None = None, **keywords: ex.Expr | str,
+    ) -> Value:  # fmt: skip
+        """A call of a torch function by its dotted name: `F.gelu`, `torch.cat`."""
+        plain = tuple(arg.ref if isinstance(arg, Value) else arg for arg in args)
+        named = tuple(
+            (key, ex.Name(value) if isinstance(value, str) else value)
+            for key, value in keywords.items()
+        )
+        expr = ex.Call(ex.Name(function), plain, named)
+        return self.method.emit(expr, shape, dtype, strides=tuple(strides) if strides else None)
+
+    def number(self, dim: Dim | int, role: str) -> ex.Expr:
+        """A size in code: a number where the spec fixes it, else read from the inputs."""
+        dim = Dim.of(dim)
+        fixed = self.facts.value(dim)
+        if fixed is not None:
+            return ex.Number(fixed, role)
+        if readable(self.method.params, dim, self.facts):
+            return ex.Length(dim)
+        if self.method is self.top:
+            message = f"a model whose inputs do not show {dim} is not supported yet"
+            raise NotYet.of(message, None)
+        return self.hoist(("length", dim), "length", lambda: self._length(dim)).ref
+
+    def _length(self, dim: Dim) -> Value:
+        return self.method.emit(self.number(dim, "length"), (), "state")
+
+    def fixed(self, dim: Dim) -> int | None:
+        return self.facts.value(dim)
+
+    def memory_order(self, value: Value) -> list[int]:
+        """A value's axes from slowest to fastest, at sample sizes; unit axes keep their place."""
+        steps = [stride.value(self.graph.sample) for stride in value.strides]
+        return sorted(range(len(steps)), key=lambda axis: (-steps[axis], axis))

@@ -1,0 +1,69 @@
+"""Shape comments: the spec's symbols, or a letter of the class's own where its instances differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfspec.graph.graph import Graph
+from tfspec.graph.names import TOKENS
+from tfspec.program.classes import ModuleClass
+from tfspec.program.method import Method
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+class ShapeWriter:
+    """Writes the shapes of one class. `variants` are its methods; `columns` a value's twins."""
+
+    def __init__(self, graph: Graph, module: ModuleClass, variants: Sequence[Method]) -> None:
+        self.graph, self.module, self.variants = graph, module, variants
+        self.letters: dict[tuple[Dim, ...], str] = {}
+        self.columns: dict[Value, tuple[Value, ...]] = {}
+        for row in zip(*map(_values, variants), strict=True):
+            self.columns[row[0]] = row
+
+    def of(self, values: Sequence[Value]) -> str:
+        """The comment of a line's outputs: one shape, or each output's."""
+        shapes = [self.shape(value) for value in values if value.dtype != "state"]
+        return shapes[0] if len(set(shapes)) == 1 else ", ".join(shapes)
+
+    def shape(self, value: Value) -> str:
+        shapes = [twin.shape for twin in self.columns[value]]
+        rank = min(map(len, shapes))  # one class may be called at several ranks
+        lead = ["..."] if any(len(shape) > rank for shape in shapes) else []
+        rows = zip(*(shape[len(shape) - rank :] for shape in shapes), strict=True)
+        return f"[{', '.join([*lead, *map(self._size, rows)])}]"
+
+    def _size(self, sizes: tuple[Dim, ...]) -> str:
+        texts = [self.graph.names.show(size) for size in sizes]
+        if len(set(texts)) == 1:
+            return texts[0]
+        if sizes not in self.letters:
+            self.letters[sizes] = self._argument(sizes) or self._letter()
+        return self.letters[sizes]
+
+    def _argument(self, sizes: tuple[Dim, ...]) -> str | None:
+        """The constructor argument that has these values, if there is one."""
+        values = [self.graph.facts.value(size) for size in sizes]
+        by_scope = dict(zip((v.scope for v in self.variants), values, strict=True))
+        wanted = tuple(by_scope[scope] for scope in self.module.scopes)
+        found = self.module.arguments.items()
+        return next((name for name, known in found if known == wanted), None)
+
+    def _letter(self) -> str:
+        taken = {*self.graph.dims, *self.graph.names.letters, *self.letters.values()}
+        taken.add(self.graph.slots_name)
+        every = (*TOKENS, *(f"N{n}" for n in range(6, 99)))
+        return next(letter for letter in every if letter not in taken)
+
+    def legend(self) -> str:
+        """What the class's own letters stand for, in its instances and modes."""
+        own = [(c, s) for s, c in self.letters.items() if c not in self.module.arguments]
+        return "; ".join(
+            f"{letter} = {' or '.join(dict.fromkeys(map(self.graph.names.show, sizes)))}"
+            for letter, sizes in own
+        )
+
+
+def _values(method: Method) -> list[Value]:
+    return [*method.params, *(value for step in method.steps for value in step.outputs)]

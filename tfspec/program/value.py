@@ -1,0 +1,247 @@
+"""Values of a program: shape, strides and storage, and torch's own vocabulary on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from tfspec.program import expr as ex
+from tfspec.symbolic import Dim, product
+
+if TYPE_CHECKING:
+    from tfspec.program.method import Method
+
+Dtype = Literal["float", "int64", "bool", "state"]
+Shape = tuple[Dim, ...]
+
+
+@dataclass(eq=False)
+class Storage:
+    """One allocation. Views share it; autograd saves it once, whole."""
+
+    elements: Dim
+    dtype: Dtype
+    holds: Literal["input", "weight", "buffer", "result"] = "result"
+
+
+def in_order(shape: Sequence[Dim], order: Sequence[int] | None = None) -> Shape:
+    """Strides of a fresh tensor, in elements; `order` lists its axes from slowest to fastest."""
+    strides = [Dim.of(1)] * len(shape)
+    step = Dim.of(1)
+    for axis in reversed(range(len(shape)) if order is None else order):
+        strides[axis] = step
+        step = step * shape[axis]
+    return tuple(strides)
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """The shape of a pointwise result: axes align at the end, an axis of 1 stretches."""
+    long, short = (a, b) if len(a) >= len(b) else (b, a)
+    lead = len(long) - len(short)
+    tail = [x if y.constant == 1 else y for x, y in zip(long[lead:], short, strict=True)]
+    return (*long[:lead], *tail)
+
+
+@dataclass(eq=False)
+class Value:
+    """What one expression computes. A method named as torch's records a step and returns its value.
+
+    `hint` is the role that names it (q, scores, mask); without one it is the running x or h.
+    `role` names the parameter by which other modules get it. `source`: the outer value that a
+    parameter stands for. `absent`: a parameter that this mode does not pass. `optional`: may be
+    None when the model runs. `defaults`: a parameter that callers may leave out.
+    """
+
+    method: Method
+    shape: Shape
+    dtype: Dtype
+    storage: Storage
+    strides: Shape
+    hint: str | None = None
+    absent: bool = False
+    optional: bool = False
+    defaults: bool = False
+    source: Value | None = None
+    role: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.hint or 'x'} [{', '.join(map(str, self.shape))}]>"
+
+    @property
+    def ref(self) -> ex.Ref:
+        return ex.Ref(self)
+
+    def named(self, hint: str) -> Value:
+        """The same value under a role, so that it is written as a line of its own."""
+        self.hint = hint
+        return self
+
+    # ---- new storage
+    def fresh(self, expr: ex.Expr, shape: Sequence[Dim], dtype: Dtype | None = None) -> Value:
+        """A result in memory of its own, contiguous."""
+        return self.method.emit(expr, shape, dtype or self.dtype)
+
+    def pointwise(self, expr: ex.Expr, *others: Value) -> Value:
+        """A result of one value an element, laid out in memory as the first full operand is."""
+        shape = self.shape
+        for other in others:
+            shape = broadcast(shape, other.shape)
+        full = next((v for v in (self, *others) if v.shape == shape), None)
+        strides = in_order(shape, full.method.low.memory_order(full) if full else None)
+        return self.method.emit(expr, shape, self.dtype, strides=strides)
+
+    def __add__(self, other: Value) -> Value:
+        return self.pointwise(ex.Binary("+", self.ref, other.ref), other)
+
+    def __mul__(self, other: Value) -> Value:
+        return self.pointwise(ex.Binary("*", self.ref, other.ref), other)
+
+    def __and__(self, other: Value) -> Value:
+        return self.pointwise(ex.Binary("&", self.ref, other.ref), other)
+
+    def __or__(self, other: Value) -> Value:
+        return self.pointwise(ex.Binary("|", self.ref, other.ref), other)
+
+    def __sub__(self, other: Value) -> Value:
+        return self.pointwise(ex.Binary("-", self.ref, other.ref), other)
+
+    def absolute(self) -> Value:
+        return self.pointwise(self._call("abs"))
+
+    def compare(self, sign: str, other: Value | ex.Expr) -> Value:
+        """Where self SIGN other holds, as booleans."""
+        right = other.ref if isinstance(other, Value) else other
+        shape = broadcast(self.shape, other.shape) if isinstance(other, Value) else self.shape
+        return self.fresh(ex.Binary(sign, self.ref, right), shape, "bool")
+
+    def __invert__(self) -> Value:
+        return self.pointwise(ex.Unary("~", self.ref))
+
+    def __matmul__(self, other: Value) -> Value:
+        """[..., n, m] @ [..., m, p] -> [..., n, p]"""
+        shape = (*self.shape[:-1], other.shape[-1])
+        return self.fresh(ex.Binary("@", self.ref, other.ref), shape)
+
+    def times(self, factor: ex.Expr) -> Value:
+        return self.pointwise(ex.Binary("*", self.ref, factor))
+
+    def softmax(self) -> Value:
+        """Over the last axis."""
+        return self.fresh(self._call("softmax", dim=-1), self.shape)
+
+    def masked_fill(self, mask: Value, number: ex.Expr) -> Value:
+        """`number` where the mask is true; the shapes broadcast."""
+        args = (mask.ref, number)
+        expr = ex.Call(ex.Attribute(self.ref, "masked_fill"), args)
+        return self.fresh(expr, broadcast(self.shape, mask.shape))
+
+    def reduce(self, function: str, axis: int) -> Value:
+        """mean, sum or amax over one axis."""
+        shape = (*self.shape[:axis], *self.shape[axis + 1 :])
+        return self.fresh(self._call(function, dim=axis), shape)
+
+    # ---- views
+    def view(self, expr: ex.Expr, shape: Sequence[Dim], strides: Sequence[Dim]) -> Value:
+        """A result that shares this value's storage."""
+        return self.method.emit(
+            expr, shape, self.dtype, strides=tuple(strides), storage=self.storage
+        )
+
+    def transpose(self, a: int, b: int) -> Value:
+        order = list(range(len(self.shape)))
+        order[a], order[b] = order[b], order[a]
+        shape, strides = [self.shape[i] for i in order], [self.strides[i] for i in order]
+        return self.view(self._call("transpose", a, b), shape, strides)
+
+    def permute(self, order: Sequence[int]) -> Value:
+        if list(order) == list(range(len(order))):
+            return self
+        shape, strides = [self.shape[i] for i in order], [self.strides[i] for i in order]
+        return self.view(self._call("permute", *order), shape, strides)
+
+    def flatten(self, start: int, end: int = -1) -> Value:
+        """Axes start to end as one: a view where their strides merge, else a copy."""
+        last = end % len(self.shape)
+        args = (start,) if last == len(self.shape) - 1 else (start, last)
+        size = product(self.shape[start : last + 1])
+        shape = (*self.shape[:start], size, *self.shape[last + 1 :])
+        if not self._merges(start, last):
+            return self.fresh(self._call("flatten", *args), shape)
+        strides = (*self.strides[:start], self.strides[last], *self.strides[last + 1 :])
+        return self.view(self._call("flatten", *args), shape, strides)
+
+    def unflatten(self, axis: int, sizes: Sequence[tuple[ex.Expr, Dim]]) -> Value:
+        """One axis as several, each given as its source text (often -1) and its size."""
+        at = axis % len(self.shape)
+        dims = [dim for _, dim in sizes]
+        inner = [step * self.strides[at] for step in in_order(dims)]
+        expr = self._call("unflatten", axis, ex.Tuple(tuple(text for text, _ in sizes)))
+        shape = (*self.shape[:at], *dims, *self.shape[at + 1 :])
+        return self.view(expr, shape, (*self.strides[:at], *inner, *self.strides[at + 1 :]))
+
+    def expand(self, sizes: Sequence[tuple[ex.Expr, Dim]]) -> Value:
+        """Repeated without a copy: each size is its text and its dim; new axes come first."""
+        dims = [dim for _, dim in sizes]
+        lead = len(dims) - len(self.shape)
+        zero = Dim.of(0)
+        strides = [zero] * lead
+        for size, dim, stride in zip(self.shape, dims[lead:], self.strides, strict=True):
+            strides.append(stride if size == dim else zero)
+        return self.view(self._call("expand", *(text for text, _ in sizes)), dims, strides)
+
+    def split(self, sizes: Sequence[tuple[ex.Expr, Dim]], axis: int, hints: Sequence[str]):
+        """Parts along an axis, named: views. Equal parts are written as a chunk."""
+        at = axis % len(self.shape)
+        dims = [dim for _, dim in sizes]
+        if all(dim == dims[0] for dim in dims):
+            expr = self._call("chunk", len(dims), dim=axis)
+        else:
+            expr = self._call("split", ex.Tuple(tuple(text for text, _ in sizes)), dim=axis)
+        shapes = [(*self.shape[:at], dim, *self.shape[at + 1 :]) for dim in dims]
+        return self.method.emit_many(expr, self, shapes, hints)
+
+    def new_axes(self, pattern: str, unless: ex.Expr | None = None) -> Value:
+        """Unit axes among the kept: "b11k" is [:, None, None, :]; None if `unless` holds."""
+        items: list[ex.Expr] = []
+        shape: list[Dim] = []
+        strides: list[Dim] = []
+        kept = iter(zip(self.shape, self.strides, strict=True))
+        for letter in pattern:
+            size, stride = (Dim.of(1), Dim.of(1)) if letter == "1" else next(kept)
+            items.append(ex.NONE if letter == "1" else ex.COLON)
+            shape.append(size)
+            strides.append(stride)
+        index: ex.Expr = ex.Index(self.ref, tuple(items))
+        expr = index if unless is None else ex.Choice(ex.NONE, unless, index)
+        return self.view(expr, shape, strides)
+
+    def narrow(self, axis: int, text: ex.Slice, size: Dim) -> Value:
+        """A stretch of one axis, by its slice text."""
+        expr = ex.Index(self.ref, (*([ex.COLON] * axis), text))
+        return self.view(expr, (*self.shape[:axis], size, *self.shape[axis + 1 :]), self.strides)
+
+    def select(self, axis: int, index: ex.Expr) -> Value:
+        """One index of an axis: the axis goes."""
+        expr = ex.Index(self.ref, (*([ex.COLON] * axis), index))
+        return self.view(
+            expr,
+            (*self.shape[:axis], *self.shape[axis + 1 :]),
+            (*self.strides[:axis], *self.strides[axis + 1 :]),
+        )
+
+    def gather_rows(self, index: Value) -> Value:
+        """Rows of a table by position: [V, d][i] -> [..., d]."""
+        expr = ex.Index(self.ref, (index.ref,))
+        return self.fresh(expr, (*index.shape, *self.shape[1:]))
+
+    # ----
+    def _call(self, name: str, *args: int | ex.Expr, **keywords: int) -> ex.Expr:
+        plain = tuple(a if isinstance(a, ex.Expr) else ex.Name(str(a)) for a in args)
+        named = tuple((key, ex.Name(str(value))) for key, value in keywords.items())
+        return ex.Call(ex.Attribute(self.ref, name), plain, named)
+
+    def _merges(self, start: int, last: int) -> bool:
+        wide = [i for i in range(start, last + 1) if self.method.low.fixed(self.shape[i]) != 1]
+        return all(self.strides[i] == self.strides[j] * self.shape[j] for i, j in pairwise(wide))

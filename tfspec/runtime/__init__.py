@@ -1,0 +1,1 @@
+"""What runs models: the only package of tfspec that imports torch."""

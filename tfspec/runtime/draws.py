@@ -1,0 +1,85 @@
+"""Random small sizes: the same architecture with every settable dim drawn, and inputs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+
+import torch
+from torch import Tensor
+
+from tfspec.api import Architecture
+from tfspec.graph.graph import Graph
+from tfspec.graph.tensor import Tensor as GraphTensor
+from tfspec.program.code_names import safe
+
+LARGEST = 24
+TRIES = 8
+
+
+def shrunk(architecture: Architecture, random: Random) -> Architecture:
+    """Every dim that the spec gives a number drawn anew, as far as the checks allow.
+
+    One dim changes at a time, and only where the spec stays correct, so every draw is allowed; two
+    rounds, so that sizes that must divide each other get away from those of the spec.
+    """
+    loaded = replace(architecture.loaded, diagnostics=[])
+    small = Architecture(loaded, dict(architecture.sets))
+    dims = architecture.graph.spec.dims
+    names = [name for name in architecture.graph.facts.domains if dims[name].kind == "size"]
+    for name in random.sample(names, len(names)) + random.sample(names, len(names)):
+        small = _redrawn(small, name, random)
+    return small
+
+
+def _redrawn(small: Architecture, name: str, random: Random) -> Architecture:
+    values = small.graph.facts.domains
+    taken = {domain.low for other, domain in values.items() if other != name}
+    for candidate in _candidates(values[name].low, taken, random)[:TRIES]:
+        trial = Architecture(small.loaded, {**small.sets, name: candidate})
+        if trial.check().ok:
+            return trial
+    return small
+
+
+def _candidates(value: int, taken: set[int], random: Random) -> list[int]:
+    """Small sizes in random order: divisors of what it is, which fit more often, among them.
+
+    Sizes that no other dim has come first, and 1 last: equal sizes hide mistakes.
+    """
+    few = random.sample(range(2, LARGEST + 1), LARGEST - 1)
+    fitting = [n for n in few if value % n == 0]
+    mixed = [n for pair in zip(few, fitting + few, strict=False) for n in pair]
+    return sorted(dict.fromkeys([*mixed, 1]), key=lambda n: (n == 1, n in taken))
+
+
+def free_sizes(graph: Graph, random: Random, *, largest: bool = False) -> dict[str, int]:
+    """A value for every dim that is still free: small ones, or the largest of each range."""
+    values = graph.bindings()
+    if graph.spec.assume:
+        return values  # what is assumed need not hold for sizes drawn at random
+    for name, domain in graph.facts.domains.items():
+        if name in graph.bound or domain.low == domain.high:
+            continue
+        if largest:
+            values[name] = domain.high or values[name]
+        else:
+            drawn = domain.low + domain.step * random.randint(0, 8)
+            values[name] = min(drawn, domain.high or drawn)
+    return values
+
+
+def inputs(graph: Graph, sizes: Mapping[str, int], device: str) -> dict[str, Tensor]:
+    """Random tensors for the model's inputs, by parameter."""
+    return {safe(t.role or "x"): _input(t, sizes, device) for t in graph.inputs}
+
+
+def _input(tensor: GraphTensor, sizes: Mapping[str, int], device: str) -> Tensor:
+    shape = [size.value(sizes) for size in tensor.shape]
+    if tensor.kind == "float":
+        return torch.randn(shape, device=device)
+    if tensor.kind == "bool":
+        return torch.rand(shape, device=device) > 0.3
+    assert tensor.vocabulary is not None
+    return torch.randint(tensor.vocabulary.value(sizes), shape, device=device)

@@ -1,0 +1,89 @@
+"""A live model called in every mode that its file has, at sizes that tell the modes apart."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from tfspec.graph.graph import Graph
+from tfspec.program.code_names import safe
+from tfspec.runtime.draws import inputs
+from tfspec.runtime.watch import Watch
+
+
+@dataclass
+class Runs:
+    """The model called in every mode that the file has, each at sizes of its own."""
+
+    watch: Watch
+    module: ModuleType
+    model: Any
+    device: str
+
+    @property
+    def graph(self) -> Graph:
+        return self.watch.program.graph
+
+    def all(self, sizes: Mapping[str, int]) -> None:
+        """forward with every input, and without those that may be left out; then generation."""
+        given = inputs(self.graph, sizes, self.device)
+        optional = {safe(t.role or "x") for t in self.graph.inputs if t.kind == "bool"}
+        self.watch.start("forward", sizes)
+        _call(self.model.forward, given)
+        if optional:
+            _call(self.model.forward, {n: v for n, v in given.items() if n not in optional})
+        if self.watch.program.generates:
+            self._generate(sizes)
+
+    def _generate(self, sizes: Mapping[str, int]) -> None:
+        """A prompt, then new tokens by a cache that is longer than both, then the whole loop."""
+        prompt = self.graph.token_axis.size.value(sizes)
+        slots = min(prompt + 3, self._longest or prompt)
+        sizes = {**sizes, self.graph.slots_name: slots}
+        cache = self.model.cache(self.graph.inputs[0].shape[0].value(sizes), slots)
+        self._step("prefill", sizes, cache=cache)
+        new = self._with_length(sizes, 2)
+        count = self.graph.token_axis.size.value(new)
+        position = torch.arange(slots - count, slots, device=self.device)
+        self._step("decode", new, cache=cache, position=position)
+        if slots > 2:
+            self._loop(cache, self._with_length(sizes, 1))
+
+    def _step(self, mode: str, sizes: Mapping[str, int], **more: Any) -> None:
+        self.watch.start(mode, sizes)
+        given = inputs(self.graph, sizes, self.device)
+        _call(getattr(self.model, mode), {**given, **more})
+
+    def _loop(self, cache: Any, sizes: Mapping[str, int]) -> None:
+        """generate(), for a prompt of one token and two new ones, if such a length is allowed."""
+        if self.graph.token_axis.size.value(sizes) != 1:
+            return
+        (tokens,) = inputs(self.graph, sizes, self.device).values()
+        self.watch.start("generate", sizes)
+        self.module.generate(tokens, 2, cache, self.model.prefill, self.model.decode)
+
+    # ---- the length of the text
+    @property
+    def _longest(self) -> int | None:
+        """The largest length, if it is a dim of its own that may vary."""
+        domain = self.graph.facts.domains.get(str(self.graph.token_axis.size))
+        return None if domain is None else domain.high
+
+    def _with_length(self, sizes: Mapping[str, int], length: int) -> dict[str, int]:
+        """The sizes with another length, where the spec allows that one."""
+        name = str(self.graph.token_axis.size)
+        domain = self.graph.facts.domains.get(name)
+        allowed = domain is not None and domain.contains(length)
+        return {**sizes, **({name: length} if allowed else {})}
+
+
+def _call(method: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Those of the values that the method takes; and a list for attention maps where it does."""
+    known = inspect.signature(method).parameters
+    maps: dict[str, Any] = {"maps": []} if "maps" in known else {}
+    method(**{name: value for name, value in given.items() if name in known}, **maps)

@@ -1,0 +1,60 @@
+"""`--verify`: emitted files run, and held against the graph: shape comments and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+
+from tfspec.api import Architecture
+from tfspec.passes.emit import program_of
+from tfspec.passes.emit_file import written
+from tfspec.runtime.draws import shrunk
+from tfspec.runtime.trial import Check, Trial
+
+DRAWS = 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found, a check of each kind."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not any(check.problems for check in self.checks)
+
+    def text(self) -> str:
+        """A line for each kind of check."""
+        return "\n".join(check.line() for check in self.checks)
+
+
+def verify(
+    architecture: Architecture,
+    *,
+    target: str | None = None,
+    style: str = "fast",
+    parts: Sequence[str] = (),
+    seed: int = 0,
+    file: str = "model.py",
+) -> Report:
+    """Run the emitted file at random small sizes, every settable and free dim drawn, and whole on
+    the meta device; hold every shape comment against the live tensor, and every parameter against
+    the graph. `file` is how messages call it.
+    """
+    random = Random(seed)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+    small, whole, weights = Check("shape comments"), Check("full size"), Check("parameters")
+    for draw in range(DRAWS + 1):
+        full = draw == DRAWS
+        graph = (architecture if full else shrunk(architecture, random)).graph
+        program = program_of(graph, target=target, style=style, parts=parts)
+        source, writers = written(program)
+        trial = Trial(program, writers, source, file, random)
+        trial.run("meta" if full else "cpu", whole if full else small, weights)
+    small.holds += f", at {DRAWS} draws of sizes"
+    weights.holds += f", module by module, at {DRAWS} draws of sizes and at full size"
+    return Report((small, weights, whole))
