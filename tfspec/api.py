@@ -1,0 +1,167 @@
+"""The public Python API: a spec as an object, and each answer as one call.
+
+`load` raises `SpecError` where the text is no spec; `check` reports and never raises; what needs
+a whole, correct spec (`shapes`, `emit`, `build`) raises `SpecError` with the messages in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from tfspec.diagnostics import Diagnostic, Diagnostics
+from tfspec.passes.check import Checked
+from tfspec.passes.check import check as check_pass
+from tfspec.spec.load import Loaded
+from tfspec.spec.load import load as load_text
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tfspec.graph.graph import Graph
+    from tfspec.passes.shapes import Flow
+
+STYLES = ("fast", "explicit")
+PARTS = ("generate",)
+
+Sets = Mapping[str, int | str]
+"""Dims bound or overridden: `{"T": 1024, "d": "2 * h"}`, each value as `dims` takes it."""
+
+
+class SpecError(ValueError):
+    """A spec that cannot be used. Its `str` has every message, as `tfspec check` prints them."""
+
+    def __init__(self, found: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
+        from tfspec.diagnostics.text import render
+
+        self.diagnostics = tuple(found)
+        self.sources = sources
+        super().__init__("\n" + render(self.diagnostics, sources).rstrip())
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A spec as it was read, with some dims set. Made by `tfspec.load`; never changes."""
+
+    loaded: Loaded
+    sets: Sets = field(default_factory=dict[str, int | str])
+
+    def check(self) -> Checked:
+        """Every problem of the spec as diagnostics, and its parameter count. Raises nothing."""
+        return self._checked
+
+    def shapes(self, mode: str = "forward") -> Flow:
+        """The shape of every step, in symbols and numbers; modes: forward, prefill, decode."""
+        from tfspec.passes.shapes import shape_flow
+
+        with self._refusals():
+            return shape_flow(self.graph, mode)
+
+    def emit(
+        self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()
+    ) -> str:
+        """The source of a standalone PyTorch file; `parts=("generate",)` adds generation.
+
+        Raises SpecError for an unknown target, or what the target cannot do yet.
+        """
+        from tfspec.passes.emit import emit as emit_pass
+        from tfspec.targets import Target, find
+
+        sheet = find(target or "cpu")
+        if not isinstance(sheet, Target):
+            raise SpecError([sheet], self.loaded.sources)
+        _one_of(style, STYLES, "style")
+        chosen = tuple(_one_of(part, PARTS, "part") for part in parts)
+        with self._refusals():
+            return emit_pass(self.graph, target=sheet.name, style=style, parts=chosen)
+
+    @property
+    def graph(self) -> Graph:
+        """The semantic graph. Raises SpecError where the spec has errors."""
+        graph = self._checked.graph
+        if graph is None or not self._checked.ok:
+            raise SpecError(self._checked.diagnostics, self.loaded.sources)
+        return graph
+
+    @cached_property
+    def _checked(self) -> Checked:
+        return check_pass(self.loaded, self.sets)
+
+    @contextmanager
+    def _refusals(self) -> Generator[None]:
+        """What lowering cannot do yet, as the error that everything else is."""
+        from tfspec.program.refusal import NotYet
+
+        try:
+            yield
+        except NotYet as refusal:
+            raise SpecError([refusal.diagnostic], self.loaded.sources) from None
+
+
+def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
+    if word not in known:
+        raise ValueError(f"unknown {what} {word!r}: it is one of {', '.join(known)}")
+    return word
+
+
+Spec = str | PathLike[str] | Architecture
+"""A path, the name of a bundled spec, or what `load` returned."""
+
+
+def load(spec: Spec, sets: Sets | None = None) -> Architecture:
+    """Read a spec. Raises SpecError where it cannot be read, or is no spec by its schema."""
+    architecture = read(spec, sets)
+    if architecture.loaded.spec is None:
+        raise SpecError(Diagnostics(architecture.loaded.diagnostics), architecture.loaded.sources)
+    return architecture
+
+
+def read(spec: Spec, sets: Sets | None = None) -> Architecture:
+    """Read a spec, and raise nothing: its problems are among its diagnostics."""
+    if isinstance(spec, Architecture):
+        return Architecture(spec.loaded, {**spec.sets, **(sets or {})})
+    return Architecture(load_text(fspath(spec)), dict(sets or {}))
+
+
+def check(spec: Spec, sets: Sets | None = None) -> Checked:
+    """Every problem of a spec as diagnostics, and its parameter count. Raises nothing."""
+    return read(spec, sets).check()
+
+
+def shapes(spec: Spec, sets: Sets | None = None, *, mode: str = "forward") -> Flow:
+    """The shape of every step, in symbols and numbers. Raises SpecError."""
+    return load(spec, sets).shapes(mode)
+
+
+def emit(spec: Spec, sets: Sets | None = None, **how: Any) -> str:
+    """The source of a standalone PyTorch file; takes what `Architecture.emit` takes."""
+    return load(spec, sets).emit(**how)
+
+
+def build(
+    spec: Spec,
+    sets: Sets | None = None,
+    *,
+    compile: bool = False,
+    device: Any = None,
+    dtype: Any = None,
+    target: str | None = None,
+    style: str = "fast",
+    parts: Iterable[str] = (),
+) -> nn.Module:
+    """The model of a spec, its weights drawn as the spec's `init` says. Imports torch.
+
+    `device` and `dtype` are torch's, `target` is the machine that the code is for; `compile`
+    applies torch.compile in place, with the target's settings. Raises SpecError.
+    """
+    from tfspec.runtime.build import build as build_module
+    from tfspec.targets import Target, find
+
+    code = load(spec, sets).emit(target=target, style=style, parts=parts)
+    sheet = find(target or "cpu")
+    options = sheet.compile if compile and isinstance(sheet, Target) else None
+    return build_module(code, device=device, dtype=dtype, compile_options=options)
