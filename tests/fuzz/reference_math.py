@@ -1,0 +1,163 @@
+"""Numbers for the reference: expressions, masks, norms, activations, attention, from their formulas."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Fails(Exception):
+    """The model cannot be computed at these sizes."""
+
+
+# ---- expressions
+def size(text: Any, names: Mapping[str, int]) -> int:
+    """A size: whole numbers, where `/` must leave no remainder and the result is at least 1."""
+    value = _evaluated(text, names, real=False)
+    if value < 1:
+        raise Fails(f"{text} is {value}")
+    return int(value)
+
+
+def rate(text: Any, names: Mapping[str, int]) -> float:
+    return float(_evaluated(text, names, real=True))
+
+
+def _evaluated(text: Any, names: Mapping[str, int], real: bool) -> Any:
+    plain = re.sub(r"\b[A-Za-z_]\w*", r"n_\g<0>", str(text).strip())  # a dim may be called lambda
+    return _tree(ast.parse(plain, mode="eval").body, names, real)
+
+
+def _tree(node: ast.AST, names: Mapping[str, int], real: bool) -> Any:
+    match node:
+        case ast.Constant(value):
+            return value
+        case ast.Name(name):
+            return float(names[name[2:]]) if real else names[name[2:]]
+        case ast.UnaryOp(ast.USub(), inner):
+            return -_tree(inner, names, real)
+        case ast.BinOp(left, op, right):
+            a, b = _tree(left, names, real), _tree(right, names, real)
+            return _operation(op, a, b, real)
+        case _:
+            raise NotImplementedError(ast.dump(node))
+
+
+def _operation(op: ast.operator, a: Any, b: Any, real: bool) -> Any:
+    match op:
+        case ast.Add():
+            return a + b
+        case ast.Sub():
+            return a - b
+        case ast.Mult():
+            return a * b
+        case ast.Pow():
+            return a**b
+        case ast.Div() if real:
+            return a / b
+        case ast.Div():
+            if b == 0 or Fraction(a, b).denominator != 1:
+                raise Fails(f"{a} / {b} leaves a remainder")
+            return a // b
+        case ast.FloorDiv() | ast.Mod():
+            if b == 0:
+                raise Fails(f"{a} // {b}")
+            return a // b if isinstance(op, ast.FloorDiv) else a % b
+        case _:
+            raise NotImplementedError(ast.dump(op))
+
+
+# ---- pointwise
+def _gelu_tanh(x: Tensor) -> Tensor:
+    return x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+ACTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": lambda x: x * (x > 0),
+    "gelu": lambda x: x * (1 + torch.erf(x / math.sqrt(2))) / 2,
+    "gelu_tanh": _gelu_tanh,
+    "quick_gelu": lambda x: x / (1 + torch.exp(-1.702 * x)),
+    "silu": lambda x: x / (1 + torch.exp(-x)),
+    "relu2": lambda x: (x * (x > 0)) ** 2,
+    "tanh": lambda x: 1 - 2 / (torch.exp(2 * x) + 1),
+    "sigmoid": lambda x: 1 / (1 + torch.exp(-x)),
+}
+GATED = {"swiglu": "silu", "reglu": "relu", "geglu": "gelu"}
+
+
+def normed(x: Tensor, kind: str, eps: float, gain: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Layer norm, RMS norm or unit length, over the last axis."""
+    if kind == "l2":
+        return x / x.square().sum(-1, keepdim=True).sqrt().clamp(min=eps)
+    if kind == "layer":
+        x = x - x.mean(-1, keepdim=True)
+    x = x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
+    x = x if gain is None else x * gain
+    return x if bias is None else x + bias
+
+
+def sinusoids(rows: int, width: int, base: float, layout: str) -> Tensor:
+    """table[p, 2j] = sin(p · base^(-2j/width)), and its cosine beside it, or in the other half."""
+    table = torch.zeros(rows, width, dtype=torch.float64)
+    for p in range(rows):
+        for j in range(width // 2):
+            angle = p * base ** (-2 * j / width)
+            at = (2 * j, 2 * j + 1) if layout == "interleaved" else (j, width // 2 + j)
+            table[p, at[0]], table[p, at[1]] = math.sin(angle), math.cos(angle)
+    return table
+
+
+# ---- attention
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, softcap: float | None, allowed: Tensor | None
+) -> Tensor:
+    """softmax(q kᵀ · scale) v over the allowed keys: [..., h, N, k] and [..., g, M, k] -> [..., h, N, w]."""
+    group, rest = divmod(q.shape[-3], k.shape[-3])
+    if rest:
+        raise Fails("query heads do not share key heads evenly")
+    heads = [at // group for at in range(q.shape[-3])]
+    k, v = k[..., heads, :, :], v[..., heads, :, :]
+    scores = torch.einsum("...nk,...mk->...nm", q, k) * scale
+    if softcap:
+        scores = softcap * torch.tanh(scores / softcap)
+    powers = torch.exp(scores - scores.amax(-1, keepdim=True))
+    if allowed is not None:
+        powers = torch.exp(scores - scores.masked_fill(~allowed, -1e30).amax(-1, keepdim=True))
+        powers = torch.where(allowed, powers, torch.zeros_like(powers))
+    total = powers.sum(-1, keepdim=True)
+    weights = torch.where(total > 0, powers / torch.where(total > 0, total, 1.0), 0.0)
+    return weights @ v
+
+
+def allowed(mask: str, queries: int, keys: int, flags: Mapping[str, Tensor | None],
+            batch: tuple[int, ...], sizes: Mapping[str, int]) -> Tensor:  # fmt: skip
+    """The predicate asked of every query and key, one by one: [batch..., 1, queries, keys].
+
+    `flags` are [batch..., tokens]; one that is left out hides nothing.
+    """
+    code = compile(mask.replace("query.", "query_").replace("key.", "key_"), "<mask>", "eval")
+    flat = {name: None if f is None else f.reshape(-1, f.shape[-1]) for name, f in flags.items()}
+    count = math.prod(batch)
+    found = torch.zeros(count, queries, keys, dtype=torch.bool)
+    for b in range(count):
+        for n in range(queries):
+            for m in range(keys):
+                known: dict[str, Any] = {
+                    "causal": m <= n,
+                    "within": lambda w, n=n, m=m: abs(n - m) < w,
+                }
+                known |= sizes
+                for name, flag in flat.items():
+                    known[f"query_{name}"] = flag is None or bool(
+                        flag[b, min(n, flag.shape[1] - 1)]
+                    )
+                    known[f"key_{name}"] = flag is None or bool(flag[b, min(m, flag.shape[1] - 1)])
+                found[b, n, m] = bool(eval(code, {"__builtins__": {}}, known))
+    return found.reshape(*batch, 1, queries, keys)

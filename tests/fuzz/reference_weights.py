@@ -1,0 +1,120 @@
+"""Weights for the reference: those of a graph in order of execution, or random ones of any shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tests.fuzz.reference_math import Fails
+from tfspec.graph.graph import Graph
+from tfspec.graph.scope import Entry, Group, Scope
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Frame(Protocol):
+    """The weights of one module, asked for in order of execution."""
+
+    def group(self, shapes: Shapes) -> dict[str, Tensor]: ...
+    def child(self) -> Frame: ...
+    def layers(self, places: int, rounds: int) -> Iterator[Frame]: ...
+    def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]: ...
+    def shared_child(self, name: str) -> Frame: ...
+
+
+class Held:
+    """The weights of a scope of the graph, by semantic name."""
+
+    def __init__(self, graph: Graph, tensors: Mapping[str, Tensor]) -> None:
+        self.graph, self.tensors = graph, tensors
+        self.shares: dict[str, Entry] = {}
+        self.top = HeldFrame(self, graph.scope, "")
+
+
+class HeldFrame:
+    def __init__(self, held: Held, scope: Scope, prefix: str) -> None:
+        self.held, self.scope, self.prefix = held, scope, prefix
+        self.entries = iter(scope.entries)
+
+    def _next(self) -> Entry:
+        for entry in self.entries:
+            if entry not in self.held.shares.values():
+                return entry
+        raise AssertionError(f"{self.scope.path or 'the root'} has fewer weights than needed")
+
+    def _name(self, *names: str) -> str:
+        return ".".join(filter(None, (self.prefix, *names)))
+
+    def group(self, shapes: Shapes) -> dict[str, Tensor]:
+        if not shapes:
+            return {}
+        entry = self._next()
+        assert isinstance(entry, Group), f"{entry} stands where weights {dict(shapes)} should"
+        return self._tensors(entry, self.prefix, shapes)
+
+    def _tensors(self, group: Group, prefix: str, shapes: Shapes) -> dict[str, Tensor]:
+        assert shapes.keys() == group.weights.keys(), f"{group}: {[*shapes]}, {[*group.weights]}"
+        found: dict[str, Tensor] = {}
+        for attribute, shape in shapes.items():
+            name = ".".join(filter(None, (prefix, group.name, attribute)))
+            found[attribute] = self.held.tensors[name]
+            assert tuple(found[attribute].shape) == tuple(shape), f"{name}: {shape}"
+        return found
+
+    def child(self) -> HeldFrame:
+        entry = self._next()
+        assert isinstance(entry, Scope), f"{entry} stands where a module should"
+        return HeldFrame(self.held, entry, self._name(entry.name))
+
+    def layers(self, places: int, rounds: int) -> Iterator[HeldFrame]:
+        listed = self._next()
+        assert isinstance(listed, Scope)
+        assert listed.kind == "list"
+        for number in range(places * rounds):
+            place = listed.entries[number % places]
+            assert isinstance(place, Scope)
+            yield HeldFrame(self.held, place, self._name(listed.name, str(number)))
+
+    def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]:
+        entry = self._shared(name)
+        assert isinstance(entry, Group), f"{entry} stands where the share {name} should"
+        return self._tensors(entry, "", shapes)
+
+    def shared_child(self, name: str) -> HeldFrame:
+        entry = self._shared(name)
+        assert isinstance(entry, Scope), f"{entry} stands where the share {name} should"
+        return HeldFrame(self.held, entry, entry.name)
+
+    def _shared(self, name: str) -> Entry:
+        if name not in self.held.shares:
+            self.held.shares[name] = self.held.top._next()
+        return self.held.shares[name]
+
+
+class Free:
+    """Random weights of whatever shape is asked for, where there is no graph."""
+
+    def __init__(self) -> None:
+        self.shares: dict[str, dict[str, Tensor]] = {}
+
+    def group(self, shapes: Shapes) -> dict[str, Tensor]:
+        return {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
+
+    def child(self) -> Free:
+        return self
+
+    def layers(self, places: int, rounds: int) -> Iterator[Free]:
+        return iter([self] * (places * rounds))
+
+    def shared_child(self, name: str) -> Free:
+        return self
+
+    def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]:
+        found = self.shares.setdefault(name, self.group(shapes))
+        for attribute, shape in shapes.items():
+            if tuple(found[attribute].shape) != tuple(shape):
+                raise Fails(f"share {name} has two shapes")
+        return found

@@ -1,0 +1,163 @@
+"""Random steps: each makes a piece of a spec, and says what value comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fuzz.maker import MARKS, PARTS, SHARES, Maker
+from tests.fuzz.values import Axis, Part, Val
+
+ACTS = ["relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu2", "tanh", "sigmoid"]
+GATED = ["swiglu", "geglu", "reglu"]
+Made = tuple[Any, Val]
+
+
+def norm_knobs(m: Maker, width: int | None = None) -> dict[str, Any]:
+    """Knobs of any norm, without its places."""
+    knobs: dict[str, Any] = {}
+    if m.chance(50):
+        knobs["kind"] = m.pick(["layer", "rms", "l2"])
+    if m.chance(30):
+        knobs["eps"] = m.rate(1e-5, 1e-3, 0.1)
+    for flag in ("bias", "affine"):
+        if m.chance(20):
+            knobs[flag] = m.chance(50)
+    if m.chance(15) and knobs.get("kind") != "l2" and knobs.get("affine") is not False:
+        knobs["offset"] = m.pick([1, 0.5, 0])
+        if knobs.get("kind") != "rms":
+            knobs["bias"] = False
+    return knobs
+
+
+def linear(m: Maker, x: Val, width: int | None = None) -> Made:
+    wide = width or m.number(1, 8)
+    knobs: dict[str, Any] = {"width": m.size(wide, x.width)}
+    if m.chance(25):
+        knobs["bias"] = m.chance(50)
+    if m.chance(15):
+        knobs["share"] = share(m, "table", wide, x.width)
+    m.weight += wide * x.width
+    bare = len(knobs) == 1 and m.chance(60)
+    return {"linear": knobs["width"] if bare else knobs}, x.wide(wide)
+
+
+def share(m: Maker, kind: str, *sizes: int) -> str:
+    """A name for weights: one that fits, or a new one."""
+    key = (kind, *sizes)
+    fitting = [name for name, known in m.shared.items() if known == key]
+    if fitting and m.chance(70):
+        return m.pick(fitting)
+    free = [name for name in SHARES if name not in m.shared]
+    name = m.pick(free) if free else f"shared{len(m.shared)}"
+    m.shared[name] = key
+    return name
+
+
+def norm(m: Maker, x: Val) -> Made:
+    knobs = norm_knobs(m, x.width)
+    return ("norm" if not knobs and m.chance(70) else {"norm": knobs}), x
+
+
+def act(m: Maker, x: Val) -> Made:
+    return m.pick(ACTS), x
+
+
+def scale(m: Maker, x: Val) -> Made:
+    return {"scale": m.rate(0.5, 2, -1.5, width=x.width)}, x
+
+
+def softcap(m: Maker, x: Val) -> Made:
+    return {"softcap": m.rate(2.0, 30, width=x.width)}, x
+
+
+def dropout(m: Maker, x: Val) -> Made:
+    return {"dropout": m.pick([0.1, 0, 0.5])}, x
+
+
+def pos(m: Maker, x: Val) -> Made | None:
+    if x.single or not x.bounded:
+        return None
+    one_axis = len(x.parts) == 1 and len(x.parts[0].axes) == 1
+    if one_axis and x.width % 2 == 0 and m.chance(40):
+        knobs: dict[str, Any] = {"sinusoidal": x.parts[0].axes[0].name}
+        if m.chance(30):
+            knobs["base"] = m.pick([100, 10000, 50.5])
+        if m.chance(40):
+            knobs["layout"] = m.pick(["interleaved", "halves"])
+        return {"pos": "sinusoidal" if len(knobs) == 1 else knobs}, x
+    if m.chance(30):
+        spaces = ["*".join(a.name for a in part.axes) or part.name for part in x.parts]
+        return {"pos": {"learned": " + ".join(spaces)}}, x
+    return {"pos": "learned"}, x
+
+
+def prepend(m: Maker, x: Val) -> Made | None:
+    taken = {part.name for part in x.parts}
+    new: list[Any] = []
+    parts: list[Part] = []
+    for _ in range(m.number(1, 2)):
+        free = [n for n in PARTS if n not in taken and n not in m.used and n not in m.tree["dims"]]
+        if not free:
+            return None
+        name = m.pick(free)
+        taken.add(name)
+        if m.chance(30):
+            count = m.number(1, 3)
+            new.append({name: m.size(count)})
+            parts.append(Part(name, (Axis(name, str(count), count, count),)))
+        else:
+            new.append(name)
+            parts.append(Part(name))
+    made = new[0] if len(new) == 1 and m.chance(70) else new
+    return {"prepend": made}, x.over(*parts, *x.parts)
+
+
+def take(m: Maker, x: Val) -> Made | None:
+    roll = m.number(0, 2)
+    if roll == 0 and len(x.parts) == 1 and len(x.parts[0].axes) == 1:
+        axis = x.parts[0].axes[0]
+        at = m.pick([0, -1, axis.low - 1, -axis.low])
+        return {"take": {axis.name: at}}, x.over(Part(x.parts[0].name))
+    if len(x.parts) < 2:
+        return None
+    kept = [part for part in x.parts if m.chance(50)] or [x.parts[0]]
+    names = [part.name for part in kept]
+    if roll == 1:
+        gone = [part.name for part in x.parts if part not in kept]
+        if not gone:
+            return None
+        return {"drop": gone[0] if len(gone) == 1 else gone}, x.over(*kept)
+    if m.chance(30):
+        kept, names = kept[::-1], names[::-1]
+    return {"take": names[0] if len(names) == 1 else names}, x.over(*kept)
+
+
+def pool(m: Maker, x: Val) -> Made:
+    return {"pool": m.pick(["mean", "max"])}, x.over(Part("pooled" if not m.stream else m.stream))
+
+
+def mark(m: Maker, x: Val) -> Made | None:
+    if not m.stream or m.stream == "?":
+        return None
+    name = m.pick(MARKS)
+    full = f"{m.stream}.{name}"
+    if full in m.values:
+        return None
+    m.values[full] = x
+    return {"mark": name}, x
+
+
+def learn(m: Maker, width: int) -> Made:
+    """A source of learned tokens."""
+    knobs: dict[str, Any] = {}
+    axes: list[Axis] = []
+    if m.chance(70):
+        axis = m.axis()
+        if axis.low != axis.top or axis.name not in m.fixed:
+            count = m.number(1, 4)
+            name = m.name(("Q", "G", "slot_", "Z"))
+            axis = Axis(name, str(count), count, count)
+        knobs["axes"] = {axis.name: axis.size if axis.name in m.fixed else axis.top}
+        axes.append(axis)
+    knobs["width"] = m.size(width)
+    return {"learn": knobs}, Val((), (Part(m.stream or "learned", tuple(axes)),), width)

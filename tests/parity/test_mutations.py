@@ -1,0 +1,116 @@
+"""The parity tests can see: each classic mistake in our model makes the comparison fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.parity.compare import answer, disagreements
+from tests.parity.references import GPT2, MARIAN, REFERENCES, VIT, Reference
+from tests.parity.running import model_of
+from tfspec import api
+from tfspec.spec.load import load_text
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A mistake: a text of the spec (or of the emitted file, `in_code`) replaced by another."""
+
+    what: str
+    reference: Reference
+    old: str
+    new: str
+    in_code: bool = False
+    quiet: bool = False
+    without: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.reference.spec}: {self.what}"
+
+
+def mutated(mutation: Mutation) -> str:
+    """The emitted file of our model with the mistake in it."""
+    reference = mutation.reference
+    (spec,) = api.load(reference.spec).loaded.sources.values()
+    if not mutation.in_code:
+        spec = replaced(spec, mutation)
+    # where one of q, k and v has no bias, the fast style stacks the others under another name
+    style = "explicit" if mutation.without else "fast"
+    source = api.Architecture(load_text(spec), reference.sets).emit(style=style)
+    return replaced(source, mutation) if mutation.in_code else source
+
+
+def replaced(text: str, mutation: Mutation) -> str:
+    assert mutation.old in text, f"{mutation.old!r} is not there:\n{text}"
+    return text.replace(mutation.old, mutation.new)
+
+
+CROSS = "attend: {heads: h, to: memory, mask: key.valid}"
+ENCODE = "attend: {heads: h, mask: key.valid}"
+TWO_NORMS = ("norm1.bias", "norm2.bias")
+
+MUTATIONS = [
+    Mutation("scale by the model's width", GPT2, "mask: causal", "mask: causal, scale: d ** -0.5"),
+    Mutation("no scale", GPT2, "mask: causal", "mask: causal, scale: 1"),
+    Mutation("gelu for tanh-gelu", GPT2, "gelu_tanh", "gelu"),
+    Mutation("eps of the blocks", GPT2, "{at: pre}", "{at: pre, eps: 1e-6}", quiet=True),
+    Mutation("eps of the last norm", GPT2, "- norm\n", "- norm: {eps: 1e-3}\n", quiet=True),
+    Mutation("no mask", GPT2, ", mask: causal", ""),
+    Mutation("a window", GPT2, "mask: causal", "mask: causal and within(16)"),
+    Mutation("positions from 1", GPT2, "self.pos[:T]", "self.pos[1 : T + 1]", in_code=True),
+    Mutation("post-norm", GPT2, "at: pre", "at: post"),
+    Mutation("norm behind the branch", GPT2, "at: pre", "at: out"),
+    Mutation("no last norm", GPT2, "    - norm\n", "", without=("norm.weight", "norm.bias")),
+    Mutation("no bias of out", GPT2, "causal", "causal, bias: [q, k, v]", without=("out.bias",)),
+    Mutation("no bias of q", GPT2, "causal", "causal, bias: [k, v, out]", without=("q.bias",)),
+    Mutation("no biases of norms", GPT2, "at: pre", "at: pre, bias: false", without=TWO_NORMS),
+    Mutation("scale by the model's width", VIT, "{heads: h}", "{heads: h, scale: d ** -0.5}"),
+    Mutation("tanh-gelu for gelu", VIT, "act: gelu", "act: gelu_tanh"),
+    Mutation("eps of the blocks", VIT, "at: pre, eps: 1e-6", "at: pre", quiet=True),
+    Mutation("eps of the last norm", VIT, "norm: {eps: 1e-6}", "norm: {eps: 1e-3}"),
+    Mutation("a mask", VIT, "{heads: h}", "{heads: h, mask: within(28)}"),
+    Mutation("positions off by one", VIT, "+ self.pos", "+ self.pos.roll(1, 0)", in_code=True),
+    Mutation("columns first", VIT, ".flatten(2).", ".mT.flatten(2).", in_code=True),
+    Mutation("post-norm", VIT, "at: pre", "at: post"),
+    Mutation("no bias of patches", VIT, "th: d}", "th: d, bias: false}", without=("patch.bias",)),
+    Mutation("no bias of v", VIT, "heads: h", "heads: h, bias: [q, k, out]", without=("v.bias",)),
+    Mutation("scale across", MARIAN, CROSS, CROSS.replace("}", ", scale: d ** -0.5}")),
+    Mutation("scale within", MARIAN, "mask: causal", "mask: causal, scale: d ** -0.5"),
+    Mutation("scale of words", MARIAN, "scale: d ** 0.5", "scale: f ** 0.5"),
+    Mutation("gelu for relu", MARIAN, "act: relu", "act: gelu"),
+    Mutation("eps", MARIAN, "at: post", "at: post, eps: 1e-6", quiet=True),
+    Mutation("no causal mask", MARIAN, ", mask: causal", ""),
+    Mutation("padding seen by sources", MARIAN, ENCODE, "attend: {heads: h}"),
+    Mutation("padding seen by targets", MARIAN, CROSS, "attend: {heads: h, to: memory}"),
+    Mutation("flags turned", MARIAN, "mask: key.valid", "mask: not key.valid"),
+    Mutation("sources from 1", MARIAN, "soids[:S]", "soids[1 : S + 1]", in_code=True),
+    Mutation("targets from 1", MARIAN, "soids[:T]", "soids[1 : T + 1]", in_code=True),
+    Mutation("sines first", MARIAN, "dim=-1).flatten(1)", "dim=1).flatten(1)", in_code=True),
+    Mutation("pre-norm", MARIAN, "at: post", "at: pre"),
+    Mutation(
+        "no bias across", MARIAN, CROSS, CROSS.replace("}", ", bias: [q, k, v]}"),
+        without=("cross.out.bias",),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_a_mistake_is_seen(mutation: Mutation) -> None:
+    weights = answer(mutation.reference).weights
+    without = tuple(name for name in weights if name.endswith(mutation.without or ("?",)))
+    model = model_of(mutated(mutation))
+    found = disagreements(mutation.reference, model, quiet=mutation.quiet, without=without)
+    assert [text for text in found if text.startswith("logits")], "nothing was seen"
+
+
+def biases(reference: Reference) -> list[str]:
+    return [name for name in answer(reference).weights if name.endswith(".bias")]
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_every_single_bias_is_seen(reference: Reference) -> None:
+    """Each bias set to 0 alone. A key's bias moves all scores of a query alike: it does nothing."""
+    model = model_of(api.emit(reference.spec, reference.sets))
+    unseen = [n for n in biases(reference) if not disagreements(reference, model, zeroed=(n,))]
+    assert unseen == [name for name in biases(reference) if name.endswith(".k.bias")]

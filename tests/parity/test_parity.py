@@ -1,0 +1,109 @@
+"""The bundled specs, reduced, against the public implementations: outputs, gradients, maps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.parity.compare import OUTPUTS, answer, disagreements, shown, shown_map
+from tests.parity.references import MARIAN, REFERENCES, Reference, marian_plain_names
+from tests.parity.running import model_of, place, randomise, relative
+from tfspec import api
+from tfspec.passes.emit import program_of
+from tfspec.runtime.weights import pack
+from tfspec.spec.load import load_text
+
+STYLES = ("fast", "explicit")
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_equal_to_transformers(reference: Reference, style: str) -> None:
+    model = model_of(api.emit(reference.spec, reference.sets, style=style))
+    assert disagreements(reference, model) == []
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_equal_to_transformers_where_variances_are_near_eps(reference: Reference) -> None:
+    model = model_of(api.emit(reference.spec, reference.sets))
+    assert disagreements(reference, model, quiet=True) == []
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_semantic_names_are_the_graphs(reference: Reference) -> None:
+    """The weights that the comparison copies are those of the graph, by name and shape."""
+    graph = api.load(reference.spec, reference.sets).graph
+    named = graph.scope.concrete(lambda size: graph.facts.value(size) or 0)
+    shapes = {name: tuple(map(graph.facts.value, weight.shape)) for name, weight in named}
+    weights = answer(reference).weights
+    assert shapes == {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_packed_weights_are_the_placed_ones(reference: Reference, style: str) -> None:
+    """tfspec's own packing puts every weight where these tests put it."""
+    architecture = api.load(reference.spec, reference.sets)
+    weights = answer(reference).weights
+    placed = place(model_of(architecture.emit(style=style)), weights).state_dict()
+    packed = pack(program_of(architecture.graph, style=style), weights)
+    assert placed.keys() == packed.keys()
+    for name, tensor in packed.items():
+        assert torch.equal(tensor, placed[name]), name
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_styles_agree(reference: Reference) -> None:
+    found = answer(reference)
+    outputs = []
+    for style in STYLES:
+        model = place(
+            model_of(api.emit(reference.spec, reference.sets, style=style)), found.weights
+        )
+        with torch.no_grad():
+            outputs.append(model(**found.inputs))
+    assert relative(*outputs) <= OUTPUTS
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=str)
+def test_explicit_style_yields_attention_maps(reference: Reference) -> None:
+    found = answer(reference)
+    model = model_of(api.emit(reference.spec, reference.sets, style="explicit"))
+    place(model, found.weights)
+    maps: list[torch.Tensor] = []
+    with torch.no_grad():
+        logits = model(**found.inputs)
+        watched = model(**found.inputs, maps=maps)
+    assert torch.equal(logits, watched)
+    assert len(maps) == len(found.maps)
+    for ours, theirs in zip(maps, found.maps, strict=True):
+        pair = (shown_map(reference, found.inputs, each) for each in (ours, theirs))
+        assert relative(*pair) <= OUTPUTS
+
+
+def test_marians_own_layout_needs_no_permutation() -> None:
+    """With sines first, as Marian has them, weights are copied as they are."""
+    (spec,) = api.load("transformer-base").loaded.sources.values()
+    changed = spec.replace("pos: sinusoidal", "pos: {sinusoidal: S, layout: halves}", 1)
+    changed = changed.replace("pos: sinusoidal", "pos: {sinusoidal: T, layout: halves}", 1)
+    source = api.Architecture(load_text(changed), MARIAN.sets).emit()
+    found = answer(MARIAN)
+    reference = MARIAN.make().eval()
+    learned = {n: p for n, p in reference.named_parameters() if "embed_positions" not in n}
+    randomise(learned, seed=5)
+    model = place(model_of(source), marian_plain_names(learned))
+    with torch.no_grad():
+        logits = shown(MARIAN, found.inputs, model(**found.inputs))
+    assert relative(logits, found.logits) <= OUTPUTS
+
+
+def test_without_flags_nothing_is_hidden() -> None:
+    found = answer(MARIAN)
+    model = place(model_of(api.emit(MARIAN.spec, MARIAN.sets)), found.weights)
+    source, target = found.inputs["source"], found.inputs["target"]
+    with torch.no_grad():
+        left_out = model(source, target)
+        given = model(source, target, torch.ones_like(source, dtype=torch.bool))
+    assert relative(left_out, given) <= OUTPUTS
+    with torch.no_grad():
+        assert relative(model(**found.inputs), given) > 1e-3

@@ -1,0 +1,77 @@
+"""Storages and strides of the program against live tensors: what is a view, and how it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+
+import tfspec
+from tests.runtime.interpret import Interpreter, Seen, layout, same_memory
+from tfspec import zoo
+from tfspec.api import Architecture
+from tfspec.passes.emit import program_of
+from tfspec.passes.emit_file import file_text
+from tfspec.program.program import Mode
+from tfspec.program.value import Value
+from tfspec.runtime.build import load
+from tfspec.runtime.draws import inputs, shrunk
+
+CASES = [(name, style) for name in zoo.names() for style in ("fast", "explicit")]
+GPT2 = {"d": 24, "h": 3, "L": 2, "V": 11}
+FREE = {"B": 2, "S": 5, "T": 7}
+
+
+def watched(spec: Architecture, style: str, mode: Mode = "forward") -> list[str]:
+    """Run a small model step by step; what its program says wrongly of where tensors lie."""
+    parts = () if mode == "forward" else ("generate",)
+    program = program_of(spec.graph, style=style, parts=parts)
+    file = load(file_text(program))
+    model = file.build().eval()
+    graph = program.graph
+    sizes = {**graph.bindings(), **{n: s for n, s in FREE.items() if n in graph.facts.domains}}
+    given: dict[str | None, Any] = dict(inputs(graph, sizes, "cpu"))
+    if parts:
+        given["cache"] = model.cache(FREE["B"], sizes[graph.slots_name])
+        given["position"] = torch.arange(FREE["T"])
+    run = Interpreter(program, vars(file), sizes)
+    named = {value.hint: given.get(value.hint) for value in program.roots[mode].params}
+    with torch.no_grad():
+        (result,) = run.run(program.roots[mode], model, list(named.values()))
+        torch.testing.assert_close(result, getattr(model, mode)(**named))
+    return [problem for seen in run.seen for problem in wrong(seen, sizes)]
+
+
+def wrong(seen: Seen, sizes: Mapping[str, int]) -> Iterator[str]:
+    predicted = tuple(stride.value(sizes) for stride in seen.value.strides)
+    live, predicted = layout(seen.live, predicted)
+    if live != predicted:
+        yield f"{seen}: strides {predicted}, and live {live}"
+    if seen.call or not seen.inputs:
+        return
+    view = any(value.storage is seen.value.storage for value, _ in seen.inputs)
+    shares = any(same_memory(live, seen.live) for _, live in seen.inputs)
+    if view != shares:
+        yield f"{seen}: {'a view' if view else 'fresh'}, and live {'a view' if shares else 'fresh'}"
+
+
+@pytest.mark.parametrize(("name", "style"), CASES)
+def test_strides_and_views(name: str, style: str):
+    assert watched(shrunk(tfspec.load(name), Random(7)), style) == []
+
+
+@pytest.mark.parametrize("mode", ["prefill", "decode"])
+@pytest.mark.parametrize("style", ["fast", "explicit"])
+def test_strides_and_views_with_a_cache(style: str, mode: Mode):
+    assert watched(tfspec.load("gpt2", GPT2), style, mode) == []
+
+
+def test_a_wrong_rule_is_seen(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Value, "_merges", lambda self, start, last: True)
+    first, second, *_ = watched(tfspec.load("gpt2", GPT2), "explicit")
+    where = "<x [B, T, d]> in blocks.*.attention"
+    assert first == f"{where}: strides (168, 8, 1), and live (168, 24, 1)"
+    assert second == f"{where}: a view, and live fresh"

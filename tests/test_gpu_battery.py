@@ -1,0 +1,122 @@
+"""The GPU battery, rehearsed on a CPU at tiny sizes, where neither tfspec nor pydantic is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+GPU = ROOT / "benchmarks" / "gpu.py"
+# None in sys.modules: an import fails, and nobody finds the package
+ALONE = """
+import json, runpy, sys
+sys.modules["tfspec"] = sys.modules["pydantic"] = None
+gpu, commands = sys.argv[1], json.loads(sys.argv[2])
+sys.path.insert(0, gpu.rpartition("/")[0])
+for command in commands:
+    sys.argv, status = [gpu, *command], None
+    try:
+        runpy.run_path(gpu, run_name="__main__")
+    except SystemExit as end:
+        status = end.code
+    print("status", status)
+"""
+TINY = ("--device", "cpu", "--tiny")
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def alone(folder: Path, *commands: tuple[str, ...]) -> tuple[list[str], str, str]:
+    """Run gpu.py once a command, all in one process: statuses, and what was printed."""
+    folders = ("--battery", f"{folder}/battery")
+    measured = (*folders, "--results", f"{folder}/results")
+    given = [[*each, *(folders if each[0] == "prepare" else measured)] for each in commands]
+    done = run("-c", ALONE, GPU.as_posix(), json.dumps(given))
+    statuses = [line[7:] for line in done.stdout.splitlines() if line.startswith("status ")]
+    return statuses, done.stdout, done.stderr
+
+
+def prepared(folder: Path) -> dict[str, Any]:
+    done = run(str(GPU), "prepare", "--battery", f"{folder}/battery")
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "battery" / "manifest.json").read_text("utf-8"))
+
+
+def rows(folder: Path, verb: str) -> list[dict[str, Any]]:
+    lines = (folder / "results" / f"{verb}.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def speed(model: str) -> tuple[str, ...]:
+    only = f"{model}/tiny/bf16/forward"
+    return ("speed", *TINY, "--eager", "--only", only, "--iterations", "2")
+
+
+def test_right_files_are_right_and_measured_once(tmp_path: Path) -> None:
+    manifest = prepared(tmp_path)
+    params = {name: sizes["full"]["params"] for name, sizes in manifest["models"].items()}
+    assert params == {"gpt2": 124439808, "vit-b16": 86567656, "transformer-base": 63082496}
+
+    numerics = ("numerics", *TINY, "--eager")
+    statuses, _, errors = alone(tmp_path, numerics, speed("vit-b16"))
+    assert statuses == ["0", "0"], errors
+    found = rows(tmp_path, "numerics")
+    assert {(row["name"], row["form"], row["dtype"]) for row in found} == {
+        *((name, "counts", "") for name in params),
+        *((name, "eager", dtype) for name in params for dtype in ("fp32", "bf16")),
+        *((name, "styles", "fp32") for name in params),
+        *(("gpt2", "decode eager", dtype) for dtype in ("fp32", "bf16")),
+    }
+    assert all(row["ok"] for row in found)
+    timed = rows(tmp_path, "speed")
+    assert {row["peer"] for row in timed} >= {"transformers", "plain"}
+    assert all(row["ms"] > 0 and row["ratio"] > 0 for row in timed)
+
+    statuses, shown, errors = alone(tmp_path, (*numerics, "--only", "vit-b16"), speed("vit-b16"))
+    assert (statuses, errors) == (["0", "0"], "")  # nothing ran, or it would say so
+    assert "relative errors on cpu" in shown
+    assert "times on cpu" in shown
+    assert (rows(tmp_path, "numerics"), rows(tmp_path, "speed")) == (found, timed)
+
+
+def test_a_wrong_file_fails_and_is_not_timed(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    path = tmp_path / "battery" / "vit_b16_tiny_fast.py"
+    right, old = path.read_text("utf-8"), "F.scaled_dot_product_attention(q, k, v"
+    assert old in right
+    path.write_text(right.replace(old, f"{old}, scale=0.34"), "utf-8")
+
+    numerics = ("numerics", *TINY, "--only", "vit-b16/tiny/fp32/eager")
+    statuses, _, errors = alone(tmp_path, numerics, speed("vit-b16"))
+    assert statuses == ["1", "1"], errors
+    logits = rows(tmp_path, "numerics")[0]
+    assert (logits["what"], logits["ok"]) == ("logits", False)
+    assert logits["error"] > logits["bound"]
+    (refused,) = rows(tmp_path, "speed")
+    assert refused["why"].startswith("Wrong: fp32 logits differ by")
+    assert "ms" not in refused
+
+
+def test_a_folder_that_was_not_carried_along_is_missed(tmp_path: Path) -> None:
+    (status,), _, _ = alone(tmp_path, ("numerics", *TINY))
+    message = "manifest.json is missing: run `gpu.py prepare` where tfspec is, and carry it"
+    assert status.endswith(message)
+
+
+def test_the_blocker_blocks(tmp_path: Path) -> None:
+    statuses, _, errors = alone(tmp_path, ("prepare",))
+    assert statuses == []
+    assert "import of tfspec halted" in errors
