@@ -1,0 +1,179 @@
+"""When two implementations agree: against transformers in fp32, on equal weights and inputs.
+
+In fp32 the bounds are fixed, but for one thing: the gradient of a ReLU jumps at 0, so a rounding
+error e of its input moves gradients by about the root of e. How much, transformers says itself: its
+gradients move too when every weight moves by `NUDGE`, and `KINKS` times that is allowed.
+
+In bf16 every implementation rounds, so a fixed bound says nothing: the truth is fp32 on the rounded
+weights, and an implementation may be at most `SLACK` times as far from it as transformers, eager,
+is in bf16.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from gpu_models import Inputs, Model, Variant
+from gpu_weights import Weights, rounded
+from torch import Tensor, nn
+
+OUTPUTS, GRADIENTS = 1e-5, 1e-4  # relative: the norm of the difference over the norm
+SLACK = {"logits": 1.5, "gradients": 1.5, "worst gradient": 3.0}
+FLOOR, HOPELESS = 1e-3, 0.5
+NUDGE, KINKS = 2.0**-22, 3.0  # what a few additions round off
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+Objective = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Logits, and gradients by the names of the weights; both fp32."""
+
+    logits: Tensor
+    gradients: Weights
+
+
+@dataclass(frozen=True)
+class Standard:
+    """The truth, and how far from it transformers is: rounded in bf16, or nudged in fp32."""
+
+    truth: Answer
+    dtype: str
+    peer: Mapping[str, float]
+
+    def verdicts(self, answer: Answer) -> list[dict[str, Any]]:
+        """A row's figures for each thing that is compared: logits, and gradients if there are."""
+        errors, worst = differences(answer, self.truth)
+        rows = [self.verdict(what, error) for what, error in errors.items()]
+        for row in rows:
+            if row["what"] == "worst gradient":
+                row["where"] = worst
+        return rows
+
+    def verdict(self, what: str, error: float) -> dict[str, Any]:
+        bound, found = self._bound(what), {}
+        if what in self.peer:
+            found["peer_error"] = self.peer[what]
+        ok = error <= bound  # False for NaN
+        return {"what": what, "error": error, "bound": bound, **found, "ok": ok}
+
+    def _bound(self, what: str) -> float:
+        if self.dtype == "fp32":
+            return OUTPUTS if what == "logits" else max(GRADIENTS, KINKS * self.peer[what])
+        return min(HOPELESS, max(FLOOR, SLACK[what] * self.peer[what]))
+
+
+def differences(answer: Answer, truth: Answer) -> tuple[dict[str, float], str]:
+    """Relative errors of the logits, of all gradients together, and of the worst, with its name."""
+    found = {"logits": relative(answer.logits, truth.logits)}
+    if not truth.gradients:
+        return found, ""
+    norms = {name: _norm(tensor) for name, tensor in truth.gradients.items()}
+    away = {name: _norm(answer.gradients[name] - t) for name, t in truth.gradients.items()}
+    total = sum(n**2 for n in norms.values()) ** 0.5
+    found["gradients"] = sum(n**2 for n in away.values()) ** 0.5 / total
+    single = {name: n / norms[_like(name)] for name, n in away.items()}
+    # NaN wins over everything
+    worst = max(single, key=lambda name: (single[name] != single[name], single[name]))
+    return found | {"worst gradient": single[worst]}, worst
+
+
+def _like(name: str) -> str:
+    """Whose size a gradient is held against.
+
+    A bias of keys moves all scores of a query alike, which softmax does not see: its gradient is
+    rounding around 0, and is held against that of the queries' bias.
+    """
+    return name.replace(".k.bias", ".q.bias")
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    assert a.shape == b.shape, f"{tuple(a.shape)} is not {tuple(b.shape)}"
+    return _norm(a.float() - b.float()) / _norm(b.float())
+
+
+def _norm(tensor: Tensor) -> float:
+    return torch.linalg.vector_norm(tensor, dtype=torch.float64).item()
+
+
+# ---- answers
+
+
+def functional(logits: Tensor) -> Tensor:
+    """A random linear loss: every logit counts, each by another weight."""
+    rng = torch.Generator().manual_seed(6)
+    weights = torch.randn(logits.shape, generator=rng).to(logits.device)
+    return (logits.float() * weights).sum()
+
+
+def placed(variant: Variant, weights: Weights, dtype: str) -> Variant:
+    """The variant with these weights, in a precision."""
+    variant.layout.write(variant.module, weights)
+    variant.module.to(DTYPES[dtype])
+    return variant
+
+
+def cast(inputs: Inputs, dtype: str) -> Inputs:
+    """Floats in the model's precision; the rest as it is."""
+    return {
+        name: tensor.to(DTYPES[dtype]) if tensor.is_floating_point() else tensor
+        for name, tensor in inputs.items()
+    }
+
+
+def answer(
+    model: Model,
+    variant: Variant,
+    inputs: Inputs,
+    objective: Objective | None = functional,
+    run: nn.Module | None = None,
+) -> Answer:
+    """What a variant says; `run` is its compiled form. No gradients without an objective."""
+    variant.module.zero_grad(set_to_none=True)
+    run = variant.module if run is None else run
+    if objective is None:
+        with torch.inference_mode():
+            return Answer(run(**inputs).float(), {})
+    logits = run(**inputs)
+    objective(logits).backward()
+    gradients = variant.layout.read_gradients(variant.module, model.entry["weights"])
+    found = Answer(logits.detach().float(), {name: t.clone() for name, t in gradients.items()})
+    variant.module.zero_grad(set_to_none=True)
+    return found
+
+
+def standard(
+    model: Model, inputs: Inputs, dtype: str, objective: Objective | None = functional
+) -> Standard:
+    """The truth for these inputs, from transformers; leaves no model behind."""
+    weights = rounded(model.weights(), DTYPES[dtype])
+    inputs = cast(inputs, dtype)
+    variant = placed(model.transformers(), weights, "fp32")
+    variant.module.eval()
+    truth = answer(model, variant, cast(inputs, "fp32"), objective)
+    if dtype == "fp32":
+        placed(variant, nudged(weights), dtype)
+    variant.module.to(DTYPES[dtype])
+    peer = differences(answer(model, variant, inputs, objective), truth)[0]
+    del variant
+    free()
+    return Standard(truth, dtype, peer)
+
+
+def nudged(weights: Weights) -> Weights:
+    """Every weight up or down by a part of itself that fp32 rounds off anyway."""
+    rng = torch.Generator().manual_seed(7)
+    signs = {name: torch.randint(2, t.shape, generator=rng) * 2 - 1 for name, t in weights.items()}
+    return {name: t * (1 + NUDGE * signs[name].to(t.device)) for name, t in weights.items()}
+
+
+def free() -> None:
+    """Give back what nothing holds."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,101 @@
+"""Rows as tables, for a terminal or a log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def show(results: Path) -> int:
+    """Print every row of a folder."""
+    rows = []
+    for path in sorted(results.glob("*.jsonl")):
+        lines = path.read_text("utf-8").splitlines()
+        rows += [json.loads(line) for line in lines if line.endswith("}")]
+    tables(rows)
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
+def tables(rows: Sequence[Row]) -> None:
+    """Counts, errors and times each in a table of their own; then what broke."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    kinds = {"found": counts, "error": errors, "ms": times, "why": broken}
+    for column, make in kinds.items():
+        chosen = [row for row in rows if column in row]
+        if chosen:
+            console.print(make(chosen))
+
+
+def counts(rows: Sequence[Row]) -> Any:
+    from rich.table import Table
+
+    table = Table("model", "what", "predicted", "found", "ok", title="counts")
+    for row in rows:
+        numbers = (f"{row['predicted']:,}", f"{row['found']:,}")
+        table.add_row(f"{row['name']} {row['size']}", row["what"], *numbers, _ok(row))
+    return table
+
+
+def errors(rows: Sequence[Row]) -> Any:
+    from rich.table import Table
+
+    title = f"relative errors on {_devices(rows)}"
+    table = Table("model", "dtype", "form", "what", "error", "bound", "peer's", "ok", title=title)
+    for row in rows:
+        peer = f"{row['peer_error']:.1e}" if "peer_error" in row else ""
+        where = f"{row['what']} ({row['where']})" if "where" in row else row["what"]
+        table.add_row(
+            f"{row['name']} {row['size']}", row["dtype"], row["form"], where,
+            f"{row['error']:.1e}", f"{row['bound']:.1e}", peer, _ok(row),
+        )  # fmt: skip
+    return table
+
+
+def times(rows: Sequence[Row]) -> Any:
+    from rich.table import Table
+
+    title = f"times on {_devices(rows)}; a ratio above 1: the emitted code is faster"
+    heads = ("model", "what", "load", "ms", "peer", "peer's ms", "ratio", "quartiles")
+    table = Table(*heads, "GB", "peer's", "rate", title=title)
+    for row in rows:
+        low, high = row["ratio_quartiles"]
+        table.add_row(
+            f"{row['name']} {row['dtype']}", row["what"], row["load"], f"{row['ms']:,.3f}",
+            row["peer"], f"{row['peer_ms']:,.3f}", f"{row['ratio']:.3f}", f"{low:.3f}-{high:.3f}",
+            _gigabytes(row["memory_bytes"]), _gigabytes(row["peer_memory_bytes"]), _rate(row),
+        )  # fmt: skip
+    return table
+
+
+def _rate(row: Row) -> str:
+    if "tokens_per_s" in row:
+        return f"{row['tokens_per_s']:,.0f} tokens/s"
+    return f"{row['tflops']:,.1f} TFLOP/s"
+
+
+def broken(rows: Sequence[Row]) -> Any:
+    from rich.table import Table
+
+    table = Table("job", "what", "why", title="not measured")
+    for row in rows:
+        table.add_row(row["job"], row["what"], row["why"])
+    return table
+
+
+def _ok(row: Row) -> str:
+    return "ok" if row["ok"] else "NO"
+
+
+def _gigabytes(count: int | None) -> str:
+    return "" if count is None else f"{count / 1e9:.2f}"
+
+
+def _devices(rows: Sequence[Row]) -> str:
+    return ", ".join(dict.fromkeys(row["device"] for row in rows))

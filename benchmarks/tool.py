@@ -1,0 +1,168 @@
+"""How fast tfspec itself answers, beside the same answer from transformers on the meta device.
+
+    python benchmarks/tool.py            a table
+    python benchmarks/tool.py --json     the same rows as JSON
+
+The question is "how many parameters has this model". `process` rows ask it as a shell does, from
+the start of Python to its end; `warm` rows ask it again in a process that has asked before. Each
+figure is a median, tfspec and transformers measured in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+PEERS = {
+    "gpt2": "from transformers import GPT2Config as C, GPT2LMHeadModel as M; c = C()",
+    "vit-b16": (
+        "from transformers import ViTConfig as C, ViTForImageClassification as M;"
+        "c = C(num_labels=1000)"
+    ),
+    "transformer-base": (
+        "from transformers import MarianConfig as C, MarianMTModel as M;"
+        "c = C(vocab_size=37000, d_model=512, encoder_layers=6, decoder_layers=6,"
+        " encoder_attention_heads=8, decoder_attention_heads=8, encoder_ffn_dim=2048,"
+        " decoder_ffn_dim=2048, pad_token_id=0, decoder_start_token_id=0)"
+    ),
+}
+COUNT = """
+import torch
+{peer}
+with torch.device("meta"):
+    model = M(c)
+print(sum(p.numel() for p in model.parameters() if p.requires_grad))
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: seconds of tfspec and of a peer, and how many times the peer's is longer."""
+
+    what: str
+    tfspec_s: float
+    peer: str
+    peer_s: float
+    ratio: float
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description="The speed of tfspec itself.")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--repeats", type=int, default=5, help="of each process (default: 5)")
+    args = parser.parse_args()
+    rows: list[Row] = []
+    for measure in track(plan(args.repeats), "measuring", console=Console(stderr=True)):
+        rows.append(measure())
+    if args.json:
+        print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=2))
+    else:
+        show(rows)
+
+
+def plan(repeats: int) -> list[Callable[[], Row]]:
+    """The measurements, as calls."""
+    processes = [lambda name=name: process(name, repeats) for name in PEERS]
+    warms = [lambda name=name: warm(name) for name in PEERS]
+    return [*processes, *warms, lambda: depth("gpt2", 12, 96)]
+
+
+def process(name: str, repeats: int) -> Row:
+    """`tfspec check NAME` against a script that counts the peer's parameters."""
+    ours = [sys.executable, "-m", "tfspec", "check", name, "--format", "json"]
+    theirs = [sys.executable, "-c", COUNT.format(peer=PEERS[name])]
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        for command, taken in zip((ours, theirs), times, strict=True):
+            start = time.perf_counter()
+            answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            taken.append(time.perf_counter() - start)
+            check_answer(name, answer)
+    return row(f"process, {name}", "transformers, meta", *map(median, times))
+
+
+def check_answer(name: str, answer: str) -> None:
+    """Both must give the parameters that the spec expects, or the comparison is of nothing."""
+    given = json.loads(answer)
+    params = given if isinstance(given, int) else given["specs"][0]["params"]
+    expected = {"gpt2": 124439808, "vit-b16": 86567656, "transformer-base": 63082496}[name]
+    assert params == expected, f"{name}: {params:,} parameters, and not {expected:,}"
+
+
+def warm(name: str) -> Row:
+    """A check in a process that has made one before, against building the peer again."""
+    import tfspec
+
+    space: dict[str, Any] = {}
+    exec(COUNT.format(peer=PEERS[name]).replace("print", "str"), space)
+    build = compile('with torch.device("meta"):\n    M(c)', "<peer>", "exec")
+    ours = median(timed(lambda: tfspec.check(name), 15))
+    return row(
+        f"warm, {name}",
+        "transformers, meta",
+        ours,
+        median(timed(lambda: exec(build, space), 5)),
+    )
+
+
+def depth(name: str, shallow: int, deep: int) -> Row:
+    """A warm check at two depths: a repeated block costs what one costs, so the ratio is near 1."""
+    import tfspec
+
+    one, other = (
+        median(timed(lambda layers=layers: tfspec.check(name, {"L": layers}), 15))
+        for layers in (shallow, deep)
+    )
+    return row(f"warm, {name}, {shallow} layers", f"tfspec, {deep} layers", one, other)
+
+
+def timed(call: Callable[[], Any], repeats: int) -> list[float]:
+    """Seconds of each call, after one that warms up."""
+    call()
+    taken: list[float] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def row(what: str, peer: str, ours: float, theirs: float) -> Row:
+    """A row, with its ratio."""
+    return Row(what, ours, peer, theirs, theirs / ours)
+
+
+def median(times: list[float]) -> float:
+    """The median, in seconds."""
+    return statistics.median(times)
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    return {"python": platform.python_version(), "machine": platform.machine()}
+
+
+def show(rows: list[Row]) -> None:
+    """The rows as a table."""
+    table = Table("what", "tfspec", "peer", "peer's time", "ratio")
+    for each in rows:
+        times = (f"{each.tfspec_s * 1e3:,.1f} ms", f"{each.peer_s * 1e3:,.1f} ms")
+        table.add_row(each.what, times[0], each.peer, times[1], f"{each.ratio:.1f}x")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
