@@ -129,7 +129,8 @@ def attention(
         scores = softcap * torch.tanh(scores / softcap)
     powers = torch.exp(scores - scores.amax(-1, keepdim=True))
     if allowed is not None:
-        powers = torch.exp(scores - scores.masked_fill(~allowed, -1e30).amax(-1, keepdim=True))
+        top = scores.masked_fill(~allowed, -torch.inf).amax(-1, keepdim=True)
+        powers = torch.exp(scores - top.nan_to_num(neginf=0.0))
         powers = torch.where(allowed, powers, torch.zeros_like(powers))
     total = powers.sum(-1, keepdim=True)
     weights = torch.where(total > 0, powers / torch.where(total > 0, total, 1.0), 0.0)

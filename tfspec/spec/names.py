@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from tfspec.diagnostics import Diagnostic, Label, Rule, Span
@@ -13,8 +13,10 @@ from tfspec.layers.combine import Concat, Zip
 from tfspec.layers.learn import Learn, Zeros
 from tfspec.layers.mark import Mark
 from tfspec.layers.prepend import Prepend
+from tfspec.spec.expression import Expression
 from tfspec.spec.located import Located
-from tfspec.spec.pipeline import Series
+from tfspec.spec.pipeline import Ref, Series
+from tfspec.spec.predicate import Predicate
 from tfspec.spec.schema import Spec
 from tfspec.spec.wrong import diagnostic
 
@@ -104,8 +106,8 @@ def inside(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, tuple):
         yield from value
-    elif hasattr(value, "of") and not isinstance(value, str):
-        yield value.of
+    elif is_dataclass(value) and not isinstance(value, type | Span | Ref | Expression | Predicate):
+        yield from (getattr(value, each.name) for each in fields(value))  # an operand, a token
 
 
 def _add(layer: Layer, names: Names) -> None:
