@@ -12,15 +12,18 @@ import tfspec
 from tfspec import zoo
 from tfspec.cli import main
 from tfspec.passes.emit import program_of
-from tfspec.passes.emit_file import written
+from tfspec.passes.emit_file import file_text, written
+from tfspec.program.program import Program
 from tfspec.program.shapes import ShapeWriter
+from tfspec.runtime import agree
 from tfspec.runtime.comments import Homeless, comments
-from tfspec.runtime.draws import free_sizes, shrunk
+from tfspec.runtime.draws import free_sizes, inputs, shrunk
 from tfspec.runtime.trial import Check, Trial
 from tfspec.runtime.verify import verify
 
 CASES = [("gpt2", "fast", ("generate",))]
 CASES += [(name, style, ()) for name in zoo.names() for style in ("fast", "explicit")]
+CHECKS = ["shape comments", "numbers", "parameters", "full size"]
 SMALL = {"d": 24, "h": 3, "L": 2, "V": 11}
 SHARED = """
 tfspec: 1
@@ -41,7 +44,7 @@ outputs: {x: right}
 def test_bundled_specs_hold(name: str, style: str, parts: tuple[str, ...]):
     report = verify(tfspec.load(name), style=style, parts=parts, seed=5)
     assert report.ok, report.text()
-    assert [check.what for check in report.checks] == ["shape comments", "parameters", "full size"]
+    assert [check.what for check in report.checks] == CHECKS
 
 
 def test_letters_of_a_layer_shared_by_two_lengths(tmp_path: Path):
@@ -151,8 +154,9 @@ def wrong_writer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("wrong_writer")
 def test_the_command_exits_1_on_a_mismatch(capsys: pytest.CaptureFixture[str]):
     assert main(["build", "gpt2", "--set", "d=24,h=3,L=2,V=11", "--verify"]) == 1
-    first, second, third = capsys.readouterr().out.splitlines()
+    first, numbers, second, third = capsys.readouterr().out.splitlines()
     assert re.match(r"fail  shape comments: model\.py:\d+: `\[B, T\]` says", first)
+    assert numbers.startswith("ok    numbers: ")
     assert second.startswith("ok    parameters: ")
     assert third.startswith("fail  full size: ")
 
@@ -161,7 +165,33 @@ def test_the_command_says_what_holds(capsys: pytest.CaptureFixture[str]):
     assert main(["build", "gpt2", "--set", "d=24,h=3,L=2,V=11", "--verify"]) == 0
     assert capsys.readouterr().out == (
         "ok    shape comments: all 10 hold in forward, at 2 draws of sizes\n"
+        "ok    numbers: fast and explicit agree to 1e-09 in float64, at 2 draws of sizes\n"
         "ok    parameters: 39,336 in 28 tensors, as in the graph, module by module, at 2 draws of "
         "sizes and at full size\n"
         "ok    full size: all 10 hold on the meta device at B = 2, T = 1024\n"
     )
+
+
+@pytest.mark.parametrize("wrong", [("F.gelu(", "F.relu("), ("self.norm1(x)", "x")])
+def test_another_model_in_one_style_is_seen(
+    monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, str]
+):
+    texts: list[str] = []
+
+    def changed(program: Program) -> str:
+        text = file_text(program)
+        texts.append(text if texts else text.replace(*wrong, 1).replace(', approximate="tanh"', ""))
+        return texts[-1]
+
+    monkeypatch.setattr(agree, "file_text", changed)
+    program = program_of(tfspec.load("gpt2", SMALL).graph)
+    given = inputs(program.graph, free_sizes(program.graph, Random(0)), "cpu")
+    other = program_of(program.graph, style="explicit")
+    assert agree.distance(program, other, given, 0) > agree.CLOSE
+
+
+def test_the_styles_agree_on_sums_in_another_order_only():
+    program = program_of(tfspec.load("gpt2", SMALL).graph)
+    given = inputs(program.graph, free_sizes(program.graph, Random(0)), "cpu")
+    apart = agree.distance(program, program_of(program.graph, style="explicit"), given, 0)
+    assert apart < agree.CLOSE

@@ -54,7 +54,7 @@ class Trial:
             module = self._module(watch)
             model = module.build(device).eval()
         except Exception as error:  # a wrong file may raise anything
-            weights.problems.append(f"{self.file} does not build: {_short(error)}")
+            weights.problems.append(f"{self.file} does not build: {short(error)}")
             return
         self._weigh(model, weights)
         watch.attach(model, self.program.graph.scope)
@@ -63,7 +63,7 @@ class Trial:
             with torch.no_grad():
                 Runs(watch, module, model, device).all(sizes)
         except Exception as error:
-            shapes.problems.append(f"{self.file} does not run: {_short(error)}")
+            shapes.problems.append(f"{self.file} does not run: {short(error)}")
         shapes.problems += self._wrong_comments(watch, complete=not shapes.problems)
         shapes.holds = f"all {len(watch.texts)} hold {self._where(sizes, device)}"
 
@@ -125,7 +125,8 @@ def _shape(shape: tuple[int, ...] | None) -> str:
     return "missing" if shape is None else str(list(shape))
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
+    """What an exception says, on one line."""
     text = " ".join(str(error).split())
     kind = "" if isinstance(error, Homeless) else f"{type(error).__name__}: "
     return kind + (text if len(text) < 200 else text[:199] + "…")

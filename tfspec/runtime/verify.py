@@ -1,4 +1,4 @@
-"""`--verify`: emitted files run, and held against the graph: shape comments and parameters."""
+"""`--verify`: emitted files run, and held against the graph and against each other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import torch
 from tfspec.api import Architecture
 from tfspec.passes.emit import program_of
 from tfspec.passes.emit_file import written
-from tfspec.runtime.draws import shrunk
-from tfspec.runtime.trial import Check, Trial
+from tfspec.program.program import Program
+from tfspec.runtime.agree import CLOSE, distance
+from tfspec.runtime.draws import free_sizes, inputs, shrunk
+from tfspec.runtime.trial import Check, Trial, short
 
 DRAWS = 2
 
@@ -42,12 +44,13 @@ def verify(
     file: str = "model.py",
 ) -> Report:
     """Run the emitted file at random small sizes, every settable and free dim drawn, and whole on
-    the meta device; hold every shape comment against the live tensor, and every parameter against
-    the graph. `file` is how messages call it.
+    the meta device; hold every shape comment against the live tensor, every parameter against
+    the graph, and the outputs against those of the other style. `file` is how messages call it.
     """
     random = Random(seed)
     torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     small, whole, weights = Check("shape comments"), Check("full size"), Check("parameters")
+    numbers = Check("numbers")
     for draw in range(DRAWS + 1):
         full = draw == DRAWS
         graph = (architecture if full else shrunk(architecture, random)).graph
@@ -55,6 +58,23 @@ def verify(
         source, writers = written(program)
         trial = Trial(program, writers, source, file, random)
         trial.run("meta" if full else "cpu", whole if full else small, weights)
+        if not full:
+            _compare(program, numbers, random)
     small.holds += f", at {DRAWS} draws of sizes"
     weights.holds += f", module by module, at {DRAWS} draws of sizes and at full size"
-    return Report((small, weights, whole))
+    return Report((small, numbers, weights, whole))
+
+
+def _compare(program: Program, numbers: Check, random: Random) -> None:
+    """The file against the other style's: two ways from one graph to the same outputs."""
+    graph = program.graph
+    other = "explicit" if program.style == "fast" else "fast"
+    given = inputs(graph, free_sizes(graph, random), "cpu")
+    try:
+        apart = distance(program, program_of(graph, style=other), given, random.randrange(1 << 30))
+    except Exception as error:  # a wrong file may raise anything
+        numbers.problems.append(f"the files of two styles do not run: {short(error)}")
+        return
+    if apart > CLOSE:
+        numbers.problems.append(f"fast and explicit differ by {apart:.1g} in float64")
+    numbers.holds = f"fast and explicit agree to {CLOSE:g} in float64, at {DRAWS} draws of sizes"
