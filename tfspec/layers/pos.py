@@ -9,6 +9,7 @@ from pydantic import Field
 from tfspec.construct.rules import IDLE_KNOB
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
+from tfspec.layers.longest import longest
 from tfspec.layers.scale import positive
 from tfspec.ops import positions as ops
 from tfspec.spec.located import LATER, WRONG_TYPE, only, unknown_choice
@@ -16,7 +17,6 @@ from tfspec.spec.located_values import span_of
 from tfspec.spec.parts import ShareField, Space, SpaceField
 from tfspec.spec.types import Count, Rate, Size
 from tfspec.spec.wrong import Wrong, diagnostic
-from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.claims import Proved
 
 if TYPE_CHECKING:
@@ -38,14 +38,6 @@ ODD_WIDTH = Rule(
     "Sines and cosines come in pairs.",
     "embed: 63  # pos: sinusoidal",
     "Use an even width.",
-)
-NO_LONGEST = Rule(
-    "TS222",
-    "a table of positions without a longest length",
-    "`pos` makes a table over an axis whose size has no largest value.",
-    "A table has as many rows as the longest allowed length.",
-    "dims: {T: multiple(8)}  # pos: learned",
-    "Declare the axis as a range.",
 )
 
 _KINDS = ["learned", "sinusoidal"]
@@ -102,7 +94,7 @@ class Pos(Layer):
         self._check_knobs(g)
         if not self._everywhere(x):
             raise g.not_yet("a table of positions over some of the axes", self.space.span)
-        rows = self._rows(g, x)
+        rows = longest(g, x.space.length, self.name_span)
         if self.learned is not None:
             group = g.group(self.share, "pos", "", (rows, x.width))
             return ops.AddPositions(rows)(x, group=group)
@@ -131,21 +123,3 @@ class Pos(Layer):
         return self.space.all_tokens or terms == tuple(
             tuple(axis.name for axis in part.axes) or (part.name,) for part in parts
         )
-
-    def _rows(self, g: Builder, x: Tensor) -> Dim:
-        """As many rows as the longest text that the spec allows."""
-        length = x.space.length
-        if g.facts.value(length) is not None:
-            return length
-        longest = g.facts.maximum(length)
-        if longest is None:
-            message = f"a table of positions needs a longest length, and {length} has none"
-            loose = [n for n in sorted(length.symbols) if g.facts.maximum(sym(n)) is None]
-            raise g.refuse(
-                NO_LONGEST,
-                message,
-                self.name_span,
-                came=g.declared(*loose),
-                help=[f"give `{loose[0]}` one value, or a range such as `{loose[0]}: 1..512`"],
-            )
-        return Dim.of(longest)

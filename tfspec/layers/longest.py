@@ -1,0 +1,33 @@
+"""Rows of a table over tokens: as many as the longest text that the spec allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics import Rule, Span
+from tfspec.symbolic import Dim, sym
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+
+NO_LONGEST = Rule(
+    "TS222",
+    "a table of positions without a longest length",
+    "`pos` or `rope` makes a table over an axis whose size has no largest value.",
+    "A table has as many rows as the longest allowed length.",
+    "dims: {T: multiple(8)}  # pos: learned",
+    "Declare the axis as a range.",
+)
+
+
+def longest(g: Builder, length: Dim, place: Span) -> Dim:
+    """The length where it is fixed, else its largest value; one without is refused at `place`."""
+    if g.facts.value(length) is not None:
+        return length
+    most = g.facts.maximum(length)
+    if most is None:
+        message = f"a table of positions needs a longest length, and {length} has none"
+        loose = [n for n in sorted(length.symbols) if g.facts.maximum(sym(n)) is None]
+        help = [f"give `{loose[0]}` one value, or a range such as `{loose[0]}: 1..512`"]
+        raise g.refuse(NO_LONGEST, message, place, came=g.declared(*loose), help=help)
+    return Dim.of(most)
