@@ -74,9 +74,11 @@ def inputs(graph: Graph, at: Bindings, seed: int) -> dict[str, Tensor]:
 
 
 def model(program: Program, source: str | None = None) -> nn.Module:
-    """The emitted file's model, in float64 and eval mode."""
+    """The emitted file's model, in float64 and eval mode; its fixed tables too, for a norm may
+    magnify their rounding without bound."""
     space: dict[str, Any] = {"__name__": "emitted"}
-    exec(compile(source or file_text(program), "<emitted>", "exec"), space)
+    source = (source or file_text(program)).replace(".float()", ".double()")
+    exec(compile(source, "<emitted>", "exec"), space)
     torch.manual_seed(0)
     return space["build"](dtype=torch.float64).eval()
 
