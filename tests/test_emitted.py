@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tests.parity.references import REFERENCES, Reference
 from tests.parity.running import run_file
@@ -293,51 +293,6 @@ def shallow(reference: Reference, parts: tuple[str, ...] = ()) -> ModuleType:
     """Two layers, so that what repeats is there, and compiling is quick."""
     depth = {"L": 1, "M": 2} if "M" in reference.sets else {"L": 2}
     return run_file(api.emit(reference.spec, {**reference.sets, **depth}, parts=parts))
-
-
-def batches(reference: Reference) -> list[dict[str, Tensor]]:
-    """Inputs of several lengths and batch sizes, as far as the spec allows them."""
-    whole = reference.ours()
-    if reference.spec == "vit-b16":
-        return [{"pixels": whole["pixels"].repeat(n, 1, 1, 1)} for n in (1, 2, 3, 1, 2)]
-    return [
-        {name: tensor[:, :length].repeat(2, 1) for name, tensor in whole.items()}
-        for length in (5, 7, 8, 6, 4, 5, 7)
-    ]
-
-
-def compiles_seen(model: nn.Module, inputs: list[dict[str, Tensor]], backend: str) -> list[int]:
-    """How many graphs had been compiled after each call."""
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    compiled = torch.compile(model, fullgraph=True, backend=backend)
-    found: list[int] = []
-    for each in inputs:
-        with torch.no_grad():
-            output = compiled(**each)
-            plain = model(**each)
-        for ours, theirs in zip(values(output), values(plain), strict=True):
-            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-        found.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
-    return found
-
-
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("reference", REFERENCES, ids=str)
-def test_compiles_whole_and_at_most_twice(reference: Reference) -> None:
-    """One graph for the first size, one for the second; any later one is served by those."""
-    seen = compiles_seen(shallow(reference).build().eval(), batches(reference), "aot_eager")
-    assert seen[0] == 1
-    assert seen[1:] == [seen[1]] * len(seen[1:])
-    assert seen[-1] <= 2
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("reference", REFERENCES, ids=str)
-def test_compiles_by_inductor(reference: Reference) -> None:
-    seen = compiles_seen(shallow(reference).build().eval(), batches(reference), "inductor")
-    assert seen[-1] <= 2
 
 
 @pytest.mark.slow
