@@ -178,9 +178,13 @@ class Sizes:
             raise Stop from None
 
     def divides(
-        self, divisor: Dim, size: Dim, place: Span, message: str = "", *, help: Sequence[str] = ()
-    ) -> None:
-        """divisor divides size for every allowed value, or the spec is refused."""
+        self, divisor: Dim, size: Dim, place: Span, message: str = "", *,
+        help: Sequence[str] = (), axis: Axis | None = None,
+    ) -> None:  # fmt: skip
+        """divisor divides size for every allowed value, or the spec is refused.
+
+        `axis` is what has the size: a note says how it came to it.
+        """
         answer = self.facts.divides(divisor, size)
         if isinstance(answer, Refuted):
             num, den = (self.value_at(side, answer) for side in (size, divisor))
@@ -193,6 +197,7 @@ class Sizes:
                 Label(place, f"{shown}, and {sum_}" if shown else sum_),
                 came=self.declared(*sorted(size.symbols | divisor.symbols)),
                 help=[*help, *self._mend(answer)],
+                notes=self._story(axis, answer) if axis is not None else [],
             )
         self._decided(answer, f"that {divisor} divides {size}", place, size, divisor)
 
@@ -212,6 +217,13 @@ class Sizes:
         value = self.facts.value(size.subs(answer.counterexample))
         assert value is not None
         return value
+
+    def _story(self, axis: Axis, answer: Refuted) -> list[str]:
+        """Where an axis's size comes from, where it is not as declared: `H = 112 / 4 / 2 = 14`."""
+        if not axis.history:
+            return []
+        words = [w if isinstance(w, str) else str(self.value_at(w, answer)) for w in axis.history]
+        return [f"{axis.name} = {' '.join(words)} = {self.value_at(axis.size, answer)}"]
 
     def example(self, answer: Refuted) -> str:
         """The counterexample, without what the spec fixes anyway: `H = 8`."""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A named direction of a tensor and its size."""
+    """A named direction of a tensor and its size. `history` is how the size came to be."""
 
     name: str
     size: Dim
+    history: tuple[Dim | str, ...] = field(default=(), compare=False, repr=False)
+
+    def cut(self, tile: Dim) -> Axis:
+        """The axis of tiles of this many: what cuts has proved that they fit."""
+        return Axis(self.name, self.size.exact_div(tile), (*self._past, "/", tile))
+
+    def grown(self, times: Dim) -> Axis:
+        """The axis where each one becomes so many."""
+        return Axis(self.name, self.size * times, (*self._past, "·", times))
+
+    @property
+    def _past(self) -> tuple[Dim | str, ...]:
+        return self.history or (self.size,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
+from tfspec.layers.tiles import cut_axes, the_grid
+from tfspec.ops import merge as ops
 from tfspec.spec.types import AxisSizes
+from tfspec.symbolic import product
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.graph.tensor import Tensor
 
 
 class Merge(Layer):
-    """Neighbours into features: `[..., H, W, c] -> [..., H/2, W/2, 2·2·c]` (Liu et al. 2021)."""
+    """Neighbours into features: `[..., H, W, c] -> [..., H/2, W/2, 2·2·c]` (Liu et al. 2021).
+
+    The axes' order in `size` is the features' order, the first slowest, the old features fastest.
+    """
 
     step: ClassVar[str] = "merge"
     shorthand: ClassVar[str | None] = "size"
@@ -19,12 +30,42 @@ class Merge(Layer):
 
     size: AxisSizes = Field(description="how many tokens of each axis make one: {H: 2, W: 2}")
 
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        part = the_grid(g, "merge", x, self.size, self.name_span)
+        tiles = cut_axes(g, x, part.axes, self.size, "blocks")
+        axes = tuple(a.cut(tiles[a.name]) if a.name in tiles else a for a in part.axes)
+        order = _order(part.axes, list(tiles))
+        sizes = tuple(g.fixed(tiles[name], self.size.span_of(name)) for name in tiles)
+        space = g.tokens(x.space.with_parts(Part(part.name, axes)))
+        return ops.Merge(space, order, sizes)(x)
+
 
 class Split(Layer):
-    """Features into neighbours: `[..., H, W, p·p·c] -> [..., H·p, W·p, c]`."""
+    """Features into neighbours: `[..., H, W, p·p·c] -> [..., H·p, W·p, c]`.
+
+    It undoes `merge` of the same sizes in the same order.
+    """
 
     step: ClassVar[str] = "split"
     shorthand: ClassVar[str | None] = "size"
     whole: ClassVar[bool] = True
 
     size: AxisSizes = Field(description="how many tokens of each axis one becomes: {H: p, W: p}")
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        assert x is not None
+        part = the_grid(g, "split", x, self.size, self.name_span)
+        sizes = {name: g.fixed_size(size, x) for name, size in self.size.items()}
+        width, block = g.facts.show(x.width), product(sizes.values())
+        message = f"width {width} cannot be split into blocks of {g.facts.show(block)} tokens"
+        g.divides(block, x.width, self.name_span, message)
+        axes = tuple(a.grown(sizes[a.name]) if a.name in sizes else a for a in part.axes)
+        space = g.tokens(x.space.with_parts(Part(part.name, axes)))
+        return ops.Split(space, _order(part.axes, list(sizes)), tuple(sizes.values()))(x)
+
+
+def _order(axes: tuple[Axis, ...], names: list[str]) -> tuple[int, ...]:
+    """The places among the axes of these, in the order in which they are written."""
+    own = [axis.name for axis in axes]
+    return tuple(own.index(name) for name in names)

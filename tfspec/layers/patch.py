@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from tfspec.construct.rules import NO_AXIS
 from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
+from tfspec.layers.tiles import check_axes, cut_axes
 from tfspec.ops import patch as ops
 from tfspec.spec.types import AxisSizes, Flag, Size
 
@@ -34,16 +34,10 @@ class Patch(Layer):
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
         axes = self._grid(g, x)
-        sizes = [g.fixed_size(self.size[axis.name], x) for axis in axes]
-        tiled: list[Axis] = []
-        for axis, size in zip(axes, sizes, strict=True):
-            place = self.size.span_of(axis.name)
-            whole, tile = g.facts.value(axis.size), g.facts.show(size)
-            many = "cannot always" if whole is None else f"of {whole} cannot"
-            message = f"axis {axis.name} {many} be cut into patches of {tile}"
-            g.divides(size, axis.size, place, message)
-            tiled.append(Axis(axis.name, axis.size.exact_div(size)))
-        space = g.tokens(x.space.with_parts(Part(g.stream or "patches", tuple(tiled))))
+        tiles = cut_axes(g, x, axes, self.size, "patches")
+        sizes = [g.fixed(tiles[axis.name], self.size.span_of(axis.name)) for axis in axes]
+        tiled = tuple(axis.cut(tiles[axis.name]) for axis in axes)
+        space = g.tokens(x.space.with_parts(Part(g.stream or "patches", tiled)))
         op = ops.Patch(space, tuple(sizes), g.fixed_size(self.width), self.bias is not False)
         return op(x, name=g.name("patch"))
 
@@ -51,11 +45,7 @@ class Patch(Layer):
         """The axes that are cut, in the tensor's order, of an input as convolutions take it."""
         part = x.space.parts[0]
         names = [axis.name for axis in part.axes]
-        for name in self.size:
-            if name not in names:
-                message = f"the value here has no axis `{name}` to cut"
-                help = [f"its axes: {', '.join(names)}"] if names else []
-                raise g.refuse(NO_AXIS, message, self.size.span_of(name), help=help)
+        check_axes(g, x, self.size)
         lead = len(x.space.batch)
         image = x.raw and x.axes[lead].name == "width" and lead == 1
         if not image or len(x.space.parts) > 1 or set(self.size) != set(names) or len(names) > 3:

@@ -1,0 +1,53 @@
+"""What knobs that cut a grid have in common: which axes, and that the tiles fit exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tfspec.construct.rules import NO_AXIS
+from tfspec.graph.space import Axis, Part
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.diagnostics import Span
+    from tfspec.graph.tensor import Tensor
+    from tfspec.spec.expression import SizeExpr
+    from tfspec.spec.table import Table
+    from tfspec.spec.types import AxisSizes
+
+
+def the_grid(g: Builder, what: str, x: Tensor, sizes: Table[SizeExpr], place: Span) -> Part:
+    """The one part of a value, which has all these axes, or the spec is refused."""
+    check_axes(g, x, sizes)
+    if len(x.space.parts) != 1:
+        raise g.not_yet(f"`{what}` of a value of several parts", place)
+    return x.space.parts[0]
+
+
+def check_axes(g: Builder, x: Tensor, sizes: Table[SizeExpr]) -> None:
+    """The value has all these axes, or the spec is refused."""
+    names = [axis.name for part in x.space.parts for axis in part.axes]
+    for name in sizes:
+        if name not in names:
+            message = f"the value here has no axis `{name}` to cut"
+            help = [f"its axes: {', '.join(names)}"] if names else []
+            raise g.refuse(NO_AXIS, message, sizes.span_of(name), help=help)
+
+
+def cut_axes(
+    g: Builder, x: Tensor, grid: Iterable[Axis], sizes: AxisSizes, what: str
+) -> dict[str, Dim]:
+    """The size of a tile along each named axis, proved to divide it, in the order written."""
+    axes = {axis.name: axis for axis in grid}
+    found: dict[str, Dim] = {}
+    for name, size in sizes.items():
+        tile = g.size(size, x)
+        axis = axes[name]
+        whole = g.facts.value(axis.size)
+        many = "cannot always" if whole is None else f"of {whole} cannot"
+        message = f"axis {name} {many} be cut into {what} of {g.facts.show(tile)}"
+        g.divides(tile, axis.size, sizes.span_of(name), message, axis=axis)
+        found[name] = tile
+    return found
