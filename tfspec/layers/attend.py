@@ -19,6 +19,7 @@ from tfspec.layers.rel_bias import RelBias
 from tfspec.layers.residual import ResidualKnobs
 from tfspec.layers.rotary import Rope
 from tfspec.layers.scale import positive
+from tfspec.layers.score_bias import score_bias
 from tfspec.layers.take import kept
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.heads import JoinHeads, ToHeads
@@ -73,7 +74,7 @@ class Attend(Layer):
     )
     dropout: Rate | None = Field(None, description="of the attention weights")
     rope: Annotated[Rope | None, LATER] = Field(None, description="rotary positions: their base")
-    alibi: Annotated[Flag | None, LATER] = Field(
+    alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"
     )
     rel_bias: Annotated[RelBias | None, LATER] = Field(
@@ -141,7 +142,8 @@ class Attend(Layer):
         scale = None if self.scale is None else g.rate(self.scale, x)
         softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)
         dropout = 0.0 if self.dropout is None else checked_rate(g, self.dropout, x)
-        y = JoinHeads()(AttendOp(mask, flags, scale, softcap, dropout)(q, k, v))
+        bias = score_bias(g, self, x.space, source, heads.heads, mask)
+        y = JoinHeads()(AttendOp(mask, flags, scale, softcap, dropout)(q, k, v, *bias))
         return Linear(x.width, "out" in self._biases(g), ends_branch=True)(y, name="out")
 
     def _biases(self, g: Builder) -> tuple[Map, ...]:

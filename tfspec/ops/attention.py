@@ -11,6 +11,7 @@ from tfspec.graph.mask import Mask
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
+from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
 from tfspec.program import masks
@@ -31,10 +32,11 @@ class Unlearned(Op):
 
 @dataclass(frozen=True)
 class Attend(Unlearned):
-    """softmax(q kᵀ · scale, over the keys that the mask allows) v; a query without a key gives 0.
+    """softmax(q kᵀ · scale + bias, over the allowed keys) v; a query without a key gives 0.
 
-    q [..., h, N, k], k [..., g, M, k], v [..., g, M, w] -> [..., h, N, w]; g divides h. `flags`
-    are the bool inputs that the mask reads, in its order; `scale` None means k ** -0.5.
+    q [..., h, N, k], k [..., g, M, k], v [..., g, M, w], and maybe a bias of the scores [h, N, M]
+    -> [..., h, N, w]; g divides h. `flags` are the bool inputs that the mask reads, in its order;
+    `scale` None means k ** -0.5. The soft cap bounds the scores before the bias is added.
     Sources: Vaswani et al. 2017, section 3.2; grouped keys: Ainslie et al. 2023.
     """
 
@@ -45,13 +47,15 @@ class Attend(Unlearned):
     dropout: float = 0.0
 
     def infer(self, *inputs: Tensor) -> Tensor:
-        q, _, v = inputs
+        q, _, v, *_ = inputs
         return Tensor((*q.axes[:-1], v.axes[-1]), q.space)
 
     def define(self, *inputs: Tensor) -> Tensor:
-        q, k, v = inputs
+        q, k, v, *biases = inputs
         scores = Scores(self.scale)(q, k)
         scores = Softcap(self.softcap)(scores) if self.softcap else scores
+        for bias in biases:
+            scores = AddBias()(scores, bias)
         weights = Softmax(self.mask, self.flags)(scores)
         weights = Dropout(self.dropout)(weights) if self.dropout else weights
         return Mix()(weights, v)
@@ -63,12 +67,13 @@ class Attend(Unlearned):
         return "attend"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        q, k, v = inputs
+        q, k, v, *biases = inputs
         if "decode" in low.modes:
             k, v = self._cached(low, node, k, v)
         if low.style == "explicit" or self.softcap:
-            return low.expand(node, (q, k, v))
-        plan = masks.for_kernel(low, self.mask, q, k, low.roots_of(self.flags))
+            return low.expand(node, (q, k, v, *biases))
+        flags = low.roots_of(self.flags)
+        plan = masks.for_kernel(low, self.mask, q, k, flags, *biases)
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
         options = plan.options + self._options(low, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)

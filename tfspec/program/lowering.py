@@ -184,6 +184,7 @@ class Lowering(Caching):
         child.inputs = len(child.params)
         with self.inside(child):
             child.results = self.inline(trace)
+        child.drop_unread_params()
         if "decode" not in self.modes:  # what is kept for a cache is read by later calls
             child.drop_unread()
         return child

@@ -37,9 +37,12 @@ class Plan:
 
 
 def for_kernel(
-    low: Lowering, mask: Mask | None, q: Value, k: Value, flags: Sequence[Value]
-) -> Plan:
+    low: Lowering, mask: Mask | None, q: Value, k: Value, flags: Sequence[Value],
+    bias: Value | None = None,
+) -> Plan:  # fmt: skip
     """Fused attention's mask. Causal alone is an option: a tensor would switch flash off."""
+    if bias is not None:
+        return Plan(with_bias(low, mask, q, k, flags, bias))
     if mask is None:
         return Plan()
     if mask.exactly_causal:
@@ -72,6 +75,28 @@ def _given_or_none(low: Lowering, flag: Value) -> Value:
         return value
 
     return low.hoist(("flag mask", given), "mask", build)
+
+
+def with_bias(
+    low: Lowering, mask: Mask | None, q: Value, k: Value, flags: Sequence[Value], bias: Value
+) -> Value:
+    """What is added to scores: the bias [h, N, M], and -inf where the mask hides: [..., h, N, M].
+
+    Where the bias is made at the root, once for several attentions, the sum is made there too.
+    """
+    made = origin(bias)
+    hoisted = made.method is low.top
+    with low.inside(low.top if hoisted else low.method):
+        shown = tensor(low, mask, q.shape[-2], k.shape[-2], flags) if mask else None
+
+    def build() -> Value:
+        scores = (made if hoisted else bias).lead(len(q.shape) - 3)
+        if shown is not None:
+            scores = scores.masked_fill(~shown, ex.Name('float("-inf")'))
+        return scores.named("scores")
+
+    key = ("scores", made, shown and origin(shown), len(q.shape))
+    return low.hoist(key, "scores", build) if hoisted else build()
 
 
 def tensor(low: Lowering, mask: Mask, n: Dim, m: Dim, flags: Sequence[Value]) -> Value:
@@ -126,3 +151,13 @@ def indices(low: Lowering, n: Dim, m: Dim) -> tuple[Value, Value]:
     if low.mode == "decode":
         return low.position().new_axes("k1"), low.slots_range()
     return low.range(n).new_axes("k1"), low.range(m)
+
+
+def offsets(low: Lowering, n: Dim, m: Dim) -> Value:
+    """How far each key stands behind its query, or before it (below 0), in tokens: [N, M]."""
+
+    def build() -> Value:
+        rows, columns = indices(low, n, m)
+        return columns - rows
+
+    return low.hoist(("offsets", n, m), "offsets", build)

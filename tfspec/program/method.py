@@ -158,6 +158,12 @@ class Method:
             kept.append(step)
         self.steps = kept[::-1]
 
+    def drop_unread_params(self) -> None:
+        """Leave out what was asked of the callers, and went into something made further out."""
+        read = {*self.results, *(value for step in self.steps for value in step.inputs)}
+        own, asked = self.params[: self.inputs], self.params[self.inputs :]
+        self.params = own + [param for param in asked if param in read]
+
 
 def origin(value: Value) -> Value:
     """The value that a chain of parameters stands for."""

@@ -217,6 +217,14 @@ class Value:
         expr = index if unless is None else ex.Choice(ex.NONE, unless, index)
         return self.view(expr, shape, strides)
 
+    def lead(self, count: int) -> Value:
+        """Unit axes in front."""
+        if not count:
+            return self
+        one = Dim.of(1)
+        expr = ex.Index(self.ref, (ex.NONE,) * count)
+        return self.view(expr, (*(one,) * count, *self.shape), (*(one,) * count, *self.strides))
+
     def narrow(self, axis: int, text: ex.Slice, size: Dim) -> Value:
         """A stretch of one axis, by its slice text."""
         expr = ex.Index(self.ref, (*([ex.COLON] * axis), text))

@@ -1,0 +1,184 @@
+"""Biases of attention scores against their definition, written out pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from tests.parity.compare import GRADIENTS, OUTPUTS, functional
+from tests.parity.references import tokens as tokens_of
+from tests.parity.running import relative, run_file
+from tests.test_modes import assert_equal_at_every_position, stepped
+from tfspec.api import Architecture
+from tfspec.passes.emit import program_of
+from tfspec.runtime.weights import layout, pack
+from tfspec.spec.load import load_text
+
+STYLES = ("fast", "explicit")
+Weights = dict[str, Tensor]
+Pair = Callable[[int, int, int], Tensor | float]
+"""What is added to the score of a head, a query and a key."""
+
+SPEC = """\
+tfspec: 1
+name: small
+dims: {{B: batch, {dims}, d: {width}, h: {heads}}}
+inputs: {{x: float B {axes} (d), ok: bool B {axes}}}
+streams:
+  y: [x, {{attend: {{heads: h, {knobs}}}}}]
+outputs: {{out: y}}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An attention over axes of some lengths, by its knobs."""
+
+    knobs: str
+    heads: int = 4
+    dims: str = "T: 1..9"
+    axes: str = "T"
+    lengths: tuple[int, ...] = (7,)
+
+    def spec(self, mask: str | None = None) -> Architecture:
+        knobs = self.knobs + (f", mask: {mask}" if mask else "")
+        fields = vars(self) | {"knobs": knobs, "width": 3 * self.heads}
+        return Architecture(load_text(SPEC.format(**fields)))
+
+
+MASKS: dict[str | None, Callable[[Tensor, int, int], bool]] = {
+    None: lambda ok, i, j: True,
+    "causal": lambda ok, i, j: j <= i,
+    "key.ok": lambda ok, i, j: bool(ok[j]),
+    "within(3)": lambda ok, i, j: abs(i - j) < 3,
+    "causal and key.ok": lambda ok, i, j: j <= i and bool(ok[j]),
+    "within(2) and key.ok": lambda ok, i, j: abs(i - j) < 2 and bool(ok[j]),
+}
+
+
+def attention(
+    w: Weights, x: Tensor, ok: Tensor, heads: int, mask: str | None, bias: Pair
+) -> Tensor:
+    """[B, N, d]: softmax over the allowed keys, of one query after the other; 0 without a key."""
+    q, k, v = (
+        (x @ w[f"attention.{n}.weight"].T + w[f"attention.{n}.bias"]).unflatten(-1, (heads, -1))
+        for n in "qkv"
+    )
+    made = torch.zeros_like(q)
+    for b in range(len(x)):
+        for i in range(x.shape[1]):
+            keys = [j for j in range(x.shape[1]) if MASKS[mask](ok[b], i, j)]
+            for h in range(heads if keys else 0):
+                scores = torch.stack([q[b, i, h] @ k[b, j, h] for j in keys])
+                added = torch.stack([torch.as_tensor(bias(h, i, j)) for j in keys])
+                weights = (scores * q.shape[-1] ** -0.5 + added).softmax(0)
+                made[b, i, h] = weights @ v[b, keys, h]
+    return made.flatten(2) @ w["attention.out.weight"].T + w["attention.out.bias"]
+
+
+def drawn(architecture: Architecture, style: str) -> Weights:
+    """Random weights by semantic name."""
+    made = torch.Generator().manual_seed(3)
+    parts = [p for s in layout(program_of(architecture.graph, style=style)).values() for p in s]
+    shapes = {part.name: part.shape for part in sorted(parts, key=lambda part: part.name)}
+    return {n: torch.randn(s, generator=made).requires_grad_() for n, s in shapes.items()}
+
+
+def run(architecture: Architecture, style: str, w: Weights, *inputs: Tensor) -> Tensor:
+    """The emitted model's output with these weights, in which its gradients arrive."""
+    model = run_file(architecture.emit(style=style)).build().eval()
+    return functional_call(model, pack(program_of(architecture.graph, style=style), w), inputs)
+
+
+def tokens(case: Case) -> tuple[Tensor, Tensor]:
+    """Random vectors, and flags: the second row has none that is true."""
+    made = torch.Generator().manual_seed(4)
+    x = torch.randn(3, *case.lengths, 3 * case.heads, generator=made)
+    ok = torch.rand(x.shape[:-1], generator=made) < 0.6
+    ok[1] = False
+    return x, ok
+
+
+def check(case: Case, style: str, mask: str | None, bias: Callable[[Weights], Pair]) -> None:
+    """Output and every gradient against the definition."""
+    architecture = case.spec(mask)
+    w = drawn(architecture, style)
+    x, ok = tokens(case)
+    x.requires_grad_()
+    asked = [*w.values(), x]
+    out = run(architecture, style, w, x, *([ok] if mask and "ok" in mask else []))
+    flat = ok.flatten(1)
+    want = attention(w, x.flatten(1, -2), flat, case.heads, mask, bias(w)).view_as(out)
+    assert relative(out, want) <= OUTPUTS
+    found, expected = (torch.autograd.grad(functional(y), asked) for y in (out, want))
+    for name, a, b in zip([*w, "x"], found, expected, strict=True):
+        if name.endswith(".k.bias"):  # softmax does not see it: both are rounding around 0
+            continue
+        assert relative(a, b) <= GRADIENTS, name
+
+
+def alibi_slope(heads: int, h: int) -> float:
+    """Press et al. 2022's get_slopes, as in their code."""
+    power = 2 ** (heads.bit_length() - 1)
+    if h < power:
+        return 2 ** (-8 * (h + 1) / power)
+    return 2 ** (-8 * (2 * (h - power) + 1) / (2 * power))
+
+
+def alibi(heads: int) -> Pair:
+    return lambda h, i, j: -alibi_slope(heads, h) * abs(i - j)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("mask", MASKS, ids=str)
+def test_alibi(mask: str | None, style: str) -> None:
+    check(Case("alibi: true", heads=6), style, mask, lambda w: alibi(6))
+
+
+@pytest.mark.parametrize("heads", [1, 4, 8, 12])
+def test_alibi_slopes(heads: int) -> None:
+    check(Case("alibi: true", heads=heads), "fast", None, lambda w: alibi(heads))
+
+
+def test_alibi_slopes_are_the_published_ones() -> None:
+    """12 heads: those of 8, then every second one of 16."""
+    found = [alibi_slope(12, h) for h in range(12)]
+    assert found == [2.0**-n for n in range(1, 9)] + [2.0**-n for n in (0.5, 1.5, 2.5, 3.5)]
+
+
+TEXT = """\
+tfspec: 1
+name: small
+dims: {B: batch, T: 1..16, V: 50, d: 24, h: 6}
+inputs: {tokens: ids(V) B T}
+blocks:
+  near:
+    norm: {at: pre}
+    do:
+      - attend: {heads: h, mask: MASK, KNOBS}
+      - attend: {heads: 4, head_dim: 5, kv_heads: 2, mask: causal, KNOBS}
+streams:
+  text: [tokens, {embed: d}, {stack: {of: near, depth: 2}}, norm]
+outputs:
+  logits: [text, {linear: V}]
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("mask", ["causal", "causal and within(3)"])
+@pytest.mark.parametrize("knobs", ["alibi: true"])
+@torch.no_grad()
+def test_decode_equals_the_forward(knobs: str, mask: str, style: str) -> None:
+    text = TEXT.replace("MASK", mask).replace("KNOBS", knobs)
+    architecture = Architecture(load_text(text))
+    model = run_file(architecture.emit(style=style, parts=("generate",))).build().eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    words = tokens_of(5, 2, 13) % 50
+    logits = stepped(model, model.cache(2, 16), words, [4, 5, 6, 9, 13])
+    assert_equal_at_every_position(logits, model(words), 4)

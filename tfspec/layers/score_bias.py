@@ -1,0 +1,44 @@
+"""The knobs `alibi` and `rel_bias` of `attend`: what is added to scores by relative position."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics import Label, Rule
+from tfspec.graph.mask import Mask
+from tfspec.graph.space import Space
+from tfspec.graph.tensor import Tensor
+from tfspec.ops.alibi import Alibi
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+    from tfspec.layers.attend import Attend
+
+NO_DISTANCE = Rule(
+    "TS235",
+    "a bias by distance on attention to another value",
+    "`alibi` or `rel_bias` is used where keys come from elsewhere.",
+    "They read how far a key is from its query; tokens of two values have no distance.",
+    "attend: {to: memory, heads: 8, alibi: true}",
+    "Leave it out.",
+)
+
+
+def score_bias(
+    g: Builder, layer: Attend, space: Space, source: Tensor | None, heads: Dim, mask: Mask | None
+) -> tuple[Tensor, ...]:
+    """The bias [h, N, N] of the tokens of `space` among themselves, or none.
+
+    `source`: the other value that keys come from, if they do.
+    """
+    for knob in ("alibi", "rel_bias"):
+        if getattr(layer, knob) and source is not None:
+            message = f"`{knob}` reads distances, and queries and keys are different values"
+            came = [Label(layer.span_of("to"), "the keys come from here")]
+            help = ["leave it out"]
+            raise g.refuse(NO_DISTANCE, message, layer.key_span(knob), came=came, help=help)
+    found: list[Tensor] = []
+    if layer.alibi:
+        found.append(Alibi(heads, space)())
+    return tuple(found)

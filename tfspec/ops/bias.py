@@ -1,0 +1,61 @@
+"""Biases of attention scores: one number for each head, query and key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.space import Axis, Space
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Op
+from tfspec.program.lowering import Lowering
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class PairBias(Op):
+    """What biases have in common: they read positions alone, and are [h, N, N] over a space."""
+
+    tokenwise: ClassVar[bool] = True
+
+    heads: Dim
+    space: Space
+
+    @property
+    def length(self) -> Dim:
+        """How many tokens ask, and are asked."""
+        return self.space.length
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        tokens = self.space.token_axes[0]
+        axes = (Axis("heads", self.heads), tokens, tokens)
+        return Tensor(axes, Space((), self.space.parts), role="bias")
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # looked up or read off positions: no products of matrices
+
+
+@dataclass(frozen=True)
+class AddBias(Op):
+    """scores + bias: [..., h, N, M] and [h, N, M] -> [..., h, N, M]."""
+
+    tokenwise: ClassVar[bool] = True
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return Tensor(inputs[0].axes, inputs[0].space, role="scores")
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # the bias has its own
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # pointwise: counted in bytes
+
+    def label(self) -> str:
+        return "+ bias"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        scores, bias = inputs
+        return (scores + bias).named(scores.hint or "scores")
