@@ -9,20 +9,19 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.parity.references import REFERENCES, Reference
+from tests.bundled import NAMES as BUNDLED
+from tests.bundled import batches, small
+from tests.parity.gpt2 import GPT2
 from tests.parity.running import run_file
 from tfspec import api
 from tfspec.spec.load import load_text
 
 STYLES = ("fast", "explicit")
-BUNDLED = ("gpt2", "vit-b16", "transformer-base")
-REDUCED = {reference.spec: reference.sets for reference in REFERENCES}
 
 SMALL = """\
 tfspec: 1
@@ -289,35 +288,29 @@ def test_equal_bytes_twice_in_one_process() -> None:
 # ---- compiled
 
 
-def shallow(reference: Reference, parts: tuple[str, ...] = ()) -> ModuleType:
-    """Two layers, so that what repeats is there, and compiling is quick."""
-    depth = {"L": 1, "M": 2} if "M" in reference.sets else {"L": 2}
-    return run_file(api.emit(reference.spec, {**reference.sets, **depth}, parts=parts))
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_gradients_compile() -> None:
-    for reference in REFERENCES:
+    for name in BUNDLED:
         torch._dynamo.reset()
-        model, inputs = shallow(reference).build(), reference.ours()
+        model = run_file(small(name).emit()).build()
         compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
-        compiled(**inputs).sum().backward()
+        (inputs,) = batches(small(name), 1)
+        sum(each.sum() for each in values(compiled(**inputs))).backward()
         assert all(p.grad is not None for p in model.parameters())
 
 
 @pytest.mark.filterwarnings("default")
 def test_decoding_compiles_once() -> None:
     """Every position, and a second text in the same cache, run the first graph."""
-    (reference,) = (each for each in REFERENCES if each.spec == "gpt2")
-    file = shallow(reference, ("generate",))
+    file = run_file(api.emit("gpt2", {**GPT2.sets, "L": 2}, parts=("generate",)))
     model = file.build().eval()
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     prefill = torch.compile(model.prefill, fullgraph=True, backend="aot_eager")
     decode = torch.compile(model.decode, fullgraph=True, backend="aot_eager")
     cache = model.cache(2, 23)
-    tokens = reference.ours()["tokens"][:2]
+    tokens = GPT2.ours()["tokens"][:2]
     seen: list[int] = []
     for length in (6, 9, 4, 11):
         found = file.generate(tokens[:, :length], 8, cache, prefill, decode)
@@ -333,7 +326,7 @@ def test_decoding_compiles_once() -> None:
 def test_the_file_runs_itself(name: str, tmp_path: Path) -> None:
     """`python FILE`: builds, compiles with the target's settings, runs, prints."""
     path = tmp_path / "model.py"
-    path.write_text(api.emit(name, REDUCED[name]), encoding="utf-8")
+    path.write_text(small(name).emit(), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=600
     )
@@ -344,7 +337,7 @@ def test_the_file_runs_itself(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_generating_file_runs_itself(tmp_path: Path) -> None:
     path = tmp_path / "model.py"
-    path.write_text(api.emit("gpt2", {**REDUCED["gpt2"], "T": "1..64"}, parts=("generate",)))
+    path.write_text(api.emit("gpt2", {**GPT2.sets, "T": "1..64"}, parts=("generate",)))
     done = subprocess.run(
         [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=600
     )

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.parity.compare import OUTPUTS, answer
-from tests.parity.references import GPT2, tokens
+from tests.parity.gpt2 import GPT2
+from tests.parity.reference import tokens
 from tests.parity.running import place, randomise, relative, run_file
 from tfspec import api
 from tfspec.spec.load import load_text

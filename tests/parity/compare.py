@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from tests.parity.references import Reference
+from tests.parity.reference import Reference
 from tests.parity.running import gradients, place, randomise, relative
 
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
@@ -16,11 +16,11 @@ OUTPUTS, GRADIENTS = 1e-5, 1e-4
 
 @dataclass(frozen=True)
 class Answer:
-    """What the public model says: weights and gradients by our names, logits, attention maps."""
+    """What the public model says: weights and gradients by our names, outputs, attention maps."""
 
     weights: dict[str, Tensor]
     inputs: dict[str, Tensor]
-    logits: Tensor
+    outputs: tuple[Tensor, ...]
     gradients: dict[str, Tensor]
     maps: list[Tensor]
 
@@ -38,19 +38,27 @@ def answer(reference: Reference, quiet: bool = False) -> Answer:
             learned[name].data *= 0.01
     inputs = reference.ours()
     output = model(**reference.theirs(inputs), output_attentions=True)
-    logits = shown(reference, inputs, output.logits)
-    functional(logits).backward()
+    outputs = shown(reference, inputs, reference.results(output))
+    functional(outputs).backward()
     graded = {name: p.grad for name, p in learned.items() if p.grad is not None}
     assert graded.keys() == learned.keys()
     with torch.no_grad():
         weights = {name: t.clone() for name, t in reference.names(learned).items()}
     maps = [each.detach() for each in reference.maps(output)]
-    return Answer(weights, inputs, logits.detach(), reference.names(graded), maps)
+    detached = tuple(each.detach() for each in outputs)
+    return Answer(weights, inputs, detached, reference.names(graded), maps)
 
 
-def shown(reference: Reference, inputs: dict[str, Tensor], logits: Tensor) -> Tensor:
-    """The logits that mean something: those of tokens that are no padding."""
-    return logits if reference.seen is None else logits[reference.seen(inputs, logits.shape[1])]
+def shown(
+    reference: Reference, inputs: dict[str, Tensor], outputs: Tensor | tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """The outputs that mean something: of those of tokens, the ones that are no padding."""
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    if reference.seen is None:
+        return outputs
+    return tuple(
+        each[reference.seen(inputs, each.shape[1])] if each.dim() == 3 else each for each in outputs
+    )
 
 
 def shown_map(reference: Reference, inputs: dict[str, Tensor], weights: Tensor) -> Tensor:
@@ -60,10 +68,10 @@ def shown_map(reference: Reference, inputs: dict[str, Tensor], weights: Tensor) 
     return weights.transpose(1, 2)[reference.seen(inputs, weights.shape[2])]
 
 
-def functional(logits: Tensor) -> Tensor:
-    """A random linear loss: every logit counts, each by another weight."""
-    weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(6))
-    return (logits * weights).sum()
+def functional(outputs: tuple[Tensor, ...]) -> Tensor:
+    """A random linear loss: every number counts, each by another weight."""
+    rng = torch.Generator().manual_seed(6)
+    return torch.stack([(x * torch.randn(x.shape, generator=rng)).sum() for x in outputs]).sum()
 
 
 def disagreements(
@@ -86,9 +94,11 @@ def disagreements(
     }
     place(model, weights)
     model.zero_grad()
-    logits = shown(reference, expected.inputs, model(**expected.inputs))
-    functional(logits).backward()
-    found = _worse("logits", relative(logits, expected.logits), OUTPUTS)
+    outputs = shown(reference, expected.inputs, model(**expected.inputs))
+    functional(outputs).backward()
+    found: list[str] = []
+    for ours, theirs in zip(outputs, expected.outputs, strict=True):
+        found += _worse("an output", relative(ours, theirs), OUTPUTS)
     for name, gradient in gradients(model, weights).items():
         found += _gradient(name, gradient, expected.gradients)
     return found
