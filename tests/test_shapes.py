@@ -211,3 +211,10 @@ def test_a_pattern_of_layers_stands_over_them(tmp_path: Path):
         (2, "Full", 1, full),
     ]
     assert "  (Local, Local, Full) × 2  " in found.text()
+
+
+def test_a_session_shows_what_a_reader_wants() -> None:
+    spec = tfspec.load("gpt2", {"T": 128})
+    assert repr(spec) == "<Architecture 'gpt2', T=128>"
+    assert repr(spec.check()) == "<Checked ok, params=124439808>"
+    assert repr(spec.shapes()) == spec.shapes().text()

@@ -43,12 +43,17 @@ class SpecError(ValueError):
         super().__init__("\n" + render(self.diagnostics, sources).rstrip())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Architecture:
     """A spec as it was read, with some dims set. Made by `tfspec.load`; never changes."""
 
     loaded: Loaded
     sets: Sets = field(default_factory=dict[str, int | str])
+
+    def __repr__(self) -> str:
+        name = None if self.loaded.spec is None else self.loaded.spec.name
+        sets = "".join(f", {dim}={size}" for dim, size in self.sets.items())
+        return f"<Architecture {name!r}{sets}>"
 
     def check(self) -> Checked:
         """Every problem of the spec as diagnostics, and its parameter count. Raises nothing."""

@@ -179,7 +179,8 @@ def watched() -> Generator[list[tuple[Facts, Claim, Refuted]]]:
 
 @contextmanager
 def bounded(seconds: float) -> Generator[None]:
-    """Raises Broken when the time is over; only a main thread can be interrupted."""
+    """Raises Broken when so much time of the processor is used, whatever else the machine does;
+    only a main thread can be interrupted."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -187,10 +188,10 @@ def bounded(seconds: float) -> Generator[None]:
     def over(*_: object) -> None:
         raise Broken(f"took more than {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -63,7 +63,7 @@ def test_set_dims_skips_expect() -> None:
         ({"d": 0}, "nowhere TS411 `d` cannot be `0`: a size is at least 1, and 0 is not"),
         ({"d": "1.5"}, "nowhere TS411 `d` cannot be `1.5`: a size is a whole number, and 1.5 is not"),
         ({"d": "5..2"}, "nowhere TS411 `d` cannot be `5..2`: the range 5..2 is empty = write 2..5"),
-        ({"d": "x + 1"}, "nowhere TS410 there is no dim `x` to set = the dims are B, T, V, d, h"),
+        ({"d": "x + 1"}, "nowhere TS411 `d` cannot be `x + 1`: there is no dim `x` = the dims are B, T, V, d, h"),
         ({"d": "h - 2"}, "nowhere TS251 `d` comes to 0, and a size is from 1 to 2**53 (3:42 h comes from here)"),
         ({"d": ""}, "nowhere TS411 `d` cannot be ``: `d` takes a number, an expression, `batch`, `1..512` or `multiple(32)`, not nothing"),
     ],

@@ -121,11 +121,13 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ),
     (
         [(", norm]", ", nrom]")],
-        ["12:78-82 TS133 there is no input, stream or block `nrom` = did you mean `norm`?"],
+        ["12:78-82 TS133 there is no input, stream, block or step `nrom` = did you mean `norm`?"],
     ),
     (
         [("[tokens,", "[tokns,")],
-        ["12:10-15 TS133 there is no input, stream or block `tokns` = did you mean `tokens`?"],
+        [
+            "12:10-15 TS133 there is no input, stream, block or step `tokns` = did you mean `tokens`?"
+        ],
     ),
     (
         [("[tokens, ", "[")],
@@ -168,15 +170,21 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         [("norm]", "norm, {linear: }]")],
         ["12:85-91 TS107 `linear` has no knobs here = write `linear` without the colon"],
     ),
-    ([("norm]", "norm, {take: {X: 0}}]")], ["12:92-93 TS133 there is no axis `X`"]),
+    (
+        [("norm]", "norm, {take: {X: 0}}]")],
+        ["12:92-93 TS133 there is no axis `X` = the axes are `B`, `T`"],
+    ),
     ([("norm]", "norm, {take: cls}]")], ["12:91-94 TS133 there is no part or ids input `cls`"]),
     ([("norm]", "norm, {take: {T: foo}}]")], ["12:95-98 TS133 there is no label or dim `foo`"]),
-    ([("norm]", "norm, {pool: {mean: [Q]}}]")], ["12:99-100 TS133 there is no axis `Q`"]),
+    (
+        [("norm]", "norm, {pool: {mean: [Q]}}]")],
+        ["12:99-100 TS133 there is no axis `Q` = the axes are `B`, `T`"],
+    ),
     (
         [("norm]", "norm, {pos: {learned: cls + T*Q}}]")],
         [
             "12:100-103 TS133 there is no axis or part `cls`",
-            "12:108-109 TS133 there is no axis `Q`",
+            "12:108-109 TS133 there is no axis `Q` = the axes are `B`, `T`",
         ],
     ),
     (
@@ -230,7 +238,10 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
             "3:36-37 TS103 `d` takes a number, an expression, `batch`, `1..512` or `multiple(32)`, not nothing"
         ],
     ),
-    ([("d: 8", "d: width")], ["3:39-44 TS133 there is no dim `width`"]),
+    (
+        [("d: 8", "d: width")],
+        ["3:39-44 TS133 there is no dim `width` = the dims are `B`, `T`, `V`, `d`, `h`"],
+    ),
     ([("1..16", "5..2")], ["3:21-25 TS123 the range 5..2 is empty = write 2..5"]),
     ([("1..16", "0..2")], ["3:21-22 TS251 a size is at least 1, and 0 is not"]),
     ([("1..16", "1..")], ["3:21-24 TS123 a range goes from one integer to another, as in 1..512"]),
@@ -244,7 +255,10 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ([("1..16", "(T*T*T*T)**16")], ["3:21-34 TS130 dims need each other: `T` -> `T`"]),
     (
         [("d: 8", "width: 8")],
-        ["3:36-41 TS131 dim `width` has a reserved name", "12:26-27 TS133 there is no dim `d`"],
+        [
+            "3:36-41 TS131 dim `width` has a reserved name",
+            "12:26-27 TS133 there is no dim `d` = the dims are `B`, `T`, `V`, `h`, `width`",
+        ],
     ),
     (
         [("d: 8", "text: 8, d: 8")],
@@ -283,7 +297,10 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
             "4:37-46 TS120 an input cannot be read: the text ends where a number, a name or a parenthesis should be"
         ],
     ),
-    ([("bool B T", "bool B X")], ["4:44-45 TS133 there is no dim `X`"]),
+    (
+        [("bool B T", "bool B X")],
+        ["4:44-45 TS133 there is no dim `X` = the dims are `B`, `T`, `V`, `d`, `h`"],
+    ),
     (
         [("causal and key.valid", "causal and key.vald")],
         ["9:45-53 TS133 there is no bool input or part `vald` = did you mean `valid`?"],
@@ -311,7 +328,10 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         [("causal and key.valid", "key.valid == 3")],
         ["9:34-43 TS122 key.valid is a condition, where a number should be"],
     ),
-    ([("causal and key.valid", "within(V + X)")], ["9:45-46 TS133 there is no dim `X`"]),
+    (
+        [("causal and key.valid", "within(V + X)")],
+        ["9:45-46 TS133 there is no dim `X` = the dims are `B`, `T`, `V`, `d`, `h`"],
+    ),
     (
         [("causal and key.valid", "within 3")],
         [
@@ -410,7 +430,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     (
         [("streams:", "init: {std: x, kind: norml}\nstreams:")],
         [
-            "11:13-14 TS133 there is no dim `x`",
+            "11:13-14 TS133 there is no dim `x` = the dims are `B`, `T`, `V`, `d`, `h`",
             "11:22-27 TS104 `kind` is `normal`, `truncated`, `xavier` or `torch`, not `norml` = did you mean `normal`?",
         ],
     ),
@@ -442,7 +462,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
             "3:39-40 TS251 a size is at least 1, and 0 is not",
             "9:18-23 TS101 `attend` has no `hedas` = did you mean `heads`?",
             "10:39-43 TS104 `act` is `relu`, `gelu`, `gelu_tanh`, `quick_gelu`, `silu`, `relu2`, `tanh`, `sigmoid`, `swiglu`, `geglu` or `reglu`, not `gleu` = did you mean `gelu`?",
-            "12:10-15 TS133 there is no input, stream or block `tokns` = did you mean `tokens`?",
+            "12:10-15 TS133 there is no input, stream, block or step `tokns` = did you mean `tokens`?",
             "12:65-70 TS101 `stack` has no `depht` = did you mean `depth`?",
         ],
     ),

@@ -51,6 +51,7 @@ def write(text: str, output: str | None, *, never: Iterable[str] = ()) -> None:
         _replace(Path(os.path.realpath(output)), text)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _failure(output, error) from None
+    console.say(f"wrote {output}")
 
 
 def _refuse_spec(output: str, never: Iterable[str]) -> None:
@@ -91,12 +92,16 @@ def _fill(path: Path, text: str, mode: int | None) -> None:
         path.chmod(stat.S_IMODE(mode))
 
 
+def _folder(output: str) -> str:
+    return os.path.dirname(output) or "."
+
+
 def _failure(output: str, error: OSError | ValueError) -> Failure:
     shown = quoted(output, 200)
-    folder = quoted(os.path.dirname(output) or ".", 200)
+    folder = quoted(_folder(output), 200)
     if isinstance(error, IsADirectoryError):
         return Failure(UNWRITABLE, f"the output {shown} is a folder", "name a file in it")
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not os.path.isdir(_folder(output)):
         return Failure(UNWRITABLE, f"there is no folder {folder}", "make it first")
     if isinstance(error, PermissionError):
         return Failure(UNWRITABLE, f"the output {shown} may not be written")

@@ -66,13 +66,14 @@ class Take(Layer):
 
     def _index(self, g: Builder, x: Tensor, name: str, where: Position) -> Tensor:
         assert self.at is not None
-        part = x.space.parts[0]
-        axis = next((axis for axis in part.axes if axis.name == name), None)
+        every = [axis for part in x.space.parts for axis in part.axes]
+        axis = next((axis for axis in every if axis.name == name), None)
         if axis is None:
-            known = ", ".join(axis.name for part in x.space.parts for axis in part.axes)
+            known = ", ".join(axis.name for axis in every)
             message = f"the value here has no axis `{name}`"
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
+        part = x.space.parts[0]
         if where.index is None or len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
             raise g.not_yet("this form of `take`", self.name_span)
         index = self._position(g, axis, where.index)

@@ -13,6 +13,7 @@ from tfspec.layers.base import NOT_YET
 from tfspec.spec.binding import bind
 from tfspec.spec.load import Loaded
 from tfspec.spec.override import set_dims
+from tfspec.spec.remarks import remarks
 from tfspec.spec.schema import Expect
 
 UNEXPECTED = Rule(
@@ -33,7 +34,7 @@ OVER_BUDGET = Rule(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checked:
     """What a check came to: the number of parameters, and the graph; None after an error."""
 
@@ -41,6 +42,10 @@ class Checked:
     params: int | None
     graph: Graph | None
     diagnostics: Diagnostics
+
+    def __repr__(self) -> str:
+        told = "".join(f", {each.code}: {each.message}" for each in self.diagnostics)
+        return f"<Checked {'ok' if self.ok else 'not ok'}, params={self.params}{told}>"
 
 
 def check(loaded: Loaded, sets: Mapping[str, int | str]) -> Checked:
@@ -58,6 +63,8 @@ def check(loaded: Loaded, sets: Mapping[str, int | str]) -> Checked:
     found.extend(problems)
     if graph is not None:
         graph.digest = digest(loaded, sets)
+    if found.ok:
+        found.extend(remarks(spec))
     params = None if graph is None else graph.facts.value(graph.params)
     if params is not None and spec.expect is not None:
         found.extend(_expected(spec.expect, params))

@@ -39,7 +39,7 @@ class Symbol:
     size: Dim | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flow:
     """The shape flow of a model in one mode: rows in order of execution, and what symbols mean.
 
@@ -87,6 +87,9 @@ class Flow:
         """The symbols in a size as it is written, and in what they stand for."""
         letter = self.graph.names.by_size.get(size)
         return ({letter} if letter else set[str]()) | size.symbols
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def text(self) -> str:
         """A table of at most 100 columns, with a legend."""

@@ -69,7 +69,9 @@ def _read(name: str, value: int | str, dims: Table[DimDecl], found: list[Diagnos
         found += [_bad(name, value, each) for each in error.about(name, None)]
         return dims[name]
     names = declared.size.names if declared.size else frozenset[str]()
-    found += [_unknown(each, dims) for each in sorted(names - dims.keys())]
+    for each in sorted(names - dims.keys()):
+        cause = replace(_unknown(each, dims), message=f"there is no dim {quoted(each)}")
+        found.append(_bad(name, value, cause))
     return declared
 
 

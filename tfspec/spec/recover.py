@@ -13,7 +13,7 @@ from tfspec.spec.types import BAD_NAME, Table
 from tfspec.spec.unknown import UNKNOWN_NAME
 from tfspec.spec.wrong import recovering
 
-_SURE = ("dim", "block", "input, stream or block")
+_SURE = ("dim", "block", "input, stream, block or step")
 """Kinds of names that are declared in sections, so that a mistake elsewhere hides none."""
 
 

@@ -148,7 +148,7 @@ class _Resolver:
             self._stands_first(ref.name, ref.span, place)
         else:
             known = {*self.names.sources, *self.spec.blocks, *steps()}
-            kind = "input, stream or block"
+            kind = "input, stream, block or step"
             if place.part:
                 known |= self.names.parts | self.names.any_mark
                 kind = "part, mark, stream or input"

@@ -18,6 +18,8 @@ UNKNOWN_NAME = Rule(
     "Correct the name, or declare it.",
 )
 MAX_PLACES = 4
+LISTED = {"dim": "dims", "axis": "axes", "block": "blocks"}
+MOST_LISTED = 6
 MAX_SUGGESTIONS = 40  # looking for the nearest name is slow, and a file may have 20,000 names
 
 
@@ -57,14 +59,18 @@ class Unknown:
             reported.add(kind)
             helps = (f"the spec has no `{kind}s`",) if kind in absent else ()
             suggest = number < MAX_SUGGESTIONS
-            yield _report(kind, name, mention, helps or _helps(name, mention, suggest=suggest))
+            yield _report(kind, name, mention, helps or _helps(kind, name, mention, suggest))
 
 
-def _helps(name: str, mention: Mention, *, suggest: bool) -> tuple[str, ...]:
+def _helps(kind: str, name: str, mention: Mention, suggest: bool) -> tuple[str, ...]:
     if mention.helps or not suggest:
         return mention.helps
-    near = nearest(name, mention.known)
-    return (f"did you mean {quoted(near)}?",) if near else ()
+    if near := nearest(name, mention.known):
+        return (f"did you mean {quoted(near)}?",)
+    known = sorted(map(str, mention.known))
+    if kind not in LISTED or not 0 < len(known) <= MOST_LISTED:
+        return ()
+    return (f"the {LISTED[kind]} are {', '.join(map(quoted, known))}",)
 
 
 def _report(kind: str, name: str, mention: Mention, helps: tuple[str, ...]) -> Diagnostic:
