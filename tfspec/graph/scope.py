@@ -14,7 +14,8 @@ class WeightSpec:
     """What an op asks for: a shape and how it starts.
 
     `init` names a role that the spec's `init` and torch's defaults give a meaning to: linear, bias,
-    embedding, one, zero, residual (a linear map that ends a branch) or a constant.
+    embedding, one, zero, residual (a linear map that ends a branch), bias table (of scores) or a
+    constant.
     """
 
     shape: tuple[Dim, ...]

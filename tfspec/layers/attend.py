@@ -77,7 +77,7 @@ class Attend(Layer):
     alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"
     )
-    rel_bias: Annotated[RelBias | None, LATER] = Field(
+    rel_bias: RelBias | None = Field(
         None, description="a learned bias by relative position: axes or buckets"
     )
     latent: Annotated[Latent | None, LATER] = Field(

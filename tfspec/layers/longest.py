@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NO_LONGEST = Rule(
     "TS222",
     "a table of positions without a longest length",
-    "`pos` or `rope` makes a table over an axis whose size has no largest value.",
+    "`pos`, `rope` or `rel_bias` makes a table over an axis whose size has no largest value.",
     "A table has as many rows as the longest allowed length.",
     "dims: {T: multiple(8)}  # pos: learned",
     "Declare the axis as a range.",

@@ -9,6 +9,7 @@ from tfspec.graph.mask import Mask
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor
 from tfspec.ops.alibi import Alibi
+from tfspec.ops.pointwise import Add
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -41,4 +42,7 @@ def score_bias(
     found: list[Tensor] = []
     if layer.alibi:
         found.append(Alibi(heads, space)())
-    return tuple(found)
+    if layer.rel_bias is not None:
+        place = Label(layer.key_span("rel_bias"))
+        found.append(layer.rel_bias.score(g, space, heads, mask, place))
+    return (Add()(*found),) if len(found) > 1 else tuple(found)

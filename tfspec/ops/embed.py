@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfspec.graph.scope import WeightSpec
+from tfspec.graph.scope import Group, WeightSpec
 from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
@@ -38,14 +38,18 @@ class Embed(Op):
         return "embed"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        (ids,) = inputs
-        group = node.group
-        assert group is not None
-        shape = (*ids.shape, self.width)
-        weight = group.weights["weight"]
-        sizes = (low.number(self.count, "count"), low.number(self.width, "width"))
-        make = ex.Call(ex.Name("nn.Embedding"), sizes)
-        table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
-        if table is not None:
-            return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float")
-        return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape)
+        assert node.group is not None
+        return look_up(low, node.group, inputs[0])
+
+
+def look_up(low: Lowering, group: Group, ids: Value) -> Value:
+    """Rows of the group's table [count, width]: [...] -> [..., width]."""
+    weight = group.weights["weight"]
+    count, width = weight.shape
+    shape = (*ids.shape, width)
+    sizes = (low.number(count, "count"), low.number(width, "width"))
+    make = ex.Call(ex.Name("nn.Embedding"), sizes)
+    table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
+    if table is not None:
+        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float")
+    return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape)

@@ -44,7 +44,7 @@ def _dims(program: Program) -> list[tuple[str, str]]:
 
 
 def _imports(body: str) -> list[str]:
-    lines: list[str] = []
+    lines = ["import math", ""] if re.search(r"\bmath\.", body) else []
     if re.search(r"\btorch\.", body):
         lines.append("import torch")
     if re.search(r"\bF\.", body):

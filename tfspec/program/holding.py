@@ -49,11 +49,12 @@ class Holding(Scene):
             value = self.method.emit(expr, weight.shape, "float", storage=storage)
         return self.localize(value.named(group.name))
 
-    def parameter(self, node: Node) -> Value:
-        """A bare nn.Parameter of the running scope."""
+    def parameter(self, node: Node, roles: Sequence[str] = ()) -> Value:
+        """A bare nn.Parameter of the running scope; `roles` say what its sizes are called."""
         assert node.group is not None
         weight = node.group.weights[""]
-        sizes = tuple(self.number(dim, "width") for dim in weight.shape)
+        named = zip(weight.shape, roles or ("width",) * len(weight.shape), strict=True)
+        sizes = tuple(self.number(dim, role) for dim, role in named)
         empty = ex.Call(ex.Name("torch.empty"), sizes or (ex.Tuple(()),))
         start = starting.bare(self.graph, weight.spec.init, empty)
         make = ex.Call(ex.Name("nn.Parameter"), (start,))

@@ -91,9 +91,9 @@ def with_bias(
 
     def build() -> Value:
         scores = (made if hoisted else bias).lead(len(q.shape) - 3)
-        if shown is not None:
-            scores = scores.masked_fill(~shown, ex.Name('float("-inf")'))
-        return scores.named("scores")
+        if shown is None:
+            return scores
+        return scores.masked_fill(~shown, ex.Name('float("-inf")')).named("scores")
 
     key = ("scores", made, shown and origin(shown), len(q.shape))
     return low.hoist(key, "scores", build) if hoisted else build()

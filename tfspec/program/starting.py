@@ -22,6 +22,8 @@ TABLE_STD = (
 def bare(graph: Graph, start: str | float, empty: ex.Call) -> ex.Expr:
     """A bare parameter's first value: a constant, or a table drawn as the spec says."""
     sizes = empty.args
+    if start == "bias table" and not _draws_tables(graph):
+        return ex.Call(ex.Name("torch.zeros"), sizes)
     if isinstance(start, str):
         return _drawn(graph, empty)
     shape = sizes or (ex.Tuple(()),)
@@ -29,6 +31,13 @@ def bare(graph: Graph, start: str | float, empty: ex.Call) -> ex.Expr:
         return ex.Call(ex.Name("torch.zeros" if start == 0 else "torch.ones"), shape)
     whole = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], ex.Tuple) else ex.Tuple(sizes)
     return ex.Call(ex.Name("torch.full"), (whole, ex.Name(repr(start))))
+
+
+def _draws_tables(graph: Graph) -> bool:
+    """Whether the spec says how tables start, and not as torch does."""
+    init = graph.spec.init
+    given = init is not None and (init.kind != "torch" or init.std or init.embed)
+    return bool(given)
 
 
 def _drawn(graph: Graph, empty: ex.Call) -> ex.Expr:
