@@ -136,7 +136,8 @@ class RelBias(Located):
         if count < least:
             why = "without a causal mask" if both else "with a causal mask"
             message = f"a `rel_bias` {why} has {least} buckets or more, and {count} is not"
-            raise g.refuse(FEW_BUCKETS, message, place)
+            help = [f"take {least} or more; T5 has 32, with a `max` of 128"]
+            raise g.refuse(FEW_BUCKETS, message, place, help=help)
         if most <= near:
             message = f"`max` is {most}, and each distance below {near} has a bucket of its own"
             came = [Label(place, f"of {count} buckets")]
