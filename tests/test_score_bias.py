@@ -13,7 +13,7 @@ from torch.func import functional_call
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from tests.parity.compare import GRADIENTS, OUTPUTS, functional
-from tests.parity.references import tokens as tokens_of
+from tests.parity.reference import tokens as tokens_of
 from tests.parity.running import relative, run_file
 from tests.test_modes import assert_equal_at_every_position, stepped
 from tfspec.api import Architecture
