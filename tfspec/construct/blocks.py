@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
+from tfspec.construct.layer_index import Layers
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
 from tfspec.graph.scope import Place, Scope
@@ -15,13 +16,15 @@ from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.graph.trace import Trace, current
 from tfspec.layers.attend import Attend
 from tfspec.layers.base import Layer
+from tfspec.layers.dropout import branch_dropped
 from tfspec.layers.ffn import Ffn
 from tfspec.layers.norm import Normalisation, NormKnobs
 from tfspec.layers.norm import Place as NormPlace
 from tfspec.layers.par import Par
 from tfspec.layers.residual import ResidualKnobs
+from tfspec.layers.scale import scaled
 from tfspec.layers.stack import Pattern
-from tfspec.ops.pointwise import Add, Learned, Scale
+from tfspec.ops.pointwise import Add, Learned
 from tfspec.ops.tokens import Concat, Take
 from tfspec.spec.parts import Share
 from tfspec.spec.pipeline import Pipeline, Ref, items, last_place
@@ -52,13 +55,24 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
     if not isinstance(block, BlockDecl):
         return g.run(block, x)
     try:
-        return g.child(
-            g.name(ref.name), camel(ref.name), describe(block), (x,),
-            lambda inner: residual_block(g, block, inner[0]), block.share,
-        )  # fmt: skip
+        with g.using(layers=_next_layers(g)[0]):
+            return g.child(
+                g.name(ref.name), camel(ref.name), describe(block), (x,),
+                lambda inner: residual_block(g, block, inner[0]), block.share,
+            )  # fmt: skip
     except Stop:
         g.stopped()
         return UNKNOWN
+
+
+def _next_layers(g: Builder, pattern: int = 1, rounds: int = 1) -> list[Layers]:
+    """The layers that each block of a pattern is; inside a layer all are part of that."""
+    assert g.depth is not None
+    if g.layers is not None:
+        return [g.layers] * pattern
+    first = g.depth.take(pattern * rounds)
+    stop = first + pattern * rounds
+    return [Layers(range(first + at, stop, pattern), lead=at) for at in range(pattern)]
 
 
 def stack(g: Builder, pattern: Pattern, depth: Dim, rounds: int, x: Tensor) -> Tensor:
@@ -67,12 +81,15 @@ def stack(g: Builder, pattern: Pattern, depth: Dim, rounds: int, x: Tensor) -> T
     listed = current().scope.child(g.name("blocks"), "list")
     traces: list[Trace] = []
     value = x
+    step = len(layers)
+    indices = _next_layers(g, step, rounds)
     for at, layer in enumerate(layers):
-        place = Place("", listed, copies=depth.exact_div(len(layers)), offset=at, step=len(layers))
+        place = Place("", listed, copies=depth.exact_div(step), offset=at, step=step)
         listed.entries.append(place)
-        traces.append(_layer(g, layer, place, value))
+        with g.using(layers=indices[at]):
+            traces.append(_layer(g, layer, place, value))
         value = traces[-1].results[0]
-    return Stack(tuple(traces), depth.exact_div(len(layers)), rounds)(x)
+    return Stack(tuple(traces), depth.exact_div(step), rounds)(x)
 
 
 def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
@@ -174,8 +191,7 @@ def _joined(
         if not rule.keeps_input and not partial:
             return f
         if rule.skip is not None and rule.keeps_input:
-            g.rate(rule.skip, x)
-            x = Scale(rule.skip)(x)
+            x = scaled(g, rule.skip, x)
     if not f.space.alike(x.space) or not g.same(f.width, x.width):
         message = f"this branch makes {g.shape(f)}, and cannot be added to {g.shape(x)}"
         alike = f.space.alike(x.space)
@@ -191,14 +207,13 @@ def _scaled(g: Builder, rule: ResidualKnobs, f: Tensor) -> Tensor:
     for knob, span in rule.gate.unsupported() if rule.gate is not None else ():
         raise g.not_yet(f"`gate` with `{knob}`", span)
     if rule.scale is not None:
-        g.rate(rule.scale, f)
-        f = Scale(rule.scale)(f)
+        f = scaled(g, rule.scale, f)
     if rule.layerscale is not None:
         start = g.rate(rule.layerscale, f)
         f = Learned("multiply", "feature", start, "layerscale")(f, name="layerscale")
     if rule.gate is not None:
         f = Learned("tanh", "all", 0.0, "gate")(f, name="gate")
-    return f
+    return branch_dropped(g, rule.drop_path, f)
 
 
 def _part(g: Builder, x: Tensor, only: object, own: Layer | None) -> Tensor:

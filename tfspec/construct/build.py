@@ -68,8 +68,10 @@ def build_graph(
 
 
 def _output(g: Builder, name: str) -> Tensor:
-    with g.using(defaults=Defaults(), prefix="", output=name, stream=""):
-        return g.rows(g.run(g.spec.outputs[name], None))
+    pipeline = g.spec.outputs[name]
+    fresh = {"defaults": Defaults(), "prefix": "", "output": name, "stream": ""}
+    with g.using(**fresh, **g.no_layers_yet(pipeline)):
+        return g.rows(g.run(pipeline, None))
 
 
 def _input(g: Builder, name: str, decl: InputDecl) -> Tensor:

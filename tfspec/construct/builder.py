@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tfspec.construct.holders import Defaults, Holders
+from tfspec.construct.layer_index import Depth, count_layers
 from tfspec.construct.rules import KINDS, NO_VALUE, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label
@@ -126,6 +127,11 @@ class Builder(Holders):
             self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it behind its mark"])
         return UNKNOWN
 
+    def no_layers_yet(self, pipeline: Pipeline) -> dict[str, object]:
+        """The context in which a stream or an output begins: its layers are counted from 0."""
+        total = count_layers(self.spec, self.dims, self.facts, pipeline)
+        return {"depth": Depth(total), "layers": None}
+
     def stopped(self) -> None:
         """A step that stopped has said why; one that has not would be left out in silence."""
         assert not self.diagnostics.ok, "a step stopped, and no message says why"
@@ -149,7 +155,7 @@ class Builder(Holders):
                 return
         prefix = f"{name}_" if len(self.spec.streams) > 1 else ""
         fresh = {"defaults": Defaults(), "prefix": prefix, "output": None, "stream": name}
-        with tracing(self.top), self.using(**fresh):
+        with tracing(self.top), self.using(**fresh, **self.no_layers_yet(decl.do)):
             value = self.rows(self.run(decl.do, None))
         self.values[name] = value
         if not value.unknown:

@@ -40,7 +40,7 @@ def _knob(sizes: Sizes, init: Init, name: str) -> None:
         raise sizes.refuse(IDLE_KNOB, message, init.key_span(name), help=["leave it out"])
     if name == "bias":
         return
-    value = sizes.rate(knob, layers=1)
+    value = sizes.rate_over(knob, layers=1)
     if value < 0 or (value == 0 and name != "residual"):
         message = f"`{name}` of `init` is above 0, and {value:g} is not"
         raise sizes.refuse(BAD_STD, message, init.span_of(name))

@@ -92,6 +92,16 @@ OUTSIDE = Rule(
     "Use an index that every allowed size has.",
 )
 
+NO_LAYER = Rule(
+    "TS240",
+    "a layer index outside a layer",
+    "A rate speaks of `i` or `n`, the index of a layer and how many there are, in a list block "
+    "that runs between the layers.",
+    "Layers are those of stacks, and blocks with `do`; a list block is a series, run in place.",
+    "blocks: {halve: [{merge: {H: 2, W: 2}}, {dropout: 0.1 * i / n}]}",
+    "Give the block a `do`, run it in a stack, or write the rate without `i` and `n`.",
+)
+
 KINDS = {"float": "vectors", "ids": "ids", "bool": "flags"}
 """What a value of a kind is called."""
 WAYS_OUT = {

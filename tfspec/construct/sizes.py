@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tfspec.construct.rules import (
+    NO_LAYER,
     NOT_DIVIDED,
     NOT_FIXED,
     NOT_POSITIVE,
@@ -17,11 +18,13 @@ from tfspec.construct.rules import (
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostic, Diagnostics, Label, Rule, Span, nearest
 from tfspec.graph.names import HEAD, TOKENS, SizeNames
+from tfspec.graph.rates import PerLayer, Rate
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor
 from tfspec.layers.base import NOT_YET
 from tfspec.spec.environment import came_from
 from tfspec.spec.expression import LARGEST, OUT_OF_RANGE, ExpressionError, RateExpr, SizeExpr
+from tfspec.spec.tree import filled
 from tfspec.spec.wrong import NOWHERE
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Floor, Mod, inside
@@ -30,6 +33,7 @@ from tfspec.symbolic.domain import Batch
 from tfspec.symbolic.facts import Facts
 
 if TYPE_CHECKING:
+    from tfspec.construct.layer_index import Depth, Layers
     from tfspec.spec.schema import Spec
 
 
@@ -42,6 +46,8 @@ class Sizes:
     facts: Facts
     diagnostics: Diagnostics
     names: SizeNames
+    layers: Layers | None = field(init=False, default=None)
+    depth: Depth | None = field(init=False, default=None)
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
 
     def refuse(
@@ -156,25 +162,58 @@ class Sizes:
         assert value is not None
         return value
 
-    def rate(self, expr: RateExpr, x: Tensor | None = None, layers: int | None = None) -> float:
-        """A real number of the spec, of fixed sizes; `layers` is what n means, where it does."""
-        env: dict[str, float] = {}
-        for name in expr.names:
-            if name == "n" and layers is not None:
-                env[name] = float(layers)
-                continue
-            if name in ("i", "n"):
-                raise self.not_yet("a rate that depends on the layer", expr.span)
+    def rate(self, expr: RateExpr, x: Tensor | None = None) -> Rate:
+        """A real number of the spec, of fixed sizes; in a layer it may speak of `i` and `n`."""
+        sizes = self._rate_sizes(expr, x)
+        if expr.names.isdisjoint({"i", "n"}):
+            return self._real(expr, sizes)
+        if self.layers is None or self.depth is None:
+            raise self._no_layer(expr)
+        if self.depth.total is None:
+            raise self.not_yet("a count of layers that depends on a width", expr.span)
+        sizes["n"] = self.depth.total
+        if "i" not in expr.names:
+            return self._real(expr, sizes)
+        found = PerLayer(filled(expr.tree, sizes), self.layers.indices, self.layers.lead)
+        values = {self._real(expr, {**sizes, "i": i}) for i in found.layers}
+        return found if len(values) > 1 or len(found.layers) == 1 else values.pop()
+
+    def number(self, expr: RateExpr, x: Tensor | None = None) -> float:
+        """A real number of the spec that is the same in every layer."""
+        rate = self.rate(expr, x)
+        if isinstance(rate, PerLayer):
+            raise self.not_yet("a number here that depends on the layer", expr.span)
+        return rate
+
+    def rate_over(self, expr: RateExpr, layers: int) -> float:
+        """A real number of the spec outside its streams, where n is a count of layers."""
+        return self._real(expr, {**self._rate_sizes(expr, None), "n": layers})
+
+    def _rate_sizes(self, expr: RateExpr, x: Tensor | None) -> dict[str, int]:
+        """The fixed sizes that a rate speaks of."""
+        found: dict[str, int] = {}
+        for name in expr.names - {"i", "n"}:
             size = x.width if name == "width" and x is not None else self.dims.get(name)
             if size is None:
                 raise Stop
             value = self.facts.value(self.fixed(size, expr.span, "a rate is one number"))
             assert value is not None
-            env[name] = float(value)
+            found[name] = value
+        return found
+
+    def _no_layer(self, expr: RateExpr) -> Stop:
+        name, place = next((e.name, e.span) for e in expr.places() if e.name in ("i", "n"))
+        message = f"`{name}` speaks of a layer, and there is none here"
+        help = ["a list block counts as no layer: give it `do`, or run it in a stack"]
+        return self.refuse(NO_LAYER, message, place, help=help)
+
+    def _real(self, expr: RateExpr, env: Mapping[str, float]) -> float:
         try:
             return expr.real(env)
         except ExpressionError as error:
-            self.diagnostics.add(error.diagnostic)
+            where = [f"{name} = {env[name]}" for name in ("i", "n") if name in expr.names]
+            notes = (f"where {' and '.join(where)}",) if where else ()
+            self.diagnostics.add(replace(error.diagnostic, notes=notes))
             raise Stop from None
 
     def divides(

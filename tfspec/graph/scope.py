@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tfspec.graph.member_names import member_name
+from tfspec.graph.rates import Rate
 from tfspec.symbolic import Dim, product
 
 
@@ -19,7 +20,7 @@ class WeightSpec:
     """
 
     shape: tuple[Dim, ...]
-    init: str | float
+    init: str | Rate
 
 
 @dataclass(eq=False, repr=False)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from tfspec.diagnostics import Rule
+from tfspec.graph.rates import PerLayer, Rate, every
 from tfspec.layers.base import Layer
 from tfspec.ops import pointwise as ops
 from tfspec.spec.expression import RateExpr
-from tfspec.spec.types import Rate
+from tfspec.spec.types import Rate as RateField
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 BAD_RATE = Rule(
     "TS217",
     "a dropout rate that is none",
-    "A dropout rate is negative, or 1 or more.",
-    "It is the share of numbers that become 0; the rest is scaled by 1 / (1 - rate).",
+    "A rate of dropout or drop path is negative, or 1 or more, in some layer.",
+    "It is the share of numbers, or of branches, that become 0; the rest is scaled by "
+    "1 / (1 - rate).",
     "dropout: 1.5",
     "Give a rate from 0 to less than 1.",
 )
@@ -32,7 +34,7 @@ class Dropout(Layer):
     step: ClassVar[str] = "dropout"
     shorthand: ClassVar[str | None] = "rate"
 
-    rate: Rate = Field(description="how often a number becomes 0")
+    rate: RateField = Field(description="how often a number becomes 0")
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
@@ -45,10 +47,19 @@ def dropped(g: Builder, rate: RateExpr | None, x: Tensor) -> Tensor:
     return ops.Dropout(p)(x) if p else x
 
 
-def checked_rate(g: Builder, rate: RateExpr, x: Tensor) -> float:
-    """A rate from 0 to less than 1, or the spec is refused."""
+def branch_dropped(g: Builder, rate: RateExpr | None, x: Tensor) -> Tensor:
+    """A branch x with drop path, or as it is where no rate is given."""
+    p = 0.0 if rate is None else checked_rate(g, rate, x, "a rate of drop path")
+    return ops.DropPath(p)(x) if p else x
+
+
+def checked_rate(g: Builder, rate: RateExpr, x: Tensor, what: str = "a dropout rate") -> Rate:
+    """A rate from 0 to less than 1 in every layer, or the spec is refused."""
     p = g.rate(rate, x)
-    if not 0 <= p < 1:
-        message = f"a dropout rate is from 0 to less than 1, and {p:g} is not"
-        raise g.refuse(BAD_RATE, message, rate.span)
+    layers = p.layers if isinstance(p, PerLayer) else [None]
+    for value, layer in zip(every(p), layers, strict=True):
+        if not 0 <= value < 1:
+            of_layer = "" if layer is None else f" of layer {layer}"
+            message = f"{what} is from 0 to less than 1, and {value:g}{of_layer} is not"
+            raise g.refuse(BAD_RATE, message, rate.span)
     return p

@@ -79,7 +79,7 @@ class Normalisation(Located):
         """The primitive that this norm is; its knobs are checked here."""
         for knob, span in self.unsupported():
             raise g.not_yet(f"`{knob}`", span)
-        offset = 0.0 if self.offset is None else g.rate(self.offset, x)
+        offset = 0.0 if self.offset is None else g.number(self.offset, x)
         biased = self.kind == "layer" and self.bias is not False and self.affine is not False
         if offset and biased:
             raise g.not_yet("`offset` beside a bias", self.key_span("offset"))
@@ -138,7 +138,7 @@ class QKNorm(Located):
         block = g.defaults.norm
         kind = self.kind or (block.kind if block is not None else "layer")
         eps = self.eps or (block.eps if block is not None and self.kind is None else None)
-        offset = 0.0 if self.offset is None else g.rate(self.offset, x)
+        offset = 0.0 if self.offset is None else g.number(self.offset, x)
         affine, bias = self.affine is not False, self.bias is not False
         op = ops.Norm(kind, norm_eps(g, kind, eps), affine, bias, offset, role)
         return op(x, name=f"{role}_norm")
@@ -148,7 +148,7 @@ def norm_eps(g: Builder, kind: NormKind, eps: Rate | None) -> float:
     """The eps that a norm adds, by its kind where none is written."""
     if eps is None:
         return {"layer": 1e-5, "rms": 1e-6, "l2": 1e-12}[kind]
-    value = g.rate(eps)
+    value = g.number(eps)
     if value < 0:
         raise g.refuse(BAD_EPS, f"an eps is not negative, and {value:g} is", eps.span)
     return value

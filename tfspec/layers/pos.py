@@ -10,7 +10,7 @@ from tfspec.construct.rules import IDLE_KNOB
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
 from tfspec.layers.longest import longest
-from tfspec.layers.scale import positive
+from tfspec.layers.scale import positive_number
 from tfspec.ops import positions as ops
 from tfspec.spec.located import LATER, WRONG_TYPE, only, unknown_choice
 from tfspec.spec.located_values import span_of
@@ -105,7 +105,7 @@ class Pos(Layer):
             raise g.refuse(ODD_WIDTH, message, self.name_span, came=came, help=help)
         if len(x.space.parts) != 1 or len(x.space.parts[0].axes) > 1:
             raise g.not_yet("a table of sinusoids over several axes", self.name_span)
-        base = 10000.0 if self.base is None else positive(g, "base", self.base, x)
+        base = 10000.0 if self.base is None else positive_number(g, "base", self.base, x)
         return ops.AddSinusoids(rows, base, self.layout or "interleaved")(x)
 
     def _check_knobs(self, g: Builder) -> None:

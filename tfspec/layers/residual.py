@@ -37,7 +37,7 @@ class ResidualKnobs(Located):
     layerscale: Rate | None = Field(
         None, description="start of a learned factor for every feature (Touvron et al. 2021)"
     )
-    drop_path: Annotated[Rate | None, LATER] = Field(
+    drop_path: Rate | None = Field(
         None, description="how often a whole branch is left out in training (Huang et al. 2016)"
     )
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from tfspec.diagnostics import Label
 from tfspec.graph.mask import Mask
+from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
@@ -16,6 +17,7 @@ from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
 from tfspec.program import masks
 from tfspec.program.lowering import Lowering
+from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
 from tfspec.program.value import Value, in_order
 from tfspec.symbolic import Dim
@@ -42,9 +44,9 @@ class Attend(Unlearned):
 
     mask: Mask | None
     flags: tuple[Tensor, ...] = ()
-    scale: float | None = None
-    softcap: float | None = None
-    dropout: float = 0.0
+    scale: Rate | None = None
+    softcap: Rate | None = None
+    dropout: Rate = 0.0
 
     def infer(self, *inputs: Tensor) -> Tensor:
         q, _, v, *_ = inputs
@@ -91,10 +93,10 @@ class Attend(Unlearned):
     def _options(self, low: Lowering, q: Value, k: Value) -> tuple[tuple[str, ex.Expr], ...]:
         options: list[tuple[str, ex.Expr]] = []
         if self.dropout:
-            p = ex.Binary("*", ex.Number(self.dropout, "dropout"), ex.Member("training"))
+            p = ex.Binary("*", number(self.dropout, "dropout"), ex.Member("training"))
             options.append(("dropout_p", p))
         if self.scale is not None:
-            options.append(("scale", ex.Number(self.scale, "scale")))
+            options.append(("scale", number(self.scale, "scale")))
         if low.fixed(q.shape[-3]) != low.fixed(k.shape[-3]):
             options.append(("enable_gqa", ex.TRUE))
         return tuple(options)
@@ -104,7 +106,7 @@ class Attend(Unlearned):
 class Scores(Unlearned):
     """q kᵀ · scale: [..., h, N, k], [..., g, M, k] -> [..., h, N, M]."""
 
-    scale: float | None
+    scale: Rate | None
 
     def infer(self, *inputs: Tensor) -> Tensor:
         q, k = inputs
@@ -123,7 +125,7 @@ class Scores(Unlearned):
 
     def _scale(self, low: Lowering, q: Value) -> ex.Expr:
         if self.scale is not None:
-            return ex.Number(self.scale, "scale")
+            return number(self.scale, "scale")
         return ex.Binary("**", low.number(q.shape[-1], "head_dim"), ex.Name("-0.5"))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program import rates
 from tfspec.program.lowering import Lowering
-from tfspec.program.rates import rate
 from tfspec.program.value import Value
 from tfspec.spec.expression import RateExpr
 from tfspec.symbolic import Dim
@@ -93,27 +94,30 @@ class Multiply(Pointwise):
 class Scale(Pointwise):
     """x times a number that the spec gives as an expression over fixed sizes."""
 
-    factor: RateExpr
+    factor: RateExpr | Rate
 
     def label(self) -> str:
-        return f"× {self.factor.text}"
+        return f"× {self.factor.text}" if isinstance(self.factor, RateExpr) else "scale"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        return inputs[0].times(rate(low, self.factor, inputs[0].shape[-1]))
+        (x,) = inputs
+        if isinstance(self.factor, RateExpr):
+            return x.times(rates.rate(low, self.factor, x.shape[-1]))
+        return x.times(rates.number(self.factor, "scale"))
 
 
 @dataclass(frozen=True)
 class Softcap(Pointwise):
     """tanh(x / cap) · cap (Gemma 2)."""
 
-    cap: float
+    cap: Rate
 
     def label(self) -> str:
         return "softcap"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
-        cap = ex.Number(self.cap, "cap")
+        cap = rates.number(self.cap, "cap")
         inner = ex.Call(ex.Name("torch.tanh"), (ex.Binary("/", x.ref, cap),))
         return x.pointwise(ex.Binary("*", inner, cap))
 
@@ -122,15 +126,43 @@ class Softcap(Pointwise):
 class Dropout(Pointwise):
     """Zero with probability p while training (Srivastava et al. 2014)."""
 
-    p: float
+    p: Rate
 
     def label(self) -> str:
         return "dropout"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
-        p = ex.Number(self.p, "dropout")
+        p = rates.number(self.p, "dropout")
         return x.pointwise(ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training"))))
+
+
+DROP_PATH = '''def drop_path(x, rate, training):
+    """Leave out a branch for whole samples, at this rate, while training: [B, ...]."""
+    if not training:
+        return x
+    return x * F.dropout(x.new_ones(x.shape[:{lead}] + (1,) * (x.dim() - {lead})), rate)
+'''
+
+
+@dataclass(frozen=True)
+class DropPath(Pointwise):
+    """Zero for whole samples with probability p while training (Huang et al. 2016).
+
+    A sample is one element of the batch axes. What stays is divided by 1 - p.
+    """
+
+    p: Rate
+
+    def label(self) -> str:
+        return "drop path"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        lead = len(node.inputs[0].space.batch)
+        function = low.helper("drop_path", DROP_PATH.format(lead=lead))
+        p = rates.number(self.p, "drop_rate")
+        return x.pointwise(ex.Call(function, (x.ref, p, ex.Member("training"))))
 
 
 @dataclass(frozen=True)
@@ -142,7 +174,7 @@ class Learned(Pointwise):
 
     how: Literal["add", "multiply", "tanh"]
     per: Literal["feature", "all"]
-    start: float
+    start: Rate
     name: str
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:

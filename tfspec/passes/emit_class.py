@@ -29,7 +29,7 @@ class InitNames:
         raise AssertionError("__init__ computes no values")
 
     def number(self, number: ex.Number) -> str:
-        return self.module.by_number.get(id(number)) or repr(number.value)
+        return self.module.by_number.get(id(number)) or number.literal
 
     def length(self, dim: Dim) -> tuple[str, int]:
         raise AssertionError(f"weights are made of {dim}, which is not fixed")
@@ -122,17 +122,36 @@ class ClassWriter:
             return made[0]
         total = ex.Number(member.count * len(made), "depth")
         texts = list(dict.fromkeys(m.text(self.names)[0] for m in made))
-        count = self.names.number(total)
+        count = self._loop(member) or f"_ in range({self.names.number(total)})"
         every = [m.text(self.names)[0] for m in made]
         if len(texts) == 1:
-            inside = ex.Split(" ".join(pieces := (texts[0], f"for _ in range({count})")), pieces)
+            pieces = (texts[0], f"for {count}")
+            inside = ex.Split(" ".join(pieces), (*_broken(texts[0], 12), f"for {count}"))
         elif member.count == 1:
             inside = ex.Split(f"[{', '.join(every)}]", _lines("[", every, "]"))
         else:
-            rounds, each = f"for _ in range({member.count})", f"for block in ({', '.join(every)})"
+            rounds = f"for {self._loop(member) or f'_ in range({member.count})'}"
+            each = f"for block in ({', '.join(every)})"
             broken = _lines("for block in (", every, ")") if len(each) > 76 else (each,)
             inside = ex.Split(f"block {rounds} {each}", ("block", rounds, *broken))
         return ex.Call(ex.Name("nn.ModuleList"), (inside,))
+
+    def _loop(self, member: Member) -> str | None:
+        """`i in range(2, 14, 2)`, where layers are made with numbers of their own."""
+        layered = [
+            number.value
+            for scope in member.children
+            for number in self.book.arguments(scope)
+            if isinstance(number.value, ex.Layered) and number.varies
+            if id(number) not in self.module.by_number
+        ]
+        if not layered:
+            return None
+        indices = layered[0].layers
+        start, stop, step = indices.start - layered[0].lead, indices.stop, indices.step
+        if step > 1:
+            return f"i in range({start}, {stop}, {step})"
+        return f"i in range({start}, {stop})" if start else f"i in range({stop})"
 
     def _construct(self, scope: object) -> ex.Call:
         from tfspec.graph.scope import Scope
@@ -143,7 +162,21 @@ class ClassWriter:
 
 
 def _lines(opening: str, items: Sequence[str], closing: str) -> tuple[str, ...]:
-    return (opening, *(f"    {item}," for item in items), closing)
+    """The items of a tuple or list, a line each, or as many as a call takes."""
+    inner = (f"    {line}" for item in items for line in _broken(f"{item},", 16))
+    return (opening, *inner, closing)
+
+
+def _broken(call: str, indent: int) -> tuple[str, ...]:
+    """A call as formatters break it where it is too long; a comma may follow it."""
+    if indent + len(call) <= layout.WIDTH:
+        return (call,)
+    name, _, rest = call.partition("(")
+    arguments, _, comma = rest.rpartition(")")
+    lines = (arguments,)
+    if indent + 4 + len(arguments) > layout.WIDTH:
+        lines = tuple(f"{argument}," for argument in arguments.split(", "))
+    return (f"{name}(", *(f"    {line}" for line in lines), f"){comma}")
 
 
 _DOCS = {

@@ -32,8 +32,8 @@ class ModuleClass:
 
     name: str
     scopes: list[Scope] = field(default_factory=list[Scope])
-    arguments: dict[str, tuple[int | float, ...]] = field(
-        default_factory=dict[str, "tuple[int | float, ...]"]
+    arguments: dict[str, tuple[int | float | ex.Layered, ...]] = field(
+        default_factory=dict[str, "tuple[int | float | ex.Layered, ...]"]
     )
     by_number: dict[int, str] = field(default_factory=dict[int, str])
     parameters: tuple[Parameter, ...] = ()
@@ -172,7 +172,7 @@ class Book:
         columns = [list(self._numbers(scope)) for scope in module.scopes]
         for row in zip(*columns, strict=True):
             values = tuple(number.value for number in row)
-            if len(set(values)) > 1:
+            if len(set(values)) > 1 or row[0].varies:
                 name = self._argument(module, row[0].role, values)
                 module.by_number.update((id(number), name) for number in row)
         module.parameters = tuple(self._parameters(module))
@@ -196,7 +196,9 @@ class Book:
             method.room.text(body)
         return body.numbers
 
-    def _argument(self, module: ModuleClass, role: str, values: tuple[int | float, ...]) -> str:
+    def _argument(
+        self, module: ModuleClass, role: str, values: tuple[int | float | ex.Layered, ...]
+    ) -> str:
         for name, known in module.arguments.items():
             if known == values:
                 return name

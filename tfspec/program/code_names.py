@@ -19,7 +19,16 @@ RESERVED = frozenset(
         "time",
     }
     | {"block", "kv", "i", "Timer", "device"}
-    | {"Cache", "flags", "sinusoids", "init_weights", "build", "example_inputs", "generate"}
+    | {
+        "Cache",
+        "drop_path",
+        "flags",
+        "sinusoids",
+        "init_weights",
+        "build",
+        "example_inputs",
+        "generate",
+    }
 )
 
 

@@ -86,16 +86,42 @@ class Split(Expr):
         return self.flat, TEST
 
 
+@dataclass(frozen=True)
+class Layered:
+    """A number that each of these layers has its own of: Python in i, an index of layers.
+
+    i is that of the first layer in the pattern, which stands `lead` before the first of these.
+    """
+
+    text: str
+    layers: range
+    lead: int = 0
+
+    @property
+    def varies(self) -> bool:
+        return len(self.layers) > 1
+
+
 @dataclass(eq=False)
 class Number(Expr):
     """A number fixed by the spec; where instances of a class differ, an argument named `role`."""
 
-    value: int | float
+    value: int | float | Layered
     role: str
+
+    @property
+    def literal(self) -> str:
+        """The number as it is written where it is no argument."""
+        return self.value.text if isinstance(self.value, Layered) else repr(self.value)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the layers of one scope have different numbers."""
+        return isinstance(self.value, Layered) and self.value.varies
 
     def text(self, names: Names) -> tuple[str, int]:
         text = names.number(self)
-        return text, UNARY if text.startswith("-") else ATOM
+        return text, SUM if " " in text else UNARY if text.startswith("-") else ATOM
 
 
 @dataclass(eq=False)
@@ -336,7 +362,7 @@ class _Plain:
         return value.hint or "x", ATOM
 
     def number(self, number: Number) -> str:
-        return repr(number.value)
+        return number.literal
 
     def length(self, dim: Dim) -> tuple[str, int]:
         return str(dim), ATOM

@@ -88,7 +88,7 @@ class Naming:
     def number(self, number: ex.Number) -> str:
         name = self.module.by_number.get(id(number))
         if name is None:
-            return repr(number.value)
+            return number.literal
         if name not in self.stored:
             self.stored.append(name)
         return f"self.{name}"

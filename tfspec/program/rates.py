@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfspec.graph.rates import PerLayer, Rate
 from tfspec.program import expr as ex
 from tfspec.spec.expression import Name, Negative, Number, RateExpr, Tree
+from tfspec.spec.tree import folded
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -28,3 +30,23 @@ def _expr(low: Lowering, tree: Tree, sizes: dict[str, Dim]) -> ex.Expr:
         case _:
             left, right = _expr(low, tree.left, sizes), _expr(low, tree.right, sizes)
             return ex.Binary(tree.sign, left, right)
+
+
+def number(value: Rate, role: str) -> ex.Number:
+    """A rate in code: a number, or what it is in terms of the layer's index i."""
+    if not isinstance(value, PerLayer):
+        return ex.Number(value, role)
+    text = _written(folded(value.moved)).text(ex.PLAIN)[0]
+    return ex.Number(ex.Layered(text, value.layers, value.lead), role)
+
+
+def _written(tree: Tree) -> ex.Expr:
+    match tree:
+        case Number(value):
+            return ex.Name(repr(value))
+        case Name(name):
+            return ex.Name(name)
+        case Negative(inner):
+            return ex.Unary("-", _written(inner))
+        case _:
+            return ex.Binary(tree.sign, _written(tree.left), _written(tree.right))

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from tfspec.program import expr as ex
 from tfspec.program.layout import WIDTH
+from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
 from tfspec.spec.expression import Name, Negative, Number, RateExpr, Tree
 
 if TYPE_CHECKING:
     from tfspec.graph.graph import Graph
+    from tfspec.graph.rates import Rate
     from tfspec.graph.scope import Weight
     from tfspec.program.program import Member, Program
 
@@ -19,7 +21,7 @@ TABLE_STD = (
 )
 
 
-def bare(graph: Graph, start: str | float, empty: ex.Call) -> ex.Expr:
+def bare(graph: Graph, start: str | Rate, empty: ex.Call) -> ex.Expr:
     """A bare parameter's first value: a constant, or a table drawn as the spec says."""
     sizes = empty.args
     if start == "bias table" and not _draws_tables(graph):
@@ -30,7 +32,7 @@ def bare(graph: Graph, start: str | float, empty: ex.Call) -> ex.Expr:
     if start in (0.0, 1.0):
         return ex.Call(ex.Name("torch.zeros" if start == 0 else "torch.ones"), shape)
     whole = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], ex.Tuple) else ex.Tuple(sizes)
-    return ex.Call(ex.Name("torch.full"), (whole, ex.Name(repr(start))))
+    return ex.Call(ex.Name("torch.full"), (whole, number(start, "start")))
 
 
 def _draws_tables(graph: Graph) -> bool:

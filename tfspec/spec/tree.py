@@ -81,6 +81,45 @@ def real_value(tree: Tree, env: Mapping[str, float]) -> Any:
             return _REAL[sign](real_value(left, env), real_value(right, env))
 
 
+def filled(tree: Tree, values: Mapping[str, Tree | int]) -> Tree:
+    """The tree with these names replaced."""
+    match tree:
+        case Number():
+            return tree
+        case Name(name):
+            value = values.get(name, tree)
+            return Number(value) if isinstance(value, int) else value
+        case Negative(value):
+            return Negative(filled(value, values))
+        case Operation(sign, left, right, span):
+            return Operation(sign, filled(left, values), filled(right, values), span)
+
+
+def folded(tree: Tree) -> Tree:
+    """The same, shorter: sums and differences of integers are worked out."""
+    match tree:
+        case Negative(value):
+            return Negative(folded(value))
+        case Operation(("+" | "-") as sign, left, Number(int(more)), span):
+            return _plus(folded(left), more if sign == "+" else -more, span)
+        case Operation(sign, left, right, span):
+            return Operation(sign, folded(left), folded(right), span)
+        case _:
+            return tree
+
+
+def _plus(tree: Tree, more: int, span: Span) -> Tree:
+    match tree:
+        case Number(int(value)):
+            return Number(value + more)
+        case Operation("+", left, Number(int(value))):
+            return _plus(left, value + more, span)
+        case _ if more == 0:
+            return tree
+        case _:
+            return Operation("+" if more > 0 else "-", tree, Number(abs(more)), span)
+
+
 def names_in(tree: Tree) -> Iterator[Name]:
     """Every name in a tree, from left to right."""
     match tree:
