@@ -9,9 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfspec.api import Architecture, SpecError, build, check, emit, load, shapes
+    from tfspec.api import Architecture, SpecError, build, check, diff, emit, load, shapes
 
-__all__ = ["Architecture", "SpecError", "__version__", "build", "check", "emit", "load", "shapes"]
+__all__ = [
+    "Architecture",
+    "SpecError",
+    "__version__",
+    "build",
+    "check",
+    "diff",
+    "emit",
+    "load",
+    "shapes",
+]
 __version__ = "0.1.0"
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tfspec.graph.graph import Graph
+    from tfspec.passes.diff import Diff
     from tfspec.passes.shapes import Flow
 
 STYLES = ("fast", "explicit")
@@ -140,6 +141,18 @@ def check(spec: Spec, sets: Sets | None = None) -> Checked:
 def shapes(spec: Spec, sets: Sets | None = None, *, mode: str = "forward") -> Flow:
     """The shape of every step, in symbols and numbers. Raises SpecError."""
     return load(spec, sets).shapes(mode)
+
+
+def diff(
+    a: Spec, b: Spec, sets: Sets | None = None, *, names: tuple[str, str] | None = None
+) -> Diff:
+    """How B differs from A: dims, structure, parameters. Raises SpecError for what is wrong in one.
+
+    `names` is what the answer calls them, where their own names would not tell them apart.
+    """
+    from tfspec.passes.diff import diff as diff_pass
+
+    return diff_pass(load(a, sets).graph, load(b, sets).graph, names)
 
 
 def emit(spec: Spec, sets: Sets | None = None, **how: Any) -> str:

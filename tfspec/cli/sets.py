@@ -25,15 +25,17 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")  # a longer one is text: the spec's own 
 _FORM = "write NAME=SIZE, several with commas: `--set T=1024,L=2`"
 
 
-def option(parser: ArgumentParser) -> None:
-    """`--set`, as often as wanted; `args.sets` maps each name to its size."""
+def option(
+    parser: ArgumentParser, name: str = "--set", what: str = "bind or override dims"
+) -> None:
+    """`--set`, as often as wanted; `args.sets` maps each name to its size (`--set-a`: `sets_a`)."""
     parser.add_argument(
-        "--set",
-        dest="sets",
+        name,
+        dest=f"sets{name.removeprefix('--set').replace('-', '_')}",
         action=_Collect,
         default={},
         metavar="NAME=SIZE[,...]",
-        help="bind or override dims: T=1024,L=2",
+        help=f"{what}: T=1024,L=2",
     )
 
 
@@ -54,9 +56,9 @@ class _Collect(Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        sets = dict[str, int | str](namespace.sets)
+        sets = dict[str, int | str](getattr(namespace, self.dest))
         for name, size in parse(str(values)):
             if name in sets:
                 raise Failure(SETTING, f"`{name}` is set twice", "set each dim once")
             sets[name] = size
-        namespace.sets = sets
+        setattr(namespace, self.dest, sets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from tfspec.layers.combine import vectors
 from tfspec.layers.dropout import checked_rate
 from tfspec.layers.heads import Heads, split
 from tfspec.layers.latent import AttendPos, Latent
-from tfspec.layers.maps import MAPS, Biases, Map
+from tfspec.layers.maps import MAPS, Biased, Biases, Map
 from tfspec.layers.norm import NormKnobs, QKNorm
 from tfspec.layers.rel_bias import RelBias
 from tfspec.layers.residual import ResidualKnobs
@@ -97,6 +98,20 @@ class Attend(Layer):
         None, description="this branch's residual rule; default: the block's"
     )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(
+            kv_heads="heads",
+            head_dim="width / heads",
+            v_head_dim="head_dim",
+            bias=Biased(MAPS if bias else ()),
+            scale="head_dim ** -0.5",
+            to="self",
+            over="all",
+            sinks=False,
+            dropout=0,
+            alibi=False,
+        )
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

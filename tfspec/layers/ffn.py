@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -48,6 +49,9 @@ class Router(Located):
     renorm: Flag | None = Field(None, description="the chosen experts' weights sum to 1")
     scale: Rate | None = Field(None, description="a constant factor of the weights")
 
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(balance=False, renorm=False, scale=1)
+
 
 class Ffn(Layer):
     """A feed-forward: `[..., width] -> [..., width]`; down(act(up(x))), width `hidden` between.
@@ -76,6 +80,12 @@ class Ffn(Layer):
         None, description="this branch's residual rule; default: the block's"
     )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        gated = self.act if self.act in _SHORT else _GATED.get(self.act)
+        words = {"act": gated, "gated": None} if self._gated and gated else {}
+        found = self.unwritten(gated=False, bias=bias, dropout=0, experts=1, shared=0)
+        return {**found, **words}
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
@@ -109,4 +119,5 @@ class Ffn(Layer):
 
 
 _SHORT = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu"}
+_GATED = {plain: short for short, plain in _SHORT.items()}
 _DOCS = {False: "Position-wise feed-forward network.", True: "Gated feed-forward network."}

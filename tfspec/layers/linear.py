@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -29,6 +30,9 @@ class Linear(Layer):
     width: Size = Field(description="features of the result")
     bias: Flag | None = Field(None, description="default: the block's, else true")
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(bias=bias)
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

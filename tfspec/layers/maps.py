@@ -11,12 +11,20 @@ Map = Literal["q", "k", "v", "out"]
 MAPS: tuple[Map, ...] = ("q", "k", "v", "out")
 
 
-def check_biases(value: Any) -> tuple[Map, ...]:
+class Biased(tuple[Map, ...]):
+    """The maps that have a bias."""
+
+    def __str__(self) -> str:
+        missing = [each for each in MAPS if each not in self]
+        return f"[{', '.join(self)}]" if self and missing else "false" if missing else "true"
+
+
+def check_biases(value: Any) -> Biased:
     """The maps that have a bias: true for all, false for none, or a list. Raises Wrong."""
     if isinstance(value, bool):
-        return MAPS if value else ()
+        return Biased(MAPS if value else ())
     if isinstance(value, list | tuple):
-        return each_of(cast("list[Any]", value), _map)
+        return Biased(each_of(cast("list[Any]", value), _map))
     raise mistyped(value, "takes true, false or a list of q, k, v, out")
 
 
@@ -32,4 +40,4 @@ def _map(value: Any) -> Map:
 _BIASES: dict[str, Any] = {
     "anyOf": [{"type": "boolean"}, {"type": "array", "items": {"enum": list(MAPS)}}]
 }
-Biases = Annotated[tuple[Map, ...], Parsed(check_biases, _BIASES)]
+Biases = Annotated[Biased, Parsed(check_biases, _BIASES)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -28,6 +29,7 @@ BAD_EPS = Rule(
 
 NormKind = Literal["layer", "rms", "l2"]
 Place = Literal["pre", "out", "post"]
+_EPS: dict[NormKind, float] = {"layer": 1e-5, "rms": 1e-6, "l2": 1e-12}
 PLACES: tuple[Place, ...] = ("pre", "out", "post")
 
 
@@ -70,6 +72,14 @@ class Normalisation(Located):
     modulate: Annotated[Pipeline | None, LATER] = Field(
         None, description="x·(1 + a) + b, where (a, b) is linear in this stream"
     )
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        found = self.unwritten(eps=str(_EPS[self.kind]), offset=0, affine=True, bias=True)
+        if self.kind == "l2":
+            return {**found, "affine": False, "bias": False, "offset": 0}
+        if self.kind == "rms" or self.affine is False:
+            return {**found, "bias": False}
+        return found
 
     def normalise(self, g: Builder, x: Tensor, base: str) -> Tensor:
         """This norm of x, with weights of its own under `base`."""
@@ -131,6 +141,11 @@ class QKNorm(Located):
     offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
     affine: Flag | None = Field(None, description="false: no weight and no bias")
 
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(
+            kind="the block's", eps="the block's", offset=0, affine=True, bias=True
+        )
+
     def normalise(self, g: Builder, x: Tensor, role: str) -> Tensor:
         """Queries or keys [..., h, N, k], normalised over each head's features."""
         if self.over == "full":
@@ -147,7 +162,7 @@ class QKNorm(Located):
 def norm_eps(g: Builder, kind: NormKind, eps: Rate | None) -> float:
     """The eps that a norm adds, by its kind where none is written."""
     if eps is None:
-        return {"layer": 1e-5, "rms": 1e-6, "l2": 1e-12}[kind]
+        return _EPS[kind]
     value = g.number(eps)
     if value < 0:
         raise g.refuse(BAD_EPS, f"an eps is not negative, and {value:g} is", eps.span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -30,6 +31,9 @@ class Patch(Layer):
     bias: Flag | None = Field(None, description="default true")
 
     takes_raw: ClassVar[bool] = True
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(bias=True)
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -69,6 +70,14 @@ class Pos(Layer):
     def space(self) -> Space:
         """The space of the table."""
         return self.learned or self.sinusoidal or Space()
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        kind = "learned" if self.learned else "sinusoidal"
+        over = None if self.space.all_tokens else self.space.text
+        found = {"kind": kind, "over": over, "learned": None, "sinusoidal": None}
+        if self.learned:
+            return {**found, **self.unwritten(offset=0)}
+        return {**found, **self.unwritten(base=10000, layout="interleaved")}
 
     @classmethod
     def spread(cls, value: Any) -> Any:

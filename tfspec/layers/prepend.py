@@ -38,6 +38,9 @@ class Prepended:
     count: SizeExpr | None = None
     span: Span = field(compare=False, default=NOWHERE)
 
+    def __str__(self) -> str:
+        return self.name if self.count is None else f"{{{self.name}: {self.count}}}"
+
 
 def check_tokens(value: Any) -> tuple[Prepended, ...]:
     """`cls`, `{reg: 4}`, or a list of these. Raises Wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -40,6 +41,9 @@ class ResidualKnobs(Located):
     drop_path: Rate | None = Field(
         None, description="how often a whole branch is left out in training (Huang et al. 2016)"
     )
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(scale=1, skip=1, drop_path=0)
 
     @property
     def keeps_input(self) -> bool:

@@ -81,6 +81,19 @@ class Located(BaseModel):
             if name in self.model_fields_set and LATER in info.metadata:
                 yield info.alias or name, self.key_span(name)
 
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        """Knobs that come to more than what is written: defaults, and other words for the same.
+
+        A text is an expression over the mapping's own knobs and `width`, or a word. `bias` is the
+        block's default. What two specs mean can be compared, however they are written.
+        """
+        del bias
+        return {}
+
+    def unwritten(self, **defaults: object) -> dict[str, object]:
+        """Of these defaults those whose knobs have no value."""
+        return {name: value for name, value in defaults.items() if getattr(self, name) is None}
+
     @property
     def _written(self) -> LocatedDict | None:
         return vars(self).get(_SOURCE)

@@ -67,6 +67,9 @@ class Position:
     predicate: Predicate | None = None
     span: Span = field(compare=False, default=NOWHERE)
 
+    def __str__(self) -> str:
+        return f"{self.which}({self.predicate})" if self.which else str(self.index or self.label)
+
 
 def check_share(value: Any) -> Share:
     """`words` or `cross(i)`. Raises Wrong."""

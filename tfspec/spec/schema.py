@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -180,6 +181,10 @@ class Init(Located):
     zeros: Annotated[Names | None, LATER] = Field(
         None, description="what starts at 0: gate, modulate"
     )
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        found = self.unwritten(bias="torch", residual=1)
+        return found if self.std is None else {**found, **self.unwritten(embed="std")}
 
 
 def check_version(value: Any) -> int:
