@@ -97,7 +97,7 @@ WRONG_CALLS = [
     (
         ["show\x1b[31m[red]\n\u202e"],
         "error[TS420]: unknown verb `show\\x1b[31m[red]\\n\\u202e`\n"
-        "  = help: one of: build, check, explain, list, schema, shapes, show\n",
+        "  = help: one of: build, check, diff, explain, list, schema, shapes, show\n",
     ),
 ]
 
