@@ -322,11 +322,15 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ),
     (
         [("causal and key.valid", "key.tokens")],
-        ["9:34-44 TS122 key.tokens is a number, where a condition should be"],
+        [
+            "9:34-44 TS122 key.tokens is a number, where a condition should be = compare it with a number, or with another token's"
+        ],
     ),
     (
         [("causal and key.valid", "key.valid == 3")],
-        ["9:34-43 TS122 key.valid is a condition, where a number should be"],
+        [
+            "9:34-43 TS122 key.valid is a condition, where a number should be = it is true or false: write `key.valid` or `not key.valid`"
+        ],
     ),
     (
         [("causal and key.valid", "within(V + X)")],

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
+from tfspec.graph import mask_tree as mt
 from tfspec.graph.mask import Mask
 from tfspec.graph.scope import Group
 from tfspec.graph.space import Part, Space
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op, Trace
-from tfspec.spec.predicate import And, Flag, Not, Or, Within
 from tfspec.symbolic import Dim
 
 Shape = tuple[Dim, ...]
@@ -53,22 +53,20 @@ def _knobs(op: Op) -> dict[str, object]:
 def _shown(value: object) -> object:
     """A knob as it is; token spaces, tensors and traces are a matter of the call."""
     if isinstance(value, Mask):
-        return _tree(value.tree)
+        return value.keeps_one, _tree(value.tree)
     if isinstance(value, tuple):
         return tuple(map(_shown, cast("tuple[object, ...]", value)))
     return None if isinstance(value, Space | Part | Tensor | Trace) else value
 
 
-def _tree(tree: object) -> object:
+def _tree(tree: mt.Condition) -> object:
     """A mask's structure; which flags it reads is a matter of the call."""
     match tree:
-        case Flag(side):
-            return "flag", side
-        case And(parts) | Or(parts):
+        case mt.Flag(given):
+            return "flag", bool(given.query), bool(given.key), given.plain
+        case mt.And(parts) | mt.Or(parts):
             return type(tree), tuple(map(_tree, parts))
-        case Not(part):
+        case mt.Not(part):
             return type(tree), _tree(part)
-        case Within():
-            return str(tree)
         case _:
-            return type(tree)
+            return tree

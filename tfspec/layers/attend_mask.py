@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfspec.diagnostics import Diagnostic, Label, Rule
-from tfspec.graph.mask import Mask, without
-from tfspec.graph.tensor import UNKNOWN, Tensor
-from tfspec.spec.predicate import Causal, Compare, Flag, Within, walk
+from tfspec.diagnostics import Label, Rule
+from tfspec.graph import mask_tree as mt
+from tfspec.graph.mask import Mask
+from tfspec.graph.mask_guards import total
+from tfspec.graph.mask_pairs import Pairs
+from tfspec.graph.tensor import Tensor
+from tfspec.layers.mask_names import NO_FLAG, MaskNames
+from tfspec.layers.mask_numbers import number
+from tfspec.spec import predicate as sp
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
     from tfspec.layers.attend import Attend
 
-NO_FLAG = Rule(
-    "TS225",
-    "a flag that no query or key has",
-    "A mask reads a bool input whose axes the queries or keys at this place do not have.",
-    "A missing flag counts as true, so that one block can serve several streams.",
-    "attend: {mask: key.valid}  # in a stream of image regions, where valid is bool B T",
-    "Nothing needs mending if the block serves several streams; else name the right flag.",
-)
-TWO_SIDES = Rule(
-    "TS229",
-    "a flag of the query or of the key",
-    "A mask reads a bool input by its bare name, and queries and keys both have one of its axes.",
-    "It would hide keys in the one reading and queries in the other.",
-    "attend: {heads: 8, mask: valid}  # valid: bool B T, on tokens over T",
-    "Write `key.valid` or `query.valid`.",
-)
 NOT_SELF = Rule(
     "TS223",
     "an index mask on attention to another value",
@@ -37,73 +26,99 @@ NOT_SELF = Rule(
     "attend: {to: memory, heads: 8, mask: causal}",
     "Leave it out, or use flags and coordinates.",
 )
+NO_KEY = Rule(
+    "TS254",
+    "a mask that hides every key",
+    "No key is visible to any query, whatever the inputs and sizes are.",
+    "Such an attention gives 0 for every token: it is surely not what was meant.",
+    "attend: {heads: 8, mask: causal and key.pos > query.pos}",
+    "Look for a condition that is the wrong way round.",
+)
 
 
 def read_mask(
     g: Builder, layer: Attend, x: Tensor, source: Tensor | None
 ) -> tuple[Mask | None, tuple[Tensor, ...]]:
-    """The mask of the graph, and the inputs that its flags are."""
+    """The mask of the graph, and the inputs that it reads."""
     if layer.mask is None:
         return None, ()
-    for node in walk(layer.mask.tree):
-        if isinstance(node, Causal | Within) and source is not None:
-            message = f"`{node}` compares positions, and queries and keys are different values"
-            came = [Label(layer.span_of("to"), "the keys come from here")]
-            help = ["leave it out, or read flags: `mask: key.valid`"]
-            raise g.refuse(NOT_SELF, message, node.span, came=came, help=help)
-        if isinstance(node, Compare):
-            raise g.not_yet("a mask that compares coordinates", layer.span_of("mask"))
-        if isinstance(node, Within):
-            g.size(node.size)
-    sides = {"query": x, "key": source or x}
-    missing = {f for f in Mask(layer.mask.tree).flags if _is_missing(g, f, sides)}
-    tree = without(layer.mask.tree, missing)
+    kv = x if source is None else source
+    names = MaskNames(g, Pairs(g.facts, x.space, kv.space, source is None), layer.span_of("mask"))
+    asked = Reading(g, layer, names).condition(layer.mask.tree)
+    tree = asked if isinstance(asked, bool) else total(names.pairs, asked)
     if tree is True:
         return None, ()
     if tree is False:
+        raise _hides_all(g, layer, names)
+    mask = Mask(tree, names.pairs.keeps_one(tree), str(layer.mask))
+    return mask, tuple(g.values[given.name] for given in mask.flags)
+
+
+def _hides_all(g: Builder, layer: Attend, names: MaskNames) -> Exception:
+    place = layer.span_of("mask")
+    if names.missing:
         message = f"`{layer.mask}` hides every key here, where a missing flag counts as true"
-        raise g.refuse(NO_FLAG, message, layer.span_of("mask"), help=["leave the mask out"])
-    mask = Mask(tree)
-    return mask, tuple(_flag(g, flag, sides) for flag in mask.flags)
+        return g.refuse(NO_FLAG, message, place, help=["leave the mask out"])
+    message = f"`{layer.mask}` hides every key from every query"
+    parts = ", ".join(part.name for part in names.pairs.key.parts)
+    notes = [f"the keys here are {parts}"] if names.absent else []
+    label = Label(place, "no query and key make this true")
+    return g.refuse(NO_KEY, message, label, notes=notes)
 
 
-def _is_missing(g: Builder, flag: Flag, sides: dict[str, Tensor]) -> bool:
-    """Whether no query or key has the flag at all: it is then true, and a note says so."""
-    tensor = g.values.get(flag.name, UNKNOWN)
-    if flag.side is None or tensor.unknown or tensor.kind != "bool":
-        return False
-    own = {axis.name for part in tensor.space.parts for axis in part.axes}
-    found = {axis.name for part in sides[flag.side].space.parts for axis in part.axes}
-    if not own or own & found:
-        return False
-    side = "keys" if flag.side == "key" else "queries"
-    message = f"`{flag}` hides nothing here: the {side} have no axis {' or '.join(sorted(own))}"
-    g.diagnostics.add(Diagnostic(NO_FLAG, message, Label(flag.span), severity="note"))
-    return True
+class Reading:
+    """Reads one predicate: the names in it are looked up among the queries and keys."""
+
+    def __init__(self, g: Builder, layer: Attend, names: MaskNames) -> None:
+        self.g, self.layer, self.names = g, layer, names
+
+    def condition(self, tree: sp.Condition) -> mt.Answer:
+        """The condition with everything looked up, and what is known left out."""
+        match tree:
+            case sp.And(parts):
+                return mt.every([self.condition(part) for part in parts])
+            case sp.Or(parts):
+                return mt.some([self.condition(part) for part in parts])
+            case sp.Not(part):
+                inner = self.condition(part)
+                return not inner if isinstance(inner, bool) else mt.Not(inner)
+            case sp.Causal():
+                self._of_self(tree)
+                return mt.Causal()
+            case sp.Within(size):
+                self._of_self(tree)
+                return mt.Within(self.g.size(size))
+            case sp.Flag():
+                return self.names.flag(tree)
+            case sp.Compare(sign, left, right):
+                return self._compare(sign, left, right)
+
+    def _of_self(self, tree: sp.Causal | sp.Within) -> None:
+        if self.names.pairs.own:
+            return
+        message = f"`{tree}` compares positions, and queries and keys are different values"
+        came = [Label(self.layer.span_of("to"), "the keys come from here")]
+        help = ["leave it out, or read flags: `mask: key.valid`"]
+        raise self.g.refuse(NOT_SELF, message, tree.span, came=came, help=help)
+
+    def _compare(self, sign: sp.Comparison, left: sp.Value, right: sp.Value) -> mt.Answer:
+        found = mt.Compare(sign, number(self.names, left), number(self.names, right))
+        if self.names.pairs.own and found in IN_ORDER:
+            return IN_ORDER[found]
+        if all(isinstance(each, mt.Size) for each in (found.left, found.right)):
+            answer = self.names.pairs.at(found, (0, 0))
+            if not isinstance(answer, bool):
+                what = f"`{left} {sign} {right}`, which depends on sizes alone,"
+                raise self.g.not_yet(what, self.layer.span_of("mask"))
+            return answer
+        return found
 
 
-def _flag(g: Builder, flag: Flag, sides: dict[str, Tensor]) -> Tensor:
-    """The bool input that a flag of the mask reads: one flag for each query or key."""
-    tensor = g.values.get(flag.name, UNKNOWN)
-    if flag.side is None and tensor.kind == "bool":
-        _check_bare(g, flag, (tensor, *sides.values()))
-    if flag.side is None or tensor.unknown or tensor.kind != "bool":
-        raise g.not_yet(f"`{flag}` in a mask", flag.span)
-    wanted = sides[flag.side].space
-    sizes = [axis.size for axis in (*wanted.batch, *wanted.token_axes)]
-    alike = tensor.space.batch == wanted.batch
-    if alike and tensor.space.token_axes == wanted.token_axes and not tensor.raw:
-        return tensor
-    if len(wanted.parts) > 1:
-        raise g.not_yet("a flag for one of several parts", flag.span)
-    tokens = f"{'keys' if flag.side == 'key' else 'queries'} [{', '.join(map(str, sizes))}]"
-    raise g.not_yet(f"`{flag}` with flags {g.shape(tensor)} for {tokens}", flag.span)
-
-
-def _check_bare(g: Builder, flag: Flag, values: tuple[Tensor, ...]) -> None:
-    """The axes of a bare flag are found in query and key together, none of them in both."""
-    own, query, key = ({axis.name for part in x.space.parts for axis in part.axes} for x in values)
-    if both := sorted(own & query & key):
-        message = f"`{flag}` may be the query's or the key's: both have axis {both[0]}"
-        help = [f"write `key.{flag}` to hide keys, or `query.{flag}`"]
-        raise g.refuse(TWO_SIDES, message, flag.span, help=help)
+_KEY, _QUERY = mt.Index("key"), mt.Index("query")
+IN_ORDER: dict[mt.Compare, mt.Condition] = {
+    mt.Compare("<=", _KEY, _QUERY): mt.Causal(),
+    mt.Compare(">=", _QUERY, _KEY): mt.Causal(),
+    mt.Compare(">", _KEY, _QUERY): mt.Not(mt.Causal()),
+    mt.Compare("<", _QUERY, _KEY): mt.Not(mt.Causal()),
+}
+"""Other ways to say `causal`, or that it is not."""

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from tfspec.diagnostics import Label
 from tfspec.graph.mask import Mask
+from tfspec.graph.mask_tree import Causal
 from tfspec.program import expr as ex
 from tfspec.program.method import origin
-from tfspec.program.refusal import NotYet
+from tfspec.program.predicates import Asked
 from tfspec.program.value import Value
-from tfspec.spec.predicate import And, Causal, Condition, Flag, Not, Or, Within
-from tfspec.spec.wrong import NOWHERE
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
-
-FLAGS = '''def flags(given, *shape, device):
-    """The flags as given; all true where there are none."""
-    if given is None:
-        return torch.ones(shape, dtype=torch.bool, device=device)
-    return given
-'''
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ def _causal(low: Lowering, q: Value, k: Value) -> Plan:
         return Plan(options=(("is_causal", ex.TRUE),))
     n, m = q.shape[-2], k.shape[-2]
     if low.mode == "decode":
-        value = tensor(low, Mask(Causal(NOWHERE)), n, m, ())
+        value = tensor(low, Mask(Causal()), n, m, ())
     else:
         value = low.extra("mask", (n, m), "bool", absent=True)
     return Plan(value, (("is_causal", ex.Binary("is", value.ref, ex.NONE)),))
@@ -101,63 +91,28 @@ def with_bias(
 
 def tensor(low: Lowering, mask: Mask, n: Dim, m: Dim, flags: Sequence[Value]) -> Value:
     """The mask as booleans that broadcast to [B, h, N, M], made once a forward."""
-    given = {flag: origin(value) for flag, value in zip(mask.flags, flags, strict=True)}
+    given = {given: origin(value) for given, value in zip(mask.flags, flags, strict=True)}
 
     def build() -> Value:
-        return _value(low, mask.tree, n, m, given)
+        query, key = indices(low, n, m)
+        value = Asked(low, query, key, given).visible(mask.tree)
+        return value if len(value.shape) > 1 else value.new_axes("1k")
 
     return low.hoist(("mask", mask, n, m, tuple(given.values())), "mask", build)
 
 
-def _value(low: Lowering, tree: Condition, n: Dim, m: Dim, given: dict[Flag, Value]) -> Value:
-    match tree:
-        case And(parts):
-            return reduce(lambda a, b: a & b, (_value(low, part, n, m, given) for part in parts))
-        case Or(parts):
-            return reduce(lambda a, b: a | b, (_value(low, part, n, m, given) for part in parts))
-        case Not(part):
-            return ~_value(low, part, n, m, given)
-        case Causal():
-            rows, columns = indices(low, n, m)
-            return columns.compare("<=", rows)
-        case Within(size):
-            rows, columns = indices(low, n, m)
-            limit = low.number(size.dim(low.graph.dims), "window")
-            return (rows - columns).absolute().compare("<", limit)
-        case Flag(side):
-            if low.mode == "decode" and given[tree].shape[-1] == n:
-                message = f"`{tree}` in a mask is not supported yet with a cache"
-                raise NotYet.of(message, Label(tree.span))
-            batch = "b" * (len(given[tree].shape) - 1)
-            return _flags(low, given[tree]).new_axes(batch + ("11k" if side == "key" else "1k1"))
-        case _:
-            raise AssertionError(f"the graph lets no {type(tree).__name__} through")
-
-
-def _flags(low: Lowering, given: Value) -> Value:
-    """A bool input that may be left out, as a tensor."""
-
-    def build() -> Value:
-        function = low.helper("flags", FLAGS)
-        sizes = tuple(ex.Length(dim) for dim in given.shape)
-        call = ex.Call(function, (given.ref, *sizes), (("device", low.device()),))
-        return given.view(call, given.shape, given.strides)
-
-    return low.hoist(("flags", given), given.hint or "flags", build)
-
-
 def indices(low: Lowering, n: Dim, m: Dim) -> tuple[Value, Value]:
-    """The index of every query [N, 1] and every key [M] among the attended tokens."""
+    """The index of every query [N] and every key [M] among the attended tokens."""
     if low.mode == "decode":
-        return low.position().new_axes("k1"), low.slots_range()
-    return low.range(n).new_axes("k1"), low.range(m)
+        return low.position(), low.slots_range()
+    return low.range(n), low.range(m)
 
 
 def offsets(low: Lowering, n: Dim, m: Dim) -> Value:
     """How far each key stands behind its query, or before it (below 0), in tokens: [N, M]."""
 
     def build() -> Value:
-        rows, columns = indices(low, n, m)
-        return columns - rows
+        query, key = indices(low, n, m)
+        return key - query.new_axes("k1")
 
     return low.hoist(("offsets", n, m), "offsets", build)

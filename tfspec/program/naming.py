@@ -14,6 +14,7 @@ from tfspec.program.value import Value
 from tfspec.symbolic import Dim, sym
 
 ANONYMOUS = ("x", "h", "y", "z", "u", "w")
+CONDITIONS = ("seen",)
 
 
 class Naming:
@@ -44,7 +45,7 @@ class Naming:
 
     def _choose(self, value: Value, consumed: Sequence[Value], beside: Sequence[str]) -> str:
         """A name by role, or the first free x or h; what the line itself consumes is free."""
-        wanted = ANONYMOUS
+        wanted = CONDITIONS if value.dtype == "bool" else ANONYMOUS
         if value.hint is not None:
             hint = safe(value.hint)
             wanted = (hint, *(f"{hint}{n}" for n in range(2, 99)))

@@ -56,7 +56,9 @@ class Mentions:
         if each.name in wrong:
             what, wanted = ("a condition", "a number") if is_number else ("a number", "a condition")
             message = f"{each} is {what}, where {wanted} should be"
-            self.found.append(diagnostic(KIND, message, each.span))
+            way = f"it is true or false: write `{each}` or `not {each}`"
+            helps = (way,) if is_number else ("compare it with a number, or with another token's",)
+            self.found.append(diagnostic(KIND, message, each.span, helps=helps))
             return
         kind = "axis, ids input or dim" if is_number else "bool input or part"
         known = numbers if is_number else flags | {"causal"}

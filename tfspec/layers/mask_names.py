@@ -1,0 +1,163 @@
+"""Names in a mask, looked up among the queries and keys at hand: axes, parts and inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tfspec.construct.rules import UNKNOWN_PART
+from tfspec.construct.stop import Stop
+from tfspec.diagnostics import Diagnostic, Label, Rule, Span, nearest
+from tfspec.graph import mask_tree as mt
+from tfspec.graph.mask_pairs import Pairs, start
+from tfspec.graph.space import Part
+from tfspec.graph.tensor import UNKNOWN, Tensor
+from tfspec.layers.mask_inputs import WORDS, fitted
+from tfspec.spec.predicate import Coordinate, Flag, Side
+from tfspec.symbolic import Dim, product
+
+if TYPE_CHECKING:
+    from tfspec.construct.builder import Builder
+
+NO_AXIS = Rule(
+    "TS248",
+    "an axis that queries or keys do not have",
+    "A mask reads a coordinate on an axis that no query, or no key, at this place has.",
+    "A comparison with a missing coordinate is false: the whole comparison would hide every key.",
+    "attend: {mask: key.W == query.W}  # on tokens over T",
+    "Name an axis of the tokens, or leave the comparison out.",
+)
+NO_FLAG = Rule(
+    "TS225",
+    "a flag that no query or key has",
+    "A mask reads a bool input whose axes the queries or keys at this place do not have.",
+    "A missing flag counts as true, so that one block can serve several streams.",
+    "attend: {mask: key.valid}  # in a stream of image regions, where valid is bool B T",
+    "Nothing needs mending if the block serves several streams; else name the right flag.",
+)
+
+
+@dataclass
+class MaskNames:
+    """What names mean here. `missing`: a flag was missing; `absent`: a part was."""
+
+    g: Builder
+    pairs: Pairs
+    place: Span
+    missing: bool = False
+    absent: bool = False
+
+    def size(self, name: str) -> Dim:
+        """A dim's size."""
+        if name not in self.g.dims:  # reported where the dim is declared
+            raise Stop
+        return self.g.dims[name]
+
+    def coordinate(self, each: Coordinate) -> mt.Number:
+        """A token's index, its value of an ids input, or its coordinate on an axis."""
+        assert each.side is not None
+        if each.name == "pos":
+            return mt.Index(each.side)
+        tensor = self.g.values.get(each.name)
+        if tensor is not None and each.name in self.g.spec.inputs:
+            return self._ids(each, tensor)
+        space = self.pairs.space(each.side)
+        if any(axis.name == each.name for axis in space.batch):
+            raise self.g.not_yet(f"`{each}`, a coordinate on a batch axis,", each.span)
+        places = [self._on(each.side, number, each.name) for number in range(len(space.parts))]
+        found = tuple(place for place in places if place is not None)
+        if not found:
+            raise self._no_axis(each)
+        if len(space.parts) == 1 and len(space.parts[0].axes) == 1:
+            return mt.Index(each.side)
+        return mt.OnAxis(each.side, each.name, found)
+
+    def _ids(self, each: Coordinate, tensor: Tensor) -> mt.Given:
+        assert each.side is not None
+        if tensor.unknown:
+            raise Stop
+        given = fitted(self.g, self.pairs, tensor, each)
+        if given is None:
+            raise self._no_axis(each, tensor)
+        return replace(given, values=tensor.vocabulary)
+
+    def _on(self, side: Side, number: int, axis: str) -> mt.Place | None:
+        """An axis in a part of a side, if it is there."""
+        space = self.pairs.space(side)
+        axes = space.parts[number].axes
+        at = next((at for at, each in enumerate(axes) if each.name == axis), None)
+        if at is None:
+            return None
+        step = product(each.size for each in axes[at + 1 :])
+        return mt.Place(number, start(space, number), step, axes[at].size, outer=at == 0)
+
+    def _no_axis(self, each: Coordinate, tensor: Tensor | None = None) -> Exception:
+        assert each.side is not None
+        parts = self.pairs.space(each.side).parts
+        axes = {axis.name: None for part in parts for axis in part.axes}
+        words, named = WORDS[each.side], " and ".join(axes)
+        has = f"axis {named}" if len(axes) == 1 else f"axes {named}" if axes else "no axes"
+        what = f"no axis {each.name}"
+        if tensor is not None:
+            own = " or ".join(axis.name for axis in tensor.space.parts[0].axes)
+            what = f"no axis {own}, which `{each.name}` is over"
+        near = nearest(each.name, axes) if tensor is None else None
+        help = [f"did you mean `{each.side}.{near}`?"] if near else [f"they have {has}"]
+        return self.g.refuse(NO_AXIS, f"`{each}`: the {words} have {what}", each.span, help=help)
+
+    # ---- conditions
+    def flag(self, each: Flag) -> mt.Answer:
+        """A bool input's flag, or membership in a part."""
+        if each.name not in self.g.spec.inputs or each.side is None:
+            return self._input(each) if each.side is None else self._member(each, each.side)
+        if self.g.values.get(each.name, UNKNOWN).kind == "bool":
+            return self._input(each)
+        return self._member(each, each.side)
+
+    def _input(self, each: Flag) -> mt.Answer:
+        tensor = self.g.values.get(each.name, UNKNOWN)
+        if tensor.unknown:
+            raise Stop
+        given = fitted(self.g, self.pairs, tensor, each)
+        if given is None:
+            self._note_missing(each, tensor)
+            return True
+        self._note_parts(each, tensor, given)
+        return mt.Flag(given)
+
+    def _note_missing(self, each: Flag, tensor: Tensor) -> None:
+        own = " or ".join(sorted(axis.name for axis in tensor.space.parts[0].axes))
+        words = f"the {WORDS[each.side]} have" if each.side else "queries and keys have"
+        self.missing = True
+        self._note(NO_FLAG, f"`{each}` hides nothing here: {words} no axis {own}", each.span)
+
+    def _note_parts(self, each: Flag, tensor: Tensor, given: mt.Given) -> None:
+        """Tokens of several parts: those that the flag says nothing of."""
+        for side in WORDS:
+            parts, has = self.pairs.space(side).parts, {grid.part for grid in given.grids(side)}
+            others = [part.name for number, part in enumerate(parts) if number not in has]
+            if has and others:
+                own = "·".join(axis.name for axis in tensor.space.parts[0].axes)
+                what = f"`{each}` hides no token of {' and '.join(others)}: it is over {own}"
+                self._note(NO_FLAG, what, each.span)
+
+    def _member(self, each: Flag, side: Side) -> mt.Answer:
+        parts = self.pairs.space(side).parts
+        found = frozenset(at for at, part in enumerate(parts) if part.name == each.name)
+        if found:
+            return self.pairs.member(side, found)
+        self.absent = True
+        message = f"`{each}` is false here: the {WORDS[side]} have no part {each.name}"
+        self._note(UNKNOWN_PART, message, each.span, [f"their parts: {_names(parts)}"])
+        return False
+
+    def _note(self, rule: Rule, message: str, span: Span, helps: list[str] | None = None) -> None:
+        """Once for a place, though a block runs on several values."""
+        if (rule.code, span) not in self.g.told:
+            note = Diagnostic(rule, message, Label(span), help=tuple(helps or ()), severity="note")
+            self.g.diagnostics.add(note)
+            self.g.told.add((rule.code, span))
+
+
+def _names(parts: tuple[Part, ...]) -> str:
+    return ", ".join(part.name for part in parts)
