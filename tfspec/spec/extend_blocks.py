@@ -5,7 +5,15 @@ from __future__ import annotations
 from tfspec.diagnostics import Diagnostic, Label, Rule, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.layers.base import find_step
-from tfspec.spec.merge import Entry, change_steps, count, has_step, merge_entries, replaced
+from tfspec.spec.merge import (
+    Entry,
+    change_steps,
+    count,
+    has_step,
+    merge_entries,
+    misspelt,
+    replaced,
+)
 from tfspec.spec.nodes import Mapping, Node, Scalar
 from tfspec.spec.wrong import diagnostic
 
@@ -130,7 +138,7 @@ class _Extender:
             do = block.get("do")
             if do is not None and has_step(do, key.text):
                 block = replaced(block, "do", change_steps(do, key.text, change))
-            elif known:
+            elif known and not (do is not None and misspelt(do, key.text)):
                 self.found.append(_no_such_step(key))
         return block if known else _pretend_whole(block)
 

@@ -17,7 +17,7 @@ UNREADABLE = Rule(
     "a file that cannot be read",
     "There is no file at this path, or it may not be read.",
     "The rest of tfspec starts from its text.",
-    "tfspec check gpt-2.yaml    # the file is gpt2.yaml",
+    "tfspec check models/gpt-2.yaml    # the file is models/gpt2.yaml",
     "Give the path of a spec, or the name of a bundled one: `tfspec list` has them.",
 )
 

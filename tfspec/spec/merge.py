@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from tfspec.diagnostics import nearest
 from tfspec.layers.base import find_step
 from tfspec.spec.nodes import Mapping, Node, Scalar, Sequence
 
@@ -64,6 +65,15 @@ def count(node: Node) -> int:
 def has_step(node: Node, step: str) -> bool:
     """Whether such a step is anywhere in a pipeline."""
     return step in _words(node)
+
+
+def misspelt(node: Node, step: str) -> bool:
+    """Whether a pipeline has no such step only because its name is misspelt there."""
+    if isinstance(node, Sequence):
+        return any(misspelt(item, step) for item in node.items)
+    if not isinstance(node, Mapping):
+        return False
+    return any(not find_step(key.text) and nearest(key.text, [step]) for key, _ in node.entries)
 
 
 def _words(node: Node) -> Iterator[str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from tfspec.diagnostics import Diagnostic, Label, Rule, Span
+from tfspec.diagnostics import Diagnostic, Label, Rule, Span, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.layers.base import Layer, steps
 from tfspec.layers.combine import Concat, Zip
 from tfspec.layers.learn import Learn, Zeros
 from tfspec.layers.mark import Mark
 from tfspec.layers.prepend import Prepend
+from tfspec.spec.declare import InputDecl
 from tfspec.spec.expression import Expression
 from tfspec.spec.located import Located
 from tfspec.spec.pipeline import Ref, Series
@@ -80,12 +81,19 @@ def collect(spec: Spec) -> tuple[Names, list[Diagnostic]]:
     names.parts |= {*spec.streams, *spec.inputs, *spec.outputs}
     for each in filter(None, spec.inputs.values()):
         names.axes |= {axis.name for axis in each.axes if axis.name}
+        names.axes |= _meant(spec, each)
     for layer in layers_in((spec.blocks, spec.streams, spec.outputs)):
         _add(layer, names)
         found += _reserved_parts(layer)
     for stream, declared in spec.streams.items():
         names.marks[stream] = _marks(declared, found)
     return names, found
+
+
+def _meant(spec: Spec, declared: InputDecl) -> set[str]:
+    """The dims that misspelt axes mean: the typo is told where it stands, and not where they do."""
+    wrong = (axis.name for axis in declared.axes if axis.name and axis.name not in spec.dims)
+    return {near for name in wrong if (near := nearest(name, spec.dims))}
 
 
 def layers_in(value: Any) -> Iterator[Layer]:
