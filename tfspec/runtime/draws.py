@@ -13,16 +13,19 @@ from tfspec.api import Architecture
 from tfspec.graph.graph import Graph
 from tfspec.graph.tensor import Tensor as GraphTensor
 from tfspec.program.code_names import safe
+from tfspec.symbolic.mending import divisors
 
 LARGEST = 24
 TRIES = 8
+MOST = 1 << 24  # a number whose divisors are worth looking for
 
 
 def shrunk(architecture: Architecture, random: Random) -> Architecture:
     """Every dim that the spec gives a number drawn anew, as far as the checks allow.
 
     One dim changes at a time, and only where the spec stays correct, so every draw is allowed; two
-    rounds, so that sizes that must divide each other get away from those of the spec.
+    rounds, so that sizes that must divide each other get away from those of the spec. Where no
+    small draw is allowed, the least divisor that is: a width of 4096 would fill the memory.
     """
     loaded = replace(architecture.loaded, diagnostics=[])
     small = Architecture(loaded, dict(architecture.sets))
@@ -36,7 +39,10 @@ def shrunk(architecture: Architecture, random: Random) -> Architecture:
 def _redrawn(small: Architecture, name: str, random: Random) -> Architecture:
     values = small.graph.facts.domains
     taken = {domain.low for other, domain in values.items() if other != name}
-    for candidate in _candidates(values[name].low, taken, random)[:TRIES]:
+    now = values[name].low
+    draws = _candidates(now, taken, random)[:TRIES]
+    rest = divisors(now) if LARGEST < now < MOST else []
+    for candidate in [*draws, *(n for n in rest if n > LARGEST)]:
         trial = Architecture(small.loaded, {**small.sets, name: candidate})
         if trial.check().ok:
             return trial
