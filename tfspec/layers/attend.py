@@ -74,7 +74,7 @@ class Attend(Layer):
         None, description="one learned score a head that takes weight and gives no value"
     )
     dropout: Rate | None = Field(None, description="of the attention weights")
-    rope: Annotated[Rope | None, LATER] = Field(None, description="rotary positions: their base")
+    rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"
     )
@@ -153,6 +153,9 @@ class Attend(Layer):
         v = self._map(g, heads.groups, heads.v_head_dim, "v")(kv, name="v")
         if self.qk_norm is not None:
             q, k = (self.qk_norm.normalise(g, y, role) for y, role in ((q, "q"), (k, "k")))
+        if self.rope is not None:
+            turn = self.rope.op(g, self, heads.head_dim, x, source)
+            q, k = turn(q), turn(k)
         mask, flags = read_mask(g, self, x, source)
         scale = None if self.scale is None else g.rate(self.scale, x)
         softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)

@@ -80,7 +80,8 @@ class Attend(Unlearned):
         options = plan.options + self._options(low, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
         shape = (*q.shape[:-1], v.shape[-1])
-        strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
+        order = low.memory_order(q)  # the kernel lays its result out as q is, features together
+        strides = in_order(shape, order if order[-1] == len(order) - 1 else None)
         return low.method.emit(expr, shape, "float", strides=strides)
 
     def _cached(self, low: Lowering, node: Node, k: Value, v: Value) -> tuple[Value, Value]:

@@ -23,6 +23,8 @@ RESERVED = frozenset(
         "Cache",
         "drop_path",
         "flags",
+        "rotary_table",
+        "rotate",
         "sinusoids",
         "init_weights",
         "build",

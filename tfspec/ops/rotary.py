@@ -1,0 +1,122 @@
+"""Rotary positions: pairs of a head's features turned by their token's angle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tfspec.diagnostics import Label
+from tfspec.graph.scope import WeightSpec
+from tfspec.graph.space import Space
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Op
+from tfspec.program import expr as ex
+from tfspec.program.coordinates import coordinate
+from tfspec.program.lowering import Lowering
+from tfspec.program.refusal import NotYet
+from tfspec.program.rotary import Layout, rotate_function, table_function
+from tfspec.program.value import Value, in_order
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class RotaryTable:
+    """cos and sin of p · base^(-2j/width) for p < rows and j < width/2: [2, rows, width/2].
+
+    `scaling` names what stretches the angles for longer texts, `settings` are its knobs.
+    """
+
+    rows: Dim
+    width: Dim
+    base: float
+    scaling: str | None = None
+    settings: tuple[tuple[str, float], ...] = ()
+
+    def lower(self, low: Lowering) -> Value:
+        """The table as a buffer of the root."""
+        settings = [(name, _real(value)) for name, value in self.settings]
+        function = low.helper("rotary_table", table_function(self.scaling, settings))
+        sizes = (low.number(self.rows, "rows"), low.number(self.width, "width"))
+        make = ex.Call(function, (*sizes, ex.Name(_real(self.base))))
+        return low.buffer("rope", make, (Dim.of(2), self.rows, self.width.exact_div(2)))
+
+
+def _real(value: float) -> str:
+    return repr(int(value) if value == int(value) else value)
+
+
+@dataclass(frozen=True)
+class Rotate(Op):
+    """Queries or keys [..., N, k], their first features turned in pairs; the rest pass.
+
+    Without `axes` the features turn by the token's index. With axes they are cut evenly among
+    them, and each section turns by the token's coordinate on its axis. A section's pairs are
+    (j, j + half), or (2j, 2j + 1) if interleaved. Source: Su et al. 2021, section 3.4.2.
+    """
+
+    tokenwise: ClassVar[bool] = True
+
+    table: RotaryTable
+    axes: tuple[str, ...] = ()
+    interleaved: bool = False
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        (x,) = inputs
+        return Tensor(x.axes, x.space, role=x.role)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # a constant table
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # pointwise
+
+    def label(self) -> str:
+        return "rope"
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        space, length = node.inputs[0].space, x.shape[-2]
+        if self.axes and low.mode == "decode":
+            message = "`rope` over axes is not supported yet in decoding"
+            raise NotYet.of(message, Label(node.span) if node.span else None)
+        key = ("rope", self.table, self.axes, self.interleaved, space, length)
+        rope = low.hoist(key, "rope", lambda: self._angles(low, space, length))
+        turned = self.table.width * max(1, len(self.axes))
+        partial = low.fixed(turned) != low.fixed(x.shape[-1])
+        function = low.helper("rotate", rotate_function(self._layout, partial=partial))
+        order = None
+        if self._layout == "halves" and len(x.shape) == 4 and low.fixed(x.shape[-1]) == 2:
+            order = (0, 2, 3, 1)  # torch.cat takes halves of one feature for channels, last
+        strides = in_order(x.shape, order)
+        return low.torch(function.name, x, rope, shape=x.shape, strides=strides).named(
+            x.hint or "x"
+        )
+
+    @property
+    def _layout(self) -> Layout:
+        return "pairs" if self.interleaved else "sections" if self.axes else "halves"
+
+    def _angles(self, low: Lowering, space: Space, length: Dim) -> Value:
+        """cos and sin of every token [2, N, half]; of sections in halves [2, N, sections, half]."""
+        table = self.table.lower(low)
+        if self.axes:
+            rope = _rows(table, self._coordinates(low, space))
+            return rope.flatten(2) if self.interleaved else rope
+        if low.mode == "decode":
+            return _rows(table, low.position())
+        if low.fixed(length) is not None and low.fixed(length) == low.fixed(table.shape[1]):
+            return table
+        return table.narrow(1, ex.Slice(None, low.number(length, "tokens")), length)
+
+    def _coordinates(self, low: Lowering, space: Space) -> Value:
+        """Every token's place on every axis: [N, axes]."""
+        columns = ex.Tuple(tuple(coordinate(low, space, axis).ref for axis in self.axes))
+        shape = (space.length, Dim.of(len(self.axes)))
+        return low.torch("torch.stack", columns, shape=shape, dtype="int64", dim="-1")
+
+
+def _rows(table: Value, index: Value) -> Value:
+    """A table's rows [2, S, half] by their index [...]: [2, ..., half]."""
+    expr = ex.Index(table.ref, (ex.COLON, index.ref))
+    return table.fresh(expr, (table.shape[0], *index.shape, table.shape[-1]))

@@ -1,0 +1,46 @@
+"""Coordinates of tokens: where each stands on an axis of its space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfspec.graph.space import Part, Space
+from tfspec.program import expr as ex
+from tfspec.program.value import Value
+from tfspec.symbolic import product
+
+if TYPE_CHECKING:
+    from tfspec.program.lowering import Lowering
+
+
+def coordinate(low: Lowering, space: Space, axis: str) -> Value:
+    """The index of every token on an axis, made once a forward: [N] int64.
+
+    Tokens of a part without the axis have 0.
+    """
+
+    def build() -> Value:
+        pieces = [_of_part(low, part, axis) for part in space.parts]
+        if len(pieces) == 1:
+            return pieces[0]
+        joined = ex.Tuple(tuple(piece.ref for piece in pieces))
+        return low.torch("torch.cat", joined, shape=(space.length,), dtype="int64")
+
+    return low.hoist(("coordinate", space, axis), axis.lower(), build)
+
+
+def _of_part(low: Lowering, part: Part, axis: str) -> Value:
+    names = [each.name for each in part.axes]
+    if axis not in names:
+        options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
+        call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
+        return low.method.emit(call, (part.length,), "int64")
+    at = names.index(axis)
+    index = low.range(part.length)
+    inner = product(each.size for each in part.axes[at + 1 :])
+    if low.fixed(inner) != 1:
+        index = index.pointwise(ex.Binary("//", index.ref, low.number(inner, "size")))
+    if at > 0:
+        size = low.number(part.axes[at].size, "size")
+        index = index.pointwise(ex.Binary("%", index.ref, size))
+    return index
