@@ -14,7 +14,8 @@ def head(program: Program, body: str) -> str:
     graph = program.graph
     about = sentence((graph.spec.about or "").strip() or graph.name)
     made = f"Written by tfspec {VERSION} from the spec {quiet(graph.name)} ({graph.digest})"
-    first = f"{about} {made}: {graph.facts.value(graph.params):,} parameters."
+    count = f"{graph.facts.value(graph.params):,} parameters"
+    first = f"{about} {made} for {program.target.about}: {count}."
     lines = docstring(first, legend(program))
     return "\n".join([*lines, "", *_imports(body)]) + "\n"
 

@@ -26,27 +26,33 @@ COMPILE_STEPS = '''def compile(model):
     decode = torch.compile(model.decode, fullgraph=True{options})
     return prefill, decode
 '''
+HERE = {
+    "cpu": """    device = "cpu"
+""",
+    "cuda": """    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        print("There is no GPU here: this runs on the CPU, and is not compiled.")
+""",
+}
 RUN = """if __name__ == "__main__":
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, inputs = build(device).eval(), example_inputs(device=device)
-    run = compile(model)
+{here}    model, inputs = build(device).eval(), example_inputs(device=device)
+    run = {compiled}
     with torch.inference_mode():
         outputs = run(*inputs)
         speed = Timer("run(*inputs)", globals=globals()).timeit(5)
     for output in outputs if isinstance(outputs, tuple) else (outputs,):
         print(tuple(output.shape), output.dtype, output.device)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
-    print(f"{1000 * speed.mean:.1f} ms a run")
+    print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
+    print(f"{{1000 * speed.mean:.1f}} ms a run")
 """
 RUN_STEPS = """if __name__ == "__main__":
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, (tokens,) = build(device).eval(), example_inputs(device=device)
+{here}    model, (tokens,) = build(device).eval(), example_inputs(device=device)
     cache = model.cache(len(tokens), tokens.shape[1] + 16)
-    prefill, decode = compile(model)
+    prefill, decode = {compiled}
     print(tuple(generate(tokens, 16, cache, prefill, decode).shape))
     speed = Timer("generate(tokens, 16, cache, prefill, decode)", globals=globals())
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
-    print(f"{1000 * speed.timeit(3).mean / 16:.1f} ms a token")
+    print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
+    print(f"{{1000 * speed.timeit(3).mean / 16:.1f}} ms a token")
 """
 
 
@@ -60,8 +66,20 @@ def tail(program: Program, book: Book) -> list[str]:
         BUILD.format(name=name),
         compile_.format(about=program.target.about, options=options),
         examples(program),
-        RUN_STEPS if program.generates else RUN,
+        _first_run(program),
     ]
+
+
+def _first_run(program: Program) -> str:
+    """Where the device of the target is not there, what it compiles to may be wrong: it is not."""
+    kind, plain = program.target.kind, "model"
+    if program.generates:
+        plain = "model.prefill, model.decode"
+    compiled = (
+        "compile(model)" if kind == "cpu" else f'compile(model) if device == "cuda" else {plain}'
+    )
+    run = RUN_STEPS if program.generates else RUN
+    return run.format(here=HERE[kind], compiled=compiled)
 
 
 def examples(program: Program) -> str:

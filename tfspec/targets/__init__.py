@@ -1,5 +1,7 @@
 """Targets: one data sheet a file."""
 
-from tfspec.targets.target import Target, find, names
+from tfspec.targets.auto import AUTO, Chosen, chosen
+from tfspec.targets.by_name import find, names, sheets
+from tfspec.targets.target import Target
 
-__all__ = ["Target", "find", "names"]
+__all__ = ["AUTO", "Chosen", "Target", "chosen", "find", "names", "sheets"]

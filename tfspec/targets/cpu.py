@@ -1,5 +1,5 @@
-"""The CPU that torch runs on when nothing else is there."""
+"""The CPU that torch runs on when nothing else is there. Rates differ from one to the next."""
 
 from tfspec.targets.target import Target
 
-CPU = Target("cpu", "any CPU; attention by torch's own fused kernel")
+SHEET = Target("cpu", "any CPU", "cpu", kernels=("sdpa",))

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from tfspec.diagnostics import Diagnostic, Rule, nearest
+Kind = Literal["cpu", "cuda"]
+Kernel = Literal["sdpa", "flex"]
 
-UNKNOWN_TARGET = Rule(
-    "TS450",
-    "an unknown target",
-    "`--target` names no target that tfspec knows.",
-    "A target decides kernels and compile settings, so it cannot be guessed.",
-    "tfspec build gpt2 --target cpuu",
-    "Name a known target; the message lists them.",
-)
+
+@dataclass(frozen=True)
+class Source:
+    """A document of the vendor's."""
+
+    title: str
+    url: str
 
 
 @dataclass(frozen=True)
 class Target:
-    """A device kind. `compile` are keywords of torch.compile that suit it."""
+    """A data sheet. Rates are peaks without sparsity; what a sheet does not know is left out.
+
+    `about` ends the sentence "compiled as a whole for ...". `kind` is torch's name of the device;
+    `compile` are keywords of torch.compile with their values as Python text; `devices` are the
+    names that the driver gives it. `measured` says that the rates were seen, not only read.
+    """
 
     name: str
     about: str
-    compile: dict[str, str] = field(default_factory=dict[str, str])
+    kind: Kind
+    kernels: tuple[Kernel, ...]
+    tflops: Mapping[str, float] = field(default_factory=dict[str, float])
+    bandwidth_gb_per_s: float | None = None
+    memory_gb: float | None = None
+    power_watts: float | None = None
+    compile: Mapping[str, str] = field(default_factory=dict[str, str])
+    devices: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    measured: bool = False
 
+    @property
+    def flex(self) -> bool:
+        """Whether FlexAttention is right and fast there. Compiled for a CPU it is wrong."""
+        return "flex" in self.kernels
 
-def names() -> list[str]:
-    from tfspec.targets import cpu
-
-    return [cpu.CPU.name]
-
-
-def find(name: str) -> Target | Diagnostic:
-    """A target by name, or what to say of a name that is none."""
-    from tfspec.targets import cpu
-
-    if name == cpu.CPU.name:
-        return cpu.CPU
-    near = nearest(name, names())
-    help = f"did you mean `{near}`?" if near else f"known targets: {', '.join(names())}"
-    return Diagnostic(UNKNOWN_TARGET, f"there is no target `{name}`", None, help=(help,))
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -39,6 +39,7 @@ _EXAMPLES = """\
   tfspec build vit-b16 -o vit_b16.py         a file that needs torch and nothing else
   tfspec build gpt2 --style explicit         the textbook's q, k, v, scores, softmax
   tfspec build gpt2 --with generate          with a cache and token-by-token generation
+  tfspec build gpt2 --target h200            kernels and settings for a GPU; auto: for what is here
   tfspec build vit-b16 --run                 build, compile, run once here
   tfspec build vit-b16 --set d=48 --verify   every shape comment against the live tensor
 """
@@ -82,12 +83,24 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     runs = args.run or args.verify
     if runs and find_spec("torch") is None:
         raise Failure(NO_TORCH, "running needs torch, and it is not installed", NO_TORCH.mend)
+    args.target = _target(args.target)
     code = architecture.emit(target=args.target, style=args.style, parts=args.parts)
     if args.output or not runs:
         output.write(code, args.output, never=architecture.loaded.sources)
     if args.run:
         _run_file(architecture, code)
     return _verify(architecture, args) if args.verify else 0
+
+
+def _target(name: str | None) -> str | None:
+    """The target's name; of `auto` the one that is chosen here, and said."""
+    from tfspec.targets import AUTO, chosen, sheets
+
+    if name != AUTO:
+        return name
+    here = chosen(sheets())
+    console.say(f"target: {here.target.name} ({here.why})")
+    return here.target.name
 
 
 def _run_file(architecture: Architecture, code: str) -> None:
