@@ -76,6 +76,8 @@ class Holders(Sizes):
             self.shared[share.name] = (self.top.scope.group(share.name), share.span)
         group, first = self.shared[share.name]
         weight = group.weights.get(attribute)
+        if weight is None and group.weights:
+            raise self._another_kind(share, first)
         if weight is not None and not self._equal(weight.shape, shape):
             raise self._two_shapes(share.name, share, first, weight.shape, shape)
         return group

@@ -52,7 +52,8 @@ class RelativeBias(PairBias):
         axes = self.space.parts[0].axes
         named = [name for name, _ in self.extents]
         order = [named.index(axis.name) for axis in axes if axis.name in named]
-        table = low.parameter(node, ("heads", *("offsets" for _ in named)))
+        offsets = (ex.Less(ex.Times(2, self._number(low, extent))) for _, extent in self.extents)
+        table = low.parameter(node, (low.number(self.heads, "heads"), *offsets))
         table = self._middle(low, table.permute((0, *(at + 1 for at in order))))
         seen = tuple(axis.name in named for axis in axes)
         function = low.helper("relative_bias", source(seen))
@@ -73,9 +74,14 @@ class RelativeBias(PairBias):
     def _cut(self, low: Lowering, axis: Axis, extent: Dim) -> ex.Slice:
         if low.fixed(axis.size) == low.fixed(extent):
             return ex.COLON
-        length = low.number(axis.size, "length")
-        most, last = low.number(extent, "extent"), low.number(extent - 1, "extent")
-        return ex.Slice(ex.Binary("-", most, length), ex.Binary("+", last, length))
+        length, most = low.number(axis.size, "length"), self._number(low, extent)
+        stop = ex.Binary("+", ex.Less(self._number(low, extent)), length)
+        return ex.Slice(ex.Binary("-", most, length), stop)
+
+    def _number(self, low: Lowering, extent: Dim) -> ex.Number:
+        value = low.fixed(extent)
+        assert value is not None, "weights have one size"
+        return ex.Number(value, "extent")
 
 
 def source(seen: Sequence[bool]) -> str:

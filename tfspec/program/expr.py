@@ -145,6 +145,20 @@ class Times(Expr):
 
 
 @dataclass(eq=False)
+class Less(Expr):
+    """One less than a number or a multiple of one: 12 where it is fixed, else `2 * extent - 1`."""
+
+    of: Number | Times
+
+    def children(self) -> tuple[Expr, ...]:
+        return (self.of,)
+
+    def text(self, names: Names) -> tuple[str, int]:
+        text = self.of.at(names, SUM)
+        return (str(int(text) - 1), ATOM) if text.isdecimal() else (f"{text} - 1", SUM)
+
+
+@dataclass(eq=False)
 class Length(Expr):
     """A size that is known when the model runs."""
 

@@ -49,13 +49,12 @@ class Holding(Scene):
             value = self.method.emit(expr, weight.shape, "float", storage=storage)
         return self.localize(value.named(group.name))
 
-    def parameter(self, node: Node, roles: Sequence[str] = ()) -> Value:
-        """A bare nn.Parameter of the running scope; `roles` say what its sizes are called."""
+    def parameter(self, node: Node, sizes: Sequence[ex.Expr] = ()) -> Value:
+        """A bare nn.Parameter of the running scope; `sizes` are its shape's text, if not plain."""
         assert node.group is not None
         weight = node.group.weights[""]
-        named = zip(weight.shape, roles or ("width",) * len(weight.shape), strict=True)
-        sizes = tuple(self.number(dim, role) for dim, role in named)
-        empty = ex.Call(ex.Name("torch.empty"), sizes or (ex.Tuple(()),))
+        texts = tuple(sizes) or tuple(self.number(dim, "width") for dim in weight.shape)
+        empty = ex.Call(ex.Name("torch.empty"), texts or (ex.Tuple(()),))
         start = starting.bare(self.graph, weight.spec.init, empty)
         make = ex.Call(ex.Name("nn.Parameter"), (start,))
         self.own(node.group, lambda name: Member(name, make, {"": (weight,)}))
