@@ -16,7 +16,7 @@ from tests.parity.compare import GRADIENTS, OUTPUTS, functional
 from tests.parity.reference import tokens as tokens_of
 from tests.parity.running import relative, run_file
 from tests.test_modes import assert_equal_at_every_position, stepped
-from tfspec.api import Architecture
+from tfspec.api import Architecture, SpecError
 from tfspec.passes.emit import program_of
 from tfspec.runtime.weights import layout, pack
 from tfspec.spec.load import load_text
@@ -125,7 +125,7 @@ def check(
     flat = ok.flatten(1)
     want = attention(w, x.flatten(1, -2), flat, case.heads, mask, bias(w), bound).view_as(out)
     assert relative(out, want) <= OUTPUTS
-    found, expected = (torch.autograd.grad(functional(y), asked) for y in (out, want))
+    found, expected = (torch.autograd.grad(functional((y,)), asked) for y in (out, want))
     for name, a, b in zip([*w, "x"], found, expected, strict=True):
         if name.endswith(".k.bias"):  # softmax does not see it: both are rounding around 0
             continue
@@ -333,3 +333,82 @@ def test_decode_equals_the_forward(knobs: str, mask: str, style: str) -> None:
     words = tokens_of(5, 2, 13) % 50
     logits = stepped(model, model.cache(2, 16), words, [4, 5, 6, 9, 13])
     assert_equal_at_every_position(logits, model(words), 4)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("mask", ["key.ok", "within(2) and key.ok"])
+def test_without_a_bias_too_a_query_without_a_key_gives_0(mask: str, style: str) -> None:
+    check(Case("scale: 0.5"), style, mask, lambda w: lambda h, i, j: 0.0, lambda s: s * 3**0.5 / 2)
+
+
+STACKS = """\
+tfspec: 1
+name: small
+dims: {B: batch, T: 1..12, S: 1..9, d: 12, h: 4}
+inputs: {x: float B T (d), y: float B S (d)}
+INIT
+blocks:
+  layer: {norm: {at: pre}, do: [{attend: {heads: h, KNOBS}}]}
+  other: {extends: layer, attend: {MORE}}
+streams:
+  a: [x, {stack: {of: layer, depth: 3}}]
+  b: [y, {stack: {of: other, depth: 2}}]
+outputs: {a: a, b: b}
+"""
+
+
+def stacks(knobs: str, more: str = "", init: str = "") -> str:
+    text = STACKS.replace("KNOBS", knobs).replace("MORE", more or "heads: h").replace("INIT", init)
+    return Architecture(load_text(text)).emit()
+
+
+def test_alibi_is_made_once_for_all_layers() -> None:
+    source = stacks("alibi: true")
+    assert source.count("self.slopes[:, None, None]") == 2  # one for x, one for y
+    assert source.count("class Attention") == 1
+    assert "def forward(self, x, scores):" in source
+
+
+def test_shared_buckets_are_read_once_for_all_layers() -> None:
+    source = stacks("rel_bias: {buckets: 8, max: 20, share: near}, mask: causal")
+    assert source.count("self.near(buckets)") == 2
+    assert source.count("nn.Embedding(8, 4)") == 1
+    assert "def forward(self, x, scores):" in source
+
+
+def test_buckets_of_a_layer_are_computed_once() -> None:
+    source = stacks("rel_bias: {buckets: 8, max: 20}")
+    assert source.count("= relative_buckets(offsets, 8, 20)") == 2
+    assert "bias = self.rel_bias(buckets).permute(2, 0, 1)" in source
+
+
+def test_other_extents_are_an_argument_of_one_class() -> None:
+    source = stacks("rel_bias: [T]", "rel_bias: [S]")
+    assert "self.rel_bias = nn.Parameter(torch.zeros(4, 2 * extent - 1))" in source
+    assert "nn.ModuleList(Layer(12) for _ in range(3))" in source
+    assert "nn.ModuleList(Layer(9) for _ in range(2))" in source
+
+
+def test_tables_start_as_init_says() -> None:
+    assert "nn.Parameter(torch.zeros(4, 23))" in stacks("rel_bias: [T]", "rel_bias: none")
+    torchs = stacks("rel_bias: [T]", "rel_bias: none", "init: {kind: torch}")
+    assert "nn.Parameter(torch.zeros(4, 23))" in torchs
+    swin = stacks("rel_bias: [T]", "rel_bias: none", "init: {kind: truncated, std: 0.02}")
+    assert "nn.init.trunc_normal_(torch.empty(4, 23), std=0.02, a=-0.04, b=0.04)" in swin
+
+
+def test_tables_over_axes_are_not_decoded_yet() -> None:
+    text = TEXT.replace("MASK", "causal").replace("KNOBS", "rel_bias: [T]")
+    with pytest.raises(SpecError, match="`rel_bias` is not supported yet in decoding"):
+        Architecture(load_text(text)).emit(parts=("generate",))
+
+
+@pytest.mark.parametrize(
+    "knobs", ["alibi: true", "rel_bias: [T]", "rel_bias: {buckets: 8, max: 6}"]
+)
+def test_compiles_whole(knobs: str) -> None:
+    architecture = Case(knobs).spec("causal and key.ok")
+    model = run_file(architecture.emit()).build().eval()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    x, ok = tokens(Case(knobs))
+    assert relative(compiled(x, ok), model(x, ok)) <= OUTPUTS

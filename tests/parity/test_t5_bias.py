@@ -83,7 +83,7 @@ def differences(source: str, style: str, swapped: bool = False) -> list[str]:
     state = pack(program_of(architecture().graph, style=style), given)
     logits = functional_call(model, state, (text, target, valid))
     found = [] if relative(logits, want) <= OUTPUTS else ["logits"]
-    pairs = (torch.autograd.grad(functional(y), list(ours.values())) for y in (logits, want))
+    pairs = (torch.autograd.grad(functional((y,)), list(ours.values())) for y in (logits, want))
     for name, a, b in zip(ours, *pairs, strict=True):
         if not relative(a, b) <= GRADIENTS:
             found.append(name)
