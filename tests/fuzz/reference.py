@@ -250,28 +250,36 @@ class Reference:
         length = sum(x.lengths())
         knobs = {knobs: ""} if isinstance(knobs, str) else knobs
         if "learned" in knobs:
-            table = self.frame.group({"": (self._longest(x), x.width)})[""]
-            return x.of(x.data + table[:length])
+            places = self._places(x)
+            rows = sum(most for _, most in places)
+            table = self.frame.group({"": (rows, x.width)})[""]
+            found, start = [], 0
+            for index, most in places:
+                found += [start + at for at in index]
+                start += most
+            return x.of(x.data + table[found])
         base, layout = self.rate(knobs.get("base", 10000)), knobs.get("layout", "interleaved")
         if x.width % 2:
             raise Fails("sinusoids of an odd width")
         return x.of(x.data + numbers.sinusoids(length, x.width, base, layout))
 
-    def _longest(self, x: Val) -> int:
-        """The number of tokens where every range is at its end."""
+    def _places(self, x: Val) -> list[tuple[list[int], int]]:
+        """For each part its tokens' places, counted at the largest sizes, and how many there are."""
         tops = {
             n: int(str(d).split("..")[1]) for n, d in self.tree["dims"].items() if ".." in str(d)
         }
         most = Reference(self.tree, self._fixed() | tops, {}, self.top).sizes
-        total = 0
-        for part, lengths in zip(x.parts, x.lengths(), strict=True):
-            count = 1
-            for name, size in part[1]:
+        found: list[tuple[list[int], int]] = []
+        for _, axes in x.parts:
+            places, count = [0], 1
+            for name, size in axes:
                 now, then = self.sizes.get(name, size), most.get(name, size)
                 # an axis is its dim's size, or that cut into tiles
-                count *= size if now == then else then * size // now
-            total += count if part[1] else lengths
-        return total
+                longest = size if now == then else then * size // now
+                places = [place * longest + at for place in places for at in range(size)]
+                count *= longest
+            found.append((places, count))
+        return found
 
     def _fixed(self) -> dict[str, int]:
         return {n: d for n, d in self.tree["dims"].items() if isinstance(d, int)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -11,13 +11,18 @@ from tfspec.construct.rules import IDLE_KNOB
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
 from tfspec.layers.longest import longest
+from tfspec.layers.pos_rows import enough_rows, first_row, longest_known, needed, sizes_of
+from tfspec.layers.pos_space import Covered, covered
 from tfspec.layers.scale import positive_number
-from tfspec.ops import positions as ops
-from tfspec.spec.located import LATER, WRONG_TYPE, only, unknown_choice
+from tfspec.ops.positions import AddPositions
+from tfspec.ops.sinusoids import AddSinusoids
+from tfspec.ops.tables import Term
+from tfspec.spec.located import WRONG_TYPE, only, unknown_choice
 from tfspec.spec.located_values import span_of
 from tfspec.spec.parts import ShareField, Space, SpaceField
 from tfspec.spec.types import Count, Rate, Size
 from tfspec.spec.wrong import Wrong, diagnostic
+from tfspec.symbolic import Dim, product
 from tfspec.symbolic.claims import Proved
 
 if TYPE_CHECKING:
@@ -48,18 +53,20 @@ class Pos(Layer):
     """Adds a table of positions: `[..., width] -> [..., width]`.
 
     The table is over all tokens, or over a named space (`cls + H*W`), broadcast along the axes
-    that it lacks. learned: weights `[rows, width]`. sinusoidal: a buffer, never a parameter,
-    sin(p / base^(2k/width)) and cos of the same (Vaswani et al. 2017).
+    that it lacks; parts that lack them all stay as they are. A place has the same row at every
+    allowed size. learned: weights `[rows, width]`. sinusoidal: a buffer, never a parameter,
+    sin(p / base^(2k/width)) and cos of the same (Vaswani et al. 2017), with an even share of the
+    width for each axis.
     """
 
     step: ClassVar[str] = "pos"
 
     learned: SpaceField | None = Field(None, description="a learned table over this space")
     sinusoidal: SpaceField | None = Field(None, description="fixed sines over this space")
-    rows: Annotated[Size | None, LATER] = Field(
+    rows: Size | None = Field(
         None, description="rows of the table, if more than there are positions"
     )
-    offset: Annotated[Count | None, LATER] = Field(None, description="row of the first position")
+    offset: Count | None = Field(None, description="row of the first position")
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
     base: Rate | None = Field(None, description="of sinusoidal, default 10000")
     layout: Literal["interleaved", "halves"] | None = Field(
@@ -101,34 +108,56 @@ class Pos(Layer):
             message = "a single token has no positions"
             raise g.refuse(NO_POSITIONS, message, self.name_span, help=["leave `pos` out"])
         self._check_knobs(g)
-        if not self._everywhere(x):
-            raise g.not_yet("a table of positions over some of the axes", self.space.span)
-        rows = longest(g, x.space.length, self.name_span)
-        if self.learned is not None:
-            group = g.group(self.share, "pos", "", (rows, x.width))
-            return ops.AddPositions(rows)(x, group=group)
-        if not isinstance(g.facts.divides(2, x.width), Proved):
-            message = f"sines and cosines come in pairs, and the width is {g.facts.show(x.width)}"
-            came = g.declared(*sorted(x.width.symbols), what="the width")
-            help = ["use an even width"]
-            raise g.refuse(ODD_WIDTH, message, self.name_span, came=came, help=help)
-        if len(x.space.parts) != 1 or len(x.space.parts[0].axes) > 1:
-            raise g.not_yet("a table of sinusoids over several axes", self.name_span)
+        found = covered(g, x, self.space)
+        return self._learned(g, x, found) if self.learned else self._fixed(g, x, found)
+
+    def _learned(self, g: Builder, x: Tensor, found: Covered) -> Tensor:
+        """One table for all terms, one after the other, each row-major over its axes."""
+        start = first_row(g, self.offset)
+        given = None if self.rows is None else g.fixed_size(self.rows)
+        if given is not None:
+            enough_rows(g, given, start + needed(found), self.key_span("rows"))
+        terms: dict[str, Term] = {}
+        for axes, parts in found:
+            extents = tuple(longest(g, size, self.name_span) for size in sizes_of(axes, parts[0]))
+            terms |= dict.fromkeys((part.name for part in parts), Term(axes, extents, start))
+            start = start + product(extents)
+        rows = start if given is None else given
+        group = g.group(self.share, "pos", "", (rows, x.width))
+        by_part = tuple(terms.get(part.name) for part in x.space.parts)
+        return AddPositions(rows, by_part)(x, group=group)
+
+    def _fixed(self, g: Builder, x: Tensor, found: Covered) -> Tensor:
+        """A section of the features for each axis of a term."""
+        terms: dict[str, Term] = {}
+        for axes, parts in found:
+            if not axes:
+                raise g.not_yet("a table of sinusoids over a single token", self.name_span)
+            self._check_width(g, x, len(axes))
+            extents = tuple(longest_known(g, size) for size in sizes_of(axes, parts[0]))
+            terms |= dict.fromkeys((part.name for part in parts), Term(axes, extents, Dim.of(0)))
         base = 10000.0 if self.base is None else positive_number(g, "base", self.base, x)
-        return ops.AddSinusoids(rows, base, self.layout or "interleaved")(x)
+        by_part = tuple(terms.get(part.name) for part in x.space.parts)
+        return AddSinusoids(base, self.layout or "interleaved", by_part)(x)
+
+    def _check_width(self, g: Builder, x: Tensor, axes: int) -> None:
+        """Each axis has its even share of the features."""
+        if isinstance(g.facts.divides(2 * axes, x.width), Proved):
+            return
+        message = f"sines and cosines come in pairs, and the width is {g.facts.show(x.width)}"
+        help = ["use an even width"]
+        if axes > 1:
+            message = f"width {g.facts.show(x.width)} cannot be cut into pairs for {axes} axes"
+            help = [f"use a width that {2 * axes} divides"]
+        came = g.declared(*sorted(x.width.symbols), what="the width")
+        raise g.refuse(ODD_WIDTH, message, self.name_span, came=came, help=help)
 
     def _check_knobs(self, g: Builder) -> None:
         """Knobs of the other kind would change nothing."""
-        kind, idle = ("learned", ("base", "layout")) if self.learned else ("sinusoidal", ("share",))
+        kind, idle = "learned", ("base", "layout")
+        if self.sinusoidal:
+            kind, idle = "sinusoidal", ("share", "rows", "offset")
         for knob in idle:
             if getattr(self, knob) is not None:
                 message = f"`{knob}` changes nothing where positions are {kind}"
                 raise g.refuse(IDLE_KNOB, message, self.key_span(knob), help=["leave it out"])
-
-    def _everywhere(self, x: Tensor) -> bool:
-        """Whether the table is over the whole space of x."""
-        terms = tuple(term.names for term in self.space.terms)
-        parts = x.space.parts
-        return self.space.all_tokens or terms == tuple(
-            tuple(axis.name for axis in part.axes) or (part.name,) for part in parts
-        )

@@ -20,7 +20,7 @@ def coordinate(low: Lowering, space: Space, axis: str) -> Value:
     """
 
     def build() -> Value:
-        pieces = [_of_part(low, part, axis) for part in space.parts]
+        pieces = [along(low, part, axis) for part in space.parts]
         if len(pieces) == 1:
             return pieces[0]
         joined = ex.Tuple(tuple(piece.ref for piece in pieces))
@@ -29,7 +29,8 @@ def coordinate(low: Lowering, space: Space, axis: str) -> Value:
     return low.hoist(("coordinate", space, axis), axis.lower(), build)
 
 
-def _of_part(low: Lowering, part: Part, axis: str) -> Value:
+def along(low: Lowering, part: Part, axis: str) -> Value:
+    """The index of every token of a part on an axis, 0 where the part is without it: [n] int64."""
     names = [each.name for each in part.axes]
     if axis not in names:
         options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))

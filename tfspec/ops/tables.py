@@ -1,0 +1,137 @@
+"""Rows of a table for the tokens of a space, by the place of each token on its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfspec.graph.space import Part, Space
+from tfspec.program import expr as ex
+from tfspec.program.coordinates import along
+from tfspec.program.lowering import Lowering
+from tfspec.program.refusal import NotYet
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim, product
+
+
+@dataclass(frozen=True)
+class Term:
+    """A summand of a table's space: axes, their largest sizes, and its first row in the table.
+
+    Without axes it is one token.
+    """
+
+    axes: tuple[str, ...]
+    extents: tuple[Dim | None, ...]
+    start: Dim
+
+
+Terms = tuple[Term | None, ...]
+"""For each part of a value the term that it is in; None for a part that gets nothing."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows that stand side by side in a table."""
+
+    start: Dim
+    length: Dim
+
+    @property
+    def stop(self) -> Dim:
+        return self.start + self.length
+
+
+def rows(low: Lowering, table: Value, space: Space, terms: Terms) -> Value:
+    """Each token's row, and zeros where a part has none: [rows, d] -> [N, d].
+
+    A place's row is the same at every allowed size: the table is laid out at the largest.
+    """
+    if low.mode == "decode":
+        return _decoded(low, table, space.parts[0], terms[0])
+    found: list[Stretch | Value | Part] = []
+    for part, term in zip(space.parts, terms, strict=True):
+        piece = part if term is None else _stretch(low, part, term)
+        last = found[-1] if found else None
+        if isinstance(piece, Stretch) and isinstance(last, Stretch) and last.stop == piece.start:
+            piece = Stretch(last.start, last.length + piece.length)
+            found.pop()
+        found.append(piece or _gathered(low, table, part, term))
+    return joined(low, [_cut(low, table, x) if isinstance(x, Stretch) else x for x in found], space)
+
+
+def rows_of(low: Lowering, table: Value, part: Part, term: Term) -> Value:
+    """The rows of one part's tokens: [n, d]."""
+    if low.mode == "decode":
+        return _decoded(low, table, part, term)
+    stretch = _stretch(low, part, term)
+    return _cut(low, table, stretch) if stretch else _gathered(low, table, part, term)
+
+
+def joined(low: Lowering, pieces: Sequence[Value | Part], space: Space) -> Value:
+    """Rows of all parts, one after the other; a part stands for its zeros."""
+    like = next(piece for piece in pieces if isinstance(piece, Value))
+    whole = [_zeros(low, like, p) if isinstance(p, Part) else p for p in pieces]
+    if len(whole) == 1:
+        return like
+    together = ex.Tuple(tuple(piece.ref for piece in whole))
+    return low.torch("torch.cat", together, shape=(space.length, like.shape[-1]))
+
+
+def _zeros(low: Lowering, like: Value, part: Part) -> Value:
+    """Nothing for each token of a part: [n, d]."""
+    shape = (part.length, like.shape[-1])
+    sizes = tuple(low.number(size, "width") for size in shape)
+    return like.fresh(ex.Call(ex.Attribute(like.ref, "new_zeros"), sizes), shape)
+
+
+def _decoded(low: Lowering, table: Value, part: Part, term: Term | None) -> Value:
+    """The rows at the positions of new tokens."""
+    if term is None or len(part.axes) != 1:
+        raise NotYet.of("positions on a grid are not supported yet in decoding", None)
+    index = low.position()
+    if low.fixed(term.start) != 0:
+        index = index.pointwise(ex.Binary("+", index.ref, low.number(term.start, "row")))
+    return table.gather_rows(index)
+
+
+def _gathered(low: Lowering, table: Value, part: Part, term: Term | None) -> Value:
+    assert term is not None
+    return table.gather_rows(_index(low, part, term))
+
+
+def _stretch(low: Lowering, part: Part, term: Term) -> Stretch | None:
+    """A part's rows, where they stand in its own order: only the first axis may be shorter."""
+    inner = zip(part.axes[1:], term.extents[1:], strict=False)
+    whole = all(extent == axis.size or _equal(low, extent, axis.size) for axis, extent in inner)
+    in_order = term.axes == tuple(axis.name for axis in part.axes)
+    return Stretch(term.start, part.length) if in_order and whole else None
+
+
+def _equal(low: Lowering, a: Dim | None, b: Dim) -> bool:
+    return a is not None and low.fixed(a) is not None and low.fixed(a) == low.fixed(b)
+
+
+def _index(low: Lowering, part: Part, term: Term) -> Value:
+    """The row of each token of a part: [n] int64."""
+    total: Value | None = None
+    for at, axis in enumerate(term.axes):
+        step = product(extent for extent in term.extents[at + 1 :] if extent is not None)
+        index = along(low, part, axis)
+        if low.fixed(step) != 1:
+            index = index.times(low.number(step, "rows"))
+        total = index if total is None else total + index
+    assert total is not None
+    if low.fixed(term.start) != 0:
+        total = total.pointwise(ex.Binary("+", total.ref, low.number(term.start, "row")))
+    return total
+
+
+def _cut(low: Lowering, table: Value, stretch: Stretch) -> Value:
+    """The rows of a stretch, or the table itself where it is all of it."""
+    first, last = low.fixed(stretch.start), low.fixed(stretch.stop)
+    if first == 0 and last is not None and last == low.fixed(table.shape[0]):
+        return table
+    start = None if first == 0 else low.number(stretch.start, "row")
+    stop = low.number(stretch.stop, "tokens")
+    return table.narrow(0, ex.Slice(start, stop), stretch.length)
