@@ -83,6 +83,8 @@ def test_bad_values_from_outside(values: dict[str, int | str], message: str) -> 
         (" 2 .. 3 ", "range", 2, 3),
         ("5..5", "range", 5, 5),
         ("multiple(32)", "multiple", 32, None),
+        ("multiple(32) <= 448", "multiple", 32, 448),
+        (" multiple( 32 )<=448 ", "multiple", 32, 448),
         ("4 * d", "size", 1, None),
     ],
 )

@@ -56,5 +56,6 @@ def _outside(name: str, number: int, declared: DimDecl) -> Diagnostic:
         helps = (f"`--set {name}={low}..{high}` declares another range, and its weights",)
     if declared.kind == "multiple":
         near = max(1, -(number // -declared.of)) * declared.of
+        near = min(near, (declared.high or near) // declared.of * declared.of)
         helps = (f"`--set {name}={near}` is allowed",)
     return Diagnostic(OUTSIDE, message, Label(declared.span, "declared here"), help=helps)

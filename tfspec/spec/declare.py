@@ -30,7 +30,7 @@ BAD_DIM = Rule(
     "TS123",
     "a dim that cannot be read",
     "A dim is neither an integer, an expression over dims, `batch`, a range `1..512`, nor "
-    "`multiple(32)`.",
+    "`multiple(32)`, which may have a largest value: `multiple(32) <= 448`.",
     "A dim says which sizes are allowed, so that checks can hold for every one.",
     "dims: {T: 1..}",
     "Write it in one of these forms; ranges go from a smaller to a larger integer.",
@@ -45,7 +45,7 @@ BAD_INPUT = Rule(
 )
 
 _RANGE = re.compile(r"\s*(-?[0-9]+)\s*\.\.\s*(-?[0-9]+)\s*")
-_MULTIPLE = re.compile(r"\s*multiple\s*\(\s*(-?[0-9]+)\s*\)\s*")
+_MULTIPLE = re.compile(r"\s*multiple\s*\(\s*(-?[0-9]+)\s*\)\s*(?:<=\s*(-?[0-9]+)\s*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class DimDecl:
             return None if self.size.constant is None else Fixed(int(self.size.constant))
         if self.kind == "range" and self.high is not None:
             return Range(self.low, self.high)
-        return Multiple(self.of) if self.kind == "multiple" else Batch()
+        return Multiple(self.of, self.high) if self.kind == "multiple" else Batch()
 
     def __str__(self) -> str:
         return self.text
@@ -126,12 +126,20 @@ def _dim(text: LocatedStr) -> DimDecl:
     if ".." in text:
         return _range(text)
     if found := _MULTIPLE.fullmatch(text):
-        (of,) = _bounded(text, found)
-        return DimDecl("multiple", low=of, of=of, text=str(text), span=text.span)
+        return _multiple(text, found)
     if text.lstrip().startswith("multiple") and "(" in text:
         raise wrong(BAD_DIM, "`multiple` takes one integer, as in multiple(32)", text.span)
     size = check_size(text)
     return DimDecl("size", size, text=str(text), span=text.span)
+
+
+def _multiple(text: LocatedStr, found: re.Match[str]) -> DimDecl:
+    of, *most = _bounded(text, found)
+    high = most[0] if most else None
+    if high is not None and high < of:
+        message = f"no multiple of {of} is {high} or less"
+        raise wrong(BAD_DIM, message, text.span, helps=(f"write multiple({of}) <= {of}",))
+    return DimDecl("multiple", low=of, high=high, of=of, text=str(text), span=text.span)
 
 
 def _range(text: LocatedStr) -> DimDecl:
@@ -148,6 +156,8 @@ def _range(text: LocatedStr) -> DimDecl:
 def _bounded(text: LocatedStr, found: re.Match[str]) -> list[int]:
     numbers: list[int] = []
     for group, digits in enumerate(found.groups(), start=1):
+        if digits is None:  # a multiple without a largest value
+            continue
         span = text.part(*found.span(group))
         if len(digits) > 17 or int(digits) > LARGEST:
             raise wrong(OUT_OF_RANGE, "a size is at most 2**53", span)
@@ -245,7 +255,7 @@ class _InputReader:
 
 
 DimField = Annotated[DimDecl, Parsed(check_dim, {"type": ["integer", "string"]})]
-"""An integer, an expression, `batch`, `1..512` or `multiple(32)`."""
+"""An integer, an expression, `batch`, `1..512`, `multiple(32)` or `multiple(32) <= 448`."""
 _INPUT_PATTERN = r"^\s*(ids\s*\(|float\b|bool\b)"
 InputField = Annotated[
     InputDecl, Parsed(check_input, {"type": "string", "pattern": _INPUT_PATTERN})

@@ -26,7 +26,8 @@ BAD_VALUE = Rule(
     "TS411",
     "a value that a dim cannot have",
     "A dim is set to what is no size.",
-    "A dim takes an integer from 1 on, an expression, `batch`, `1..512` or `multiple(32)`.",
+    "A dim takes an integer from 1 on, an expression, `batch`, `1..512`, `multiple(32)` or "
+    "`multiple(32) <= 448`.",
     "tfspec shapes gpt2 --set T=0",
     "Give a size.",
 )

@@ -91,12 +91,13 @@ class Range(Values):
 
 @dataclass(frozen=True)
 class Multiple(Values):
-    """Every positive multiple of `of`: `H: multiple(32)`."""
+    """Every positive multiple of `of`: `H: multiple(32)`; up to `most`: `multiple(32) <= 448`."""
 
     of: int
+    most: int | None = None
 
     def __post_init__(self) -> None:
-        if self.of < 1:
+        if self.of < 1 or (self.most is not None and self.most < self.of):
             raise ValueError(f"no positive integer is a {self}")
 
     @property
@@ -104,11 +105,15 @@ class Multiple(Values):
         return self.of
 
     @property
+    def high(self) -> int | None:
+        return None if self.most is None else self.most // self.of * self.of
+
+    @property
     def step(self) -> int:
         return self.of
 
     def __str__(self) -> str:
-        return f"multiple({self.of})"
+        return f"multiple({self.of})" + (f" <= {self.most}" if self.most is not None else "")
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,8 @@ def _bounds(domain: Domain) -> Interval:
     """Of the dim, or of its count of units when it is a multiple."""
     if isinstance(domain, Fixed):
         return domain.value, domain.value
-    if isinstance(domain, Multiple) or domain.high is None:
+    if domain.high is None:
         return 1, inf
+    if isinstance(domain, Multiple):
+        return 1, domain.high // domain.of
     return domain.low, domain.high

@@ -80,9 +80,9 @@ def _multiples(claim: Claim, facts: Facts, name: str) -> Iterator[Domain]:
     number = facts.value(claim.left * _denominator(claim.right, facts))
     if not isinstance(domain, Multiple | Range) or not number or abs(number) > _LARGEST:
         return
-    unit = domain.of if isinstance(domain, Multiple) else 1
-    units = {lcm(unit, part) for part in divisors(abs(number))}
-    yield from (Multiple(of) for of in sorted(units) if of > unit)
+    unit, most = (domain.of, domain.most) if isinstance(domain, Multiple) else (1, None)
+    units = sorted({lcm(unit, part) for part in divisors(abs(number))})
+    yield from (Multiple(of, most) for of in units if unit < of <= (most or of))
 
 
 def _denominator(size: Dim, facts: Facts) -> Dim:
@@ -106,9 +106,13 @@ def _narrower(claim: Claim, facts: Facts, name: str) -> Iterator[Domain]:
         if proves(Fixed(high)):
             yield _range(_first(low, high, lambda first: proves(Range(first, high))), high)
     if isinstance(domain, Multiple):
-        of, most = domain.of, _LARGEST // domain.of + 1
-        if proves(Multiple(of * most)):
-            yield Multiple(of * _first(1, most, lambda n: proves(Multiple(of * n))))
+        of, most = domain.of, (domain.high or _LARGEST) // domain.of + (domain.high is None)
+        if proves(Multiple(of, of)):
+            last = _last(1, most, lambda n: proves(Multiple(of, of * n)))
+            yield Multiple(of, of * last)
+        if proves(Multiple(of * most, domain.high)):
+            first = _first(1, most, lambda n: proves(Multiple(of * n, domain.high)))
+            yield Multiple(of * first, domain.high)
 
 
 def _range(first: int, last: int) -> Domain:
