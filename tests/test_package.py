@@ -20,7 +20,7 @@ import tfspec
 from tfspec import zoo
 
 ROOT = Path(__file__).parents[1]
-SPECS = sorted([*(ROOT / "specs").glob("*.yaml"), *(ROOT / "examples").glob("*.yaml")])
+SPECS = sorted([*(ROOT / "specs").glob("*.yaml"), *(ROOT / "examples").rglob("*.yaml")])
 
 VERB_CALLS = [
     ["check", "gpt2"],
