@@ -206,7 +206,7 @@ def test_relative_bias_of_any_length(length: int) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("mask", [None, "causal", "within(3)"], ids=str)
+@pytest.mark.parametrize("mask", [None, "causal", "key.ok"], ids=str)
 def test_relative_bias_over_a_grid(mask: str | None, style: str) -> None:
     check(GRID, style, mask, over_axes(GRID, [3, 4], [0, 1]))
 
@@ -219,7 +219,7 @@ def test_relative_bias_over_some_axes(knobs: str, axes: list[int]) -> None:
     case = replace(GRID, knobs=f"rel_bias: {knobs}")
     bias = over_axes(case, [GRID.lengths[axis] for axis in axes], axes)
     named = "tied" if "tied" in knobs else "attention.rel_bias"
-    check(case, "fast", "causal", lambda w: bias({"attention.rel_bias": w[named]}))
+    check(case, "fast", "key.ok", lambda w: bias({"attention.rel_bias": w[named]}))
 
 
 def test_relative_bias_over_a_grid_of_any_size() -> None:
