@@ -252,6 +252,10 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         [("1..16", "multiple(h)")],
         ["3:21-32 TS123 `multiple` takes one integer, as in multiple(32)"],
     ),
+    (
+        [("1..16", "multiple(8) <= 7")],
+        ["3:21-37 TS123 no multiple of 8 is 7 or less = write multiple(8) <= 8"],
+    ),
     ([("1..16", "(T*T*T*T)**16")], ["3:21-34 TS130 dims need each other: `T` -> `T`"]),
     (
         [("d: 8", "width: 8")],

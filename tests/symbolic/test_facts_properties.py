@@ -38,7 +38,12 @@ QUICK = settings(
 ranges = st.builds(
     lambda first, more: Range(first, first + more), st.integers(1, 6), st.integers(0, 7)
 )
+bounded = st.builds(
+    lambda of, count, more: Multiple(of, of * count + more % of),
+    st.integers(1, 8), st.integers(1, 5), st.integers(0, 7),
+)  # fmt: skip
 domains = st.one_of(
+    bounded,
     st.builds(Fixed, st.integers(1, 12)), ranges, st.builds(Multiple, st.integers(1, 8)),
     st.just(Batch()),
 )  # fmt: skip
@@ -76,7 +81,8 @@ def read(declaration: str) -> tuple[str, Domain]:
     """A mend as the spec language would read it."""
     name, text = declaration.split(": ")
     if text.startswith("multiple("):
-        return name, Multiple(int(text[len("multiple(") : -1]))
+        of, _, most = text[len("multiple(") :].partition(")")
+        return name, Multiple(int(of), int(most.removeprefix(" <= ")) if most else None)
     if ".." in text:
         first, last = text.split("..")
         return name, Range(int(first), int(last))
