@@ -110,8 +110,8 @@ def test_knobs_of_sources_are_not_changed() -> None:
     [
         ("nothing", "3:10-17 TS114 there is no spec `nothing` in this folder, nor a bundled one"),
         ("vit-b61", "3:10-17 TS114 there is no spec `vit-b61` in this folder, nor a bundled one = did you mean `vit-b16`?"),
-        ("../main", "3:10-17 TS116 `../main` is outside the folder of the spec"),
-        ("/etc/passwd", "3:10-21 TS116 `/etc/passwd` is outside the folder of the spec"),
+        ("../main", "3:10-17 TS116 `../main` is outside the folder of the spec = put both in one folder; a bundled spec is extended by its bare name"),
+        ("/etc/passwd", "3:10-21 TS116 `/etc/passwd` is outside the folder of the spec = put both in one folder; a bundled spec is extended by its bare name"),
         ("main", "3:10-14 TS115 specs extend each other: `main` -> `main`"),
         ("./main.yaml", "3:10-21 TS115 specs extend each other: `main` -> `main`"),
         ("3", "3:10-11 TS103 `extends` takes a text, not `3`"),
@@ -136,7 +136,9 @@ def test_a_link_does_not_lead_outside(tmp_path: Path) -> None:
     (tmp_path / "secret.yaml").write_text(SMALL)
     (folder / "base.yaml").symlink_to(tmp_path / "secret.yaml")
     loaded = load_files(folder, main=HEAD)
-    assert messages(loaded) == ["3:10-14 TS116 `base` is outside the folder of the spec"]
+    assert messages(loaded) == [
+        "3:10-14 TS116 `base` is outside the folder of the spec = put both in one folder; a bundled spec is extended by its bare name"
+    ]
 
 
 def test_a_file_may_extend_the_bundled_spec_of_its_name(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     (
         [("act: gelu", "act: gleu")],
         [
-            "10:39-43 TS104 `act` is `relu`, `gelu`, `gelu_tanh`, `quick_gelu`, `silu`, `relu2`, `tanh`, `sigmoid`, `swiglu`, `geglu` or `reglu`, not `gleu` = did you mean `gelu`?"
+            "10:39-43 TS104 `act` cannot be `gleu` = did you mean `gelu`? = it is one of relu, gelu, gelu_tanh, quick_gelu, silu, relu2, tanh, sigmoid, swiglu, geglu, reglu"
         ],
     ),
     (
@@ -469,7 +469,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         [
             "3:39-40 TS251 a size is at least 1, and 0 is not",
             "9:18-23 TS101 `attend` has no `hedas` = did you mean `heads`?",
-            "10:39-43 TS104 `act` is `relu`, `gelu`, `gelu_tanh`, `quick_gelu`, `silu`, `relu2`, `tanh`, `sigmoid`, `swiglu`, `geglu` or `reglu`, not `gleu` = did you mean `gelu`?",
+            "10:39-43 TS104 `act` cannot be `gleu` = did you mean `gelu`? = it is one of relu, gelu, gelu_tanh, quick_gelu, silu, relu2, tanh, sigmoid, swiglu, geglu, reglu",
             "12:10-15 TS133 there is no input, stream, block or step `tokns` = did you mean `tokens`?",
             "12:65-70 TS101 `stack` has no `depht` = did you mean `depth`?",
         ],

@@ -235,7 +235,7 @@ class Sizes:
                 message or f"{size} is not divisible by {divisor}",
                 Label(place, f"{shown}, and {sum_}" if shown else sum_),
                 came=self.declared(*sorted(size.symbols | divisor.symbols)),
-                help=[*help, *self._mend(answer)],
+                help=[*help, *self._mend_cut(answer, divisor, axis)],
                 notes=self._story(axis, answer) if axis is not None else [],
             )
         self._decided(answer, f"that {divisor} divides {size}", place, size, divisor)
@@ -273,6 +273,18 @@ class Sizes:
     def _mend(self, answer: Refuted) -> list[str]:
         return [f"declare `{answer.mend}`"] if answer.mend else []
 
+    def _mend_cut(self, answer: Refuted, divisor: Dim, axis: Axis | None) -> list[str]:
+        """A tile's size cuts other axes too: what mends one axis is the size of that axis."""
+        name = None if axis is None else axis.size.name
+        if (
+            axis is None
+            or divisor.name is None
+            or not (answer.mend or "").startswith(f"{divisor.name}:")
+        ):
+            return self._mend(answer)
+        size, tile = self.value_at(axis.size, answer), self.value_at(divisor, answer)
+        return [f"declare `{name}: {max(1, round(size / tile)) * tile}`"] if name else []
+
     def declared(self, *names: str, what: str = "") -> list[Label]:
         """Where dims are declared, for second places of a message."""
         dims = self.spec.dims
@@ -284,14 +296,24 @@ class Sizes:
         for answer in checks:
             if isinstance(answer, Refuted):
                 size, shown = self.value_at(axis.size, answer), self.example(answer)
-                shown = f"{shown}, and " if shown else ""
-                label = Label(place, f"{shown}the indices are 0 to {size - 1}")
+                label = Label(place, self._indices(index, axis, size, shown))
                 came = self.declared(*sorted(axis.size.symbols | index.symbols))
                 help = [*self._mend(answer), "-1 is the last index of any length"]
                 message = f"index {text} is outside axis {axis.name}"
                 raise self.refuse(OUTSIDE, message, label, came=came, help=help)
             what = f"that index {text} is inside axis {axis.name}"
             self._decided(answer, what, place, index, axis.size)
+
+    def _indices(self, index: Dim, axis: Axis, size: int, shown: str) -> str:
+        """What the indices are: at most, where the index is outside at every length."""
+        most, wanted = self.facts.maximum(axis.size), self.facts.value(index)
+        if shown and most is not None and wanted is not None and wanted >= most:
+            return f"the indices are 0 to {most - 1} at most"
+        return (
+            f"{shown}, and the indices are 0 to {size - 1}"
+            if shown
+            else (f"the indices are 0 to {size - 1}")
+        )
 
     def part(self, x: Tensor, name: str, place: Span) -> Part:
         """A part of the value, or a message that lists the parts."""

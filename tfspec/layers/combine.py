@@ -101,7 +101,8 @@ def matched(
     labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
     if not same:
         message = f"`{step}` needs values of the same tokens"
-        raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:])
+        help = ["`concat` puts different tokens one behind the other"]
+        raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
     if width and not g.same(a.width, b.width):
         message = f"`{step}` needs equal widths, not {g.facts.show(a.width)} and "
         message += g.facts.show(b.width)

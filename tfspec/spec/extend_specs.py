@@ -90,7 +90,8 @@ def _find(extends: Scalar, files: list[Path], chain: Chain) -> Path | None:
         not _within(each, here.parent) and each != zoo.path(name) for each in found
     ):
         message = f"{quoted(name)} is outside the folder of the spec"
-        return _stop(OUTSIDE, message, extends, chain)
+        helps = ("put both in one folder; a bundled spec is extended by its bare name",)
+        return _stop(OUTSIDE, message, extends, chain, helps)
     if not found:
         near = nearest(name, zoo.names())
         helps = (f"did you mean {quoted(near)}?",) if near else ()

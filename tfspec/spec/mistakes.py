@@ -50,11 +50,17 @@ def mistyped(value: Any, wanted: str) -> Wrong:
     return Wrong((diagnostic(WRONG_TYPE, message, span_of(value)),), names_knob=False)
 
 
+_FEW = 6
+
+
 def unknown_choice(value: str, choices: list[str]) -> Wrong:
     """A word that is none of the choices."""
     near = nearest(value, choices)
     helps = (f"did you mean {quoted(near)}?",) if near else ()
     message = f"is {either(choices)}, not {quoted(value)}"
+    if len(choices) > _FEW:  # a sentence with all of them would hide what is wrong
+        message = f"cannot be {quoted(value)}"
+        helps = (*helps, f"it is one of {', '.join(choices)}")
     found = diagnostic(NOT_A_CHOICE, message, span_of(value), helps=helps)
     return Wrong((found,), names_knob=False)
 
