@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -53,6 +54,9 @@ class Rope(Located):
     interleaved: Flag | None = Field(None, description="pairs are neighbours, not halves")
     scaling: RopeScaling | None = Field(None, description="stretching for longer texts")
     over: AxisNames | None = Field(None, description="axes, each with features of its own: [H, W]")
+
+    def effective(self, bias: bool) -> Mapping[str, object]:
+        return self.unwritten(partial=1, interleaved=False)
 
     def op(
         self, g: Builder, layer: Attend, head_dim: Dim, x: Tensor, source: Tensor | None
