@@ -26,14 +26,21 @@ FLAGS = '''def flags(given, *shape, device):
 def laid(low: Lowering, given: mt.Given, value: Value) -> Value:
     """The input by query and key. Tokens that it says nothing of have true, or 0."""
     value = _flags(low, value) if value.optional else value
+    if not given.plain:  # queries and keys that are the same tokens have the same
+        key = ("along", value, given.order, given.batch, *filter(None, (given.query, given.key)))
+        value = low.hoist(key, given.name, lambda inner=value: _along(low, given, inner))
+    kept = ("k" if given.query else "1") + ("k" if given.key else "1")
+    return value.new_axes(given.batch + "1" + kept)
+
+
+def _along(low: Lowering, given: mt.Given, value: Value) -> Value:
+    """[batch..., queries, keys], as far as the input is of either."""
     value = value.permute(given.order)
     found = [
         _in_parts(low, given, value, grids)
         for grids in product(given.query or (None,), given.key or (None,))
     ]
-    whole = reduce(lambda a, b: a & b if a.dtype == "bool" else a + b, found)
-    kept = ("k" if given.query else "1") + ("k" if given.key else "1")
-    return whole.new_axes(given.batch + "1" + kept)
+    return reduce(lambda a, b: a & b if a.dtype == "bool" else a + b, found)
 
 
 def _flags(low: Lowering, given: Value) -> Value:
