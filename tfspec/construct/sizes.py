@@ -77,18 +77,22 @@ class Sizes:
     def not_yet(self, what: str, place: Span) -> Stop:
         return self.refuse(NOT_YET, f"{what} is not supported yet", place)
 
-    def size(self, expr: SizeExpr, x: Tensor | None = None) -> Dim:
-        """A size of the spec; its exact quotients are proved, and so is that it is positive."""
+    def size(self, expr: SizeExpr, x: Tensor | None = None, least: int = 1) -> Dim:
+        """A size of the spec; its exact quotients are proved, and so is that it is positive.
+
+        `least` is 0 for an amount that may be nothing.
+        """
         size = self._evaluated(expr, x)
         self._divisors(size, expr.span)
         for quotient in self.facts.obligations(size):
             self.divides(quotient.den, quotient.num, expr.span)
-        answer = self.facts.positive(size)
+        answer = self.facts.at_least(size, least)
         if isinstance(answer, Refuted):
             value, shown = self.value_at(size, answer), self.example(answer)
-            message = f"{expr.text} {'can be' if shown else 'is'} {value}, and a size is at least 1"
+            is_value = f"{expr.text} {'can be' if shown else 'is'} {value}"
+            message = f"{is_value}, and a size is at least {least}"
             if expr.constant is not None:
-                message = f"a size is at least 1, and {value} is not"
+                message = f"a size is at least {least}, and {value} is not"
             raise self.refuse(
                 NOT_POSITIVE,
                 message,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tfspec.symbolic import Dim
 
 TOKENS = ("N", "M", "P", "Q", "N2", "N3", "N4", "N5", "N6")
+WINDOWS = ("n", "n2", "n3", "n4", "n5", "n6")
 HEAD = ("k", "w", "head_dim", "k2", "k3", "k4")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from tfspec.graph.tensor import Tensor
+from tfspec.graph.window import Windows
 from tfspec.layers.attend_mask import read_mask
 from tfspec.layers.base import Layer
 from tfspec.layers.combine import vectors
@@ -22,9 +23,11 @@ from tfspec.layers.rotary import Rope
 from tfspec.layers.scale import positive
 from tfspec.layers.score_bias import score_bias
 from tfspec.layers.take import kept
+from tfspec.layers.window import described, read_windows
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.heads import JoinHeads, ToHeads
 from tfspec.ops.linear import Linear
+from tfspec.ops.windows import AttendWindows, FromWindows, ToWindows
 from tfspec.spec.located import LATER
 from tfspec.spec.parts import ShareField
 from tfspec.spec.pipeline import Pipeline, Ref, Series, items
@@ -87,12 +90,10 @@ class Attend(Layer):
     pos: Annotated[AttendPos | None, LATER] = Field(
         None, description="added before the query and key maps"
     )
-    window: Annotated[AxisSizes | None, LATER] = Field(
+    window: AxisSizes | None = Field(
         None, description="exact tiles within which tokens attend: {H: 7, W: 7}"
     )
-    shift: Annotated[AxisCounts | None, LATER] = Field(
-        None, description="cyclic shift of the tiles: {H: 3, W: 3}"
-    )
+    shift: AxisCounts | None = Field(None, description="cyclic shift of the tiles: {H: 3, W: 3}")
     norm: NormKnobs | None = Field(None, description="this branch's norm; default: the block's")
     residual: ResidualKnobs | None = Field(
         None, description="this branch's residual rule; default: the block's"
@@ -127,10 +128,12 @@ class Attend(Layer):
             base, kind, doc = "attention", "Attention", "Multi-head self-attention"
         else:
             base, kind, doc = "cross", "CrossAttention", "Multi-head attention to another value"
+        windows = read_windows(g, self, x, source)
+        where = "" if windows is None else described(g, windows)
         values = (x,) if source is x else (x, source)
         return g.child(
-            g.name(base), kind, f"{heads.adjective(doc)}.", values,
-            lambda v: self._attention(g, heads, v[0], v[1] if len(v) > 1 else None),
+            g.name(base), kind, f"{heads.adjective(doc)}{where}.", values,
+            lambda v: self._attention(g, heads, windows, v[0], v[1] if len(v) > 1 else None),
             self.share,
         )  # fmt: skip
 
@@ -146,7 +149,10 @@ class Attend(Layer):
             return g.read(Series(tuple(steps)), value) if steps else value
         return vectors(g, "attend", self.to, x)
 
-    def _attention(self, g: Builder, heads: Heads, x: Tensor, source: Tensor | None) -> Tensor:
+    def _attention(
+        self, g: Builder, heads: Heads, windows: Windows | None, x: Tensor, source: Tensor | None
+    ) -> Tensor:
+        x = x if windows is None else ToWindows(windows)(x)
         kv = x if source is None else source
         q = self._map(g, heads.heads, heads.head_dim, "q")(x, name="q")
         k = self._map(g, heads.groups, heads.head_dim, "k")(kv, name="k")
@@ -161,8 +167,13 @@ class Attend(Layer):
         softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)
         dropout = 0.0 if self.dropout is None else checked_rate(g, self.dropout, x)
         bias = score_bias(g, self, x.space, source, heads.heads, mask)
-        y = JoinHeads()(AttendOp(mask, flags, scale, softcap, dropout)(q, k, v, *bias))
-        return Linear(x.width, "out" in self._biases(g), ends_branch=True)(y, name="out")
+        if windows is None:
+            y = AttendOp(mask, flags, scale, softcap, dropout)(q, k, v, *bias)
+        else:
+            y = AttendWindows(windows, scale, softcap, dropout)(q, k, v, *bias)
+        out = Linear(x.width, "out" in self._biases(g), ends_branch=True)
+        y = out(JoinHeads()(y), name="out")
+        return y if windows is None else FromWindows(windows)(y)
 
     def _biases(self, g: Builder) -> tuple[Map, ...]:
         if self.bias is not None:

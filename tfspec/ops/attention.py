@@ -77,7 +77,7 @@ class Attend(Unlearned):
         flags = low.roots_of(self.flags)
         plan = masks.for_kernel(low, self.mask, q, k, flags, *biases)
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
-        options = plan.options + self._options(low, q, k)
+        options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
         shape = (*q.shape[:-1], v.shape[-1])
         order = low.memory_order(q)  # the kernel lays its result out as q is, features together
@@ -91,16 +91,20 @@ class Attend(Unlearned):
             raise NotYet.of(message, Label(node.span) if node.span else None)
         return low.cached(k, v)
 
-    def _options(self, low: Lowering, q: Value, k: Value) -> tuple[tuple[str, ex.Expr], ...]:
-        options: list[tuple[str, ex.Expr]] = []
-        if self.dropout:
-            p = ex.Binary("*", number(self.dropout, "dropout"), ex.Member("training"))
-            options.append(("dropout_p", p))
-        if self.scale is not None:
-            options.append(("scale", number(self.scale, "scale")))
-        if low.fixed(q.shape[-3]) != low.fixed(k.shape[-3]):
-            options.append(("enable_gqa", ex.TRUE))
-        return tuple(options)
+
+def kernel_options(
+    low: Lowering, scale: Rate | None, dropout: Rate, q: Value, k: Value
+) -> tuple[tuple[str, ex.Expr], ...]:
+    """What torch's fused attention is told beside its mask."""
+    options: list[tuple[str, ex.Expr]] = []
+    if dropout:
+        p = ex.Binary("*", number(dropout, "dropout"), ex.Member("training"))
+        options.append(("dropout_p", p))
+    if scale is not None:
+        options.append(("scale", number(scale, "scale")))
+    if low.fixed(q.shape[-3]) != low.fixed(k.shape[-3]):
+        options.append(("enable_gqa", ex.TRUE))
+    return tuple(options)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ class InitNames:
         raise AssertionError("__init__ computes no values")
 
     def number(self, number: ex.Number) -> str:
-        return self.module.by_number.get(id(number)) or number.literal
+        found = self.module.by_number.get(id(number))
+        return number.literal if found is None else found.text()
 
     def length(self, dim: Dim) -> tuple[str, int]:
         raise AssertionError(f"weights are made of {dim}, which is not fixed")

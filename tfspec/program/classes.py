@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import count
 
 from tfspec.graph.member_names import member_name
@@ -17,6 +18,9 @@ from tfspec.program.refusal import NotYet
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
+_OF_WIDTH = frozenset({"width", "hidden", "heads", "head_dim", "rows", "group"})
+"""Sizes that are read well as a multiple or a part of the width."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -24,6 +28,21 @@ class Parameter:
 
     name: str
     optional: bool
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A number that is a constructor argument, or a multiple or part of one."""
+
+    argument: str
+    times: int = 1
+    by: int = 1
+
+    def text(self, prefix: str = "") -> str:
+        """As Python: `width`, `4 * width`, `self.width // 32`."""
+        name = f"{prefix}{self.argument}"
+        name = f"{self.times} * {name}" if self.times > 1 else name
+        return f"{name} // {self.by}" if self.by > 1 else name
 
 
 @dataclass(eq=False)
@@ -35,12 +54,22 @@ class ModuleClass:
     arguments: dict[str, tuple[int | float | ex.Layered, ...]] = field(
         default_factory=dict[str, "tuple[int | float | ex.Layered, ...]"]
     )
-    by_number: dict[int, str] = field(default_factory=dict[int, str])
+    by_number: dict[int, Derived] = field(default_factory=dict[int, "Derived"])
     parameters: tuple[Parameter, ...] = ()
 
     @property
     def kind(self) -> str:
         return self.scopes[0].kind
+
+    def derived(self, values: Sequence[object]) -> Derived | None:
+        """How the instances' values follow from an argument: one of its own, or its width."""
+        for name, known in self.arguments.items():
+            if known == tuple(values):
+                return Derived(name)
+        widths = self.arguments.get("width", ())
+        shares = {_share(value, width) for value, width in zip(values, widths, strict=False)}
+        share = shares.pop() if len(shares) == 1 else None
+        return Derived("width", share.numerator, share.denominator) if share else None
 
 
 class Skeleton:
@@ -198,15 +227,15 @@ class Book:
 
     def _argument(
         self, module: ModuleClass, role: str, values: tuple[int | float | ex.Layered, ...]
-    ) -> str:
-        for name, known in module.arguments.items():
-            if known == values:
-                return name
+    ) -> Derived:
+        found = module.derived(values)
+        if found is not None and (found == Derived(found.argument) or role in _OF_WIDTH):
+            return found
         role = member_name(safe(role))
         names = (role if n == 1 else f"{role}{n}" for n in range(1, len(module.arguments) + 2))
         name = next(name for name in names if name not in module.arguments)
         module.arguments[name] = values
-        return name
+        return Derived(name)
 
     def arguments(self, scope: Scope) -> list[ex.Number]:
         """What an instance is constructed with: the same objects at every call, to be unified."""
@@ -225,6 +254,13 @@ class Book:
             optional = any(m.params[at].absent or m.params[at].defaults for m in variants)
             found.append(Parameter(name, optional))
         yield from sorted(found, key=lambda parameter: parameter.optional)
+
+
+def _share(value: object, whole: object) -> Fraction | None:
+    """The value in terms of the whole, where both are counts."""
+    if not isinstance(value, int) or not isinstance(whole, int) or whole < 1:
+        return None
+    return Fraction(value, whole)
 
 
 def parameter_names(params: Sequence[Value]) -> list[str]:

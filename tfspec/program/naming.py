@@ -87,12 +87,12 @@ class Naming:
         return self.names[value], ex.ATOM
 
     def number(self, number: ex.Number) -> str:
-        name = self.module.by_number.get(id(number))
-        if name is None:
+        found = self.module.by_number.get(id(number))
+        if found is None:
             return number.literal
-        if name not in self.stored:
-            self.stored.append(name)
-        return f"self.{name}"
+        if found.argument not in self.stored:
+            self.stored.append(found.argument)
+        return found.text("self.")
 
     def length(self, dim: Dim) -> tuple[str, int]:
         seen = [param for param in self.method.params if param in self.names]

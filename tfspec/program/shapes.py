@@ -38,17 +38,25 @@ class ShapeWriter:
         texts = [self.graph.names.show(size) for size in sizes]
         if len(set(texts)) == 1:
             return texts[0]
+        argument = self._argument(sizes)
+        if argument is not None:
+            return argument
         if sizes not in self.letters:
-            self.letters[sizes] = self._argument(sizes) or self._letter()
+            self.letters[sizes] = self._letter()
         return self.letters[sizes]
 
     def _argument(self, sizes: tuple[Dim, ...]) -> str | None:
-        """The constructor argument that has these values, if there is one."""
+        """The constructor argument that has these values, if there is one, or its multiple."""
         values = [self.graph.facts.value(size) for size in sizes]
         by_scope = dict(zip((v.scope for v in self.variants), values, strict=True))
         wanted = tuple(by_scope[scope] for scope in self.module.scopes)
-        found = self.module.arguments.items()
-        return next((name for name, known in found if known == wanted), None)
+        found = self.module.derived(wanted)
+        if found is None:
+            return None
+        known = dict(zip(self.module.scopes, self.module.arguments[found.argument], strict=True))
+        meant = [known[variant.scope] for variant in self.variants]
+        self.letters[tuple(Dim.of(n) for n in meant if isinstance(n, int))] = found.argument
+        return found.text().replace(" * ", "·").replace(" // ", "/")
 
     def _letter(self) -> str:
         taken = {*self.graph.dims, *self.graph.names.letters, *self.letters.values()}
