@@ -121,7 +121,7 @@ class AttendWindows(Unlearned):
 
 @dataclass(frozen=True)
 class HideSeam(Unlearned):
-    """Scores with -inf where the roll brought a pair together across the seam: [..., n, h, t, t]."""
+    """Scores with -inf where the roll brought a pair together: [..., n, h, t, t]."""
 
     windows: Windows
 
