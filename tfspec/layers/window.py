@@ -50,12 +50,14 @@ def read_windows(g: Builder, layer: Attend, x: Tensor, source: Tensor) -> Window
         return None
     check_axes(g, x, layer.window)
     if len(x.space.parts) != 1:
-        raise g.not_yet("windows of a value of several parts", layer.key_span("window"))
+        raise g.not_yet("a window on a value of several parts", layer.key_span("window"))
     if source is not x:
-        raise g.not_yet("windows of attention to another value", layer.key_span("window"))
+        raise g.not_yet("a window on attention to another value", layer.key_span("window"))
     for knob in _UNSUITED:
         if getattr(layer, knob):
             raise g.not_yet(f"`{knob}` in windows", layer.key_span(knob))
+    if layer.rel_bias is not None and layer.rel_bias.axes is None:
+        raise g.not_yet("`rel_bias` in buckets in windows", layer.key_span("rel_bias"))
     axes = x.space.parts[0].axes
     tiles = cut_axes(g, x, axes, layer.window, "windows")
     for name, tile in tiles.items():

@@ -46,6 +46,9 @@ def broken_call(
         inner = [f"    {joined}"]
     elif isinstance(only, ex.Split) and len(arguments) == 1:
         inner = [f"    {piece}" for piece in only.pieces]
+    elif only is not None and len(arguments) == 1 and indent + 5 + len(joined) > WIDTH:
+        inner = [f"    {line}" for line in lines("", only, names, "", indent + 4)]
+        inner[-1] += ","
     else:
         inner = [f"    {argument}," for argument in arguments]
     tail = flat("", ")", comment, indent)
