@@ -121,8 +121,8 @@ def compared(model: nn.Module, weights: Weights, case: Case) -> None:
     x, same = image(case.grid).requires_grad_(), image(case.grid).requires_grad_()
     y, expected = model(x), plain(weights, same, case.allowed())
     assert relative(y, expected) < OUTPUTS
-    functional(y).backward()
-    functional(expected).backward()
+    functional((y,)).backward()
+    functional((expected,)).backward()
     assert x.grad is not None
     assert same.grad is not None
     assert relative(x.grad, same.grad) < GRADIENTS
