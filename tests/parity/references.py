@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tests.parity import bert, gpt2, marian, vit
+from tests.parity import bert, gpt2, marian, swin, vit
 
 REFERENCES = (
     gpt2.GPT2,
     *gpt2.SHAPES,
     vit.VIT,
     *vit.SHAPES,
+    swin.SWIN,
+    *swin.SHAPES,
     marian.MARIAN,
     bert.BERT,
     *bert.PADDED,

@@ -27,8 +27,8 @@ def run_file(source: str) -> ModuleType:
 
 
 def model_of(source: str) -> nn.Module:
-    """The model of an emitted file, its weights not set yet."""
-    return run_file(source).build()
+    """The model of an emitted file, its weights not set yet; dropout is off, as in evaluation."""
+    return run_file(source).build().eval()
 
 
 def pieces(model: nn.Module, shapes: Mapping[str, Tensor]) -> dict[str, Piece]:

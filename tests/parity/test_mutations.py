@@ -13,6 +13,7 @@ from tests.parity.marian import MARIAN
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
 from tests.parity.running import model_of
+from tests.parity.swin import SWIN
 from tests.parity.vit import VIT
 from tfspec import api
 from tfspec.spec.load import load_text
@@ -102,6 +103,23 @@ MUTATIONS = [
     Mutation("no bias of out", BERT, "mask:", "bias: [q, k, v], mask:", without=("out.bias",)),
     Mutation("no bias of v", BERT, "mask:", "bias: [q, k, out], mask:", without=("v.bias",)),
     Mutation("no biases of norms", BERT, "at: post", "at: post, bias: false", without=TWO_NORMS),
+    Mutation("no shift", SWIN, "{H: win // 2, W: win // 2}", "{H: 0, W: 0}"),
+    Mutation("shift along one axis", SWIN, "W: win // 2}", "W: 0}"),
+    Mutation("shift the other way", SWIN, "[-step for", "[step for", in_code=True),
+    Mutation("not rolled back", SWIN, ".roll(shift, (1, 2))", "", in_code=True),
+    Mutation("no mask at the seam", SWIN, "masked_fill(~mask,", "masked_fill(mask & ~mask,", in_code=True),
+    Mutation("columns of the table first", SWIN, "(self.rel_bias, ", "(self.rel_bias.mT, ", in_code=True),
+    Mutation("offsets turned", SWIN, "(self.rel_bias, ", "(self.rel_bias.flip(1, 2), ", in_code=True),
+    Mutation("rows first in merge", SWIN, "{W: 2, H: 2}", "{H: 2, W: 2}"),
+    Mutation("eps of the merges' norms", SWIN, "norm, {lin", "{norm: {eps: 1e-2}}, {lin"),
+    Mutation("scale by the model's width", SWIN, "rel_bias: [H, W]", "rel_bias: [H, W], scale: width ** -0.5"),
+    Mutation("no scale", SWIN, "rel_bias: [H, W]", "rel_bias: [H, W], scale: 1"),
+    Mutation("tanh-gelu for gelu", SWIN, "act: gelu", "act: gelu_tanh"),
+    Mutation("post-norm", SWIN, "at: pre", "at: post"),
+    Mutation("eps of the blocks", SWIN, "at: pre", "at: pre, eps: 1e-3"),
+    Mutation("eps of the first norm", SWIN, "width: d}}, norm]", "width: d}}, norm: {eps: 1e-3}]"),
+    Mutation("no bias of v", SWIN, "rel_bias:", "bias: [q, k, out], rel_bias:", without=("v.bias",)),
+    Mutation("no relative bias", SWIN, ", rel_bias: [H, W]", "", without=("rel_bias",)),
     Mutation("scale across", MARIAN, CROSS, CROSS.replace("}", ", scale: d ** -0.5}")),
     Mutation("scale within", MARIAN, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("scale of words", MARIAN, "scale: d ** 0.5", "scale: f ** 0.5"),
