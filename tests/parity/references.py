@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.parity import bert, gpt2, marian, swin, vit
+from tests.parity import bert, gpt2, llama, marian, swin, vit
 
 REFERENCES = (
     gpt2.GPT2,
@@ -14,4 +14,7 @@ REFERENCES = (
     marian.MARIAN,
     bert.BERT,
     *bert.PADDED,
+    llama.LLAMA,
+    llama.LLAMA31,
+    *llama.SHAPES,
 )

@@ -9,6 +9,7 @@ import pytest
 from tests.parity.bert import BERT
 from tests.parity.compare import answer, disagreements
 from tests.parity.gpt2 import GPT2
+from tests.parity.llama import LLAMA, LLAMA31
 from tests.parity.marian import MARIAN
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
@@ -38,13 +39,12 @@ class Mutation:
 def mutated(mutation: Mutation) -> str:
     """The emitted file of our model with the mistake in it."""
     reference = mutation.reference
-    (spec,) = api.load(reference.spec).loaded.sources.values()
-    if not mutation.in_code:
-        spec = replaced(spec, mutation)
     # where one of q, k and v has no bias, the fast style stacks the others under another name
     style = "explicit" if mutation.without else "fast"
-    source = api.Architecture(load_text(spec), reference.sets).emit(style=style)
-    return replaced(source, mutation) if mutation.in_code else source
+    if mutation.in_code:
+        return replaced(api.emit(reference.spec, reference.sets, style=style), mutation)
+    (spec,) = api.load(reference.spec).loaded.sources.values()
+    return api.Architecture(load_text(replaced(spec, mutation)), reference.sets).emit(style=style)
 
 
 def replaced(text: str, mutation: Mutation) -> str:
@@ -58,6 +58,10 @@ TWO_NORMS = ("norm1.bias", "norm2.bias")
 POSITIONS = "    - pos: learned\n    - norm: {eps: 1e-12}\n"
 POSITIONS_LAST = "    - norm: {eps: 1e-12}\n    - pos: learned\n"
 
+NEIGHBOURS = "rope: {base: 500000, interleaved: true}"
+BLOCK_NORM = "norm: {kind: rms, eps: 1e-5}\n    bias"
+GROUPED = "q, k, v, is_causal=True, enable_gqa=True"
+IN_TURN = "q, k.repeat(1, 2, 1, 1), v.repeat(1, 2, 1, 1), is_causal=True"
 MUTATIONS = [
     Mutation("scale by the model's width", GPT2, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("no scale", GPT2, "mask: causal", "mask: causal, scale: 1"),
@@ -120,6 +124,29 @@ MUTATIONS = [
     Mutation("eps of the first norm", SWIN, "width: d}}, norm]", "width: d}}, norm: {eps: 1e-3}]"),
     Mutation("no bias of v", SWIN, "rel_bias:", "bias: [q, k, out], rel_bias:", without=("v.bias",)),
     Mutation("no relative bias", SWIN, ", rel_bias: [H, W]", "", without=("rel_bias",)),
+    Mutation("pairs of neighbours", LLAMA, "rope: 500000", NEIGHBOURS),
+    Mutation("another base", LLAMA, "rope: 500000", "rope: 10000"),
+    Mutation("half of the features", LLAMA, "rope: 500000", "rope: {base: 500000, partial: 2 / 3}"),
+    Mutation("no rope", LLAMA, "rope: 500000, ", ""),
+    Mutation("keys one off", LLAMA, "rotate(k, rope)", "rotate(k, rope.roll(1, 1))", in_code=True),
+    Mutation("keys stand still", LLAMA, "rotate(k, rope)", "1 * k", in_code=True),
+    Mutation("turned the other way", LLAMA, "angles.sin()", "-angles.sin()", in_code=True),
+    Mutation("key heads in turn", LLAMA, GROUPED, IN_TURN, in_code=True),
+    Mutation("eps of the blocks", LLAMA, BLOCK_NORM, BLOCK_NORM.replace("1e-5", "1e-6"), quiet=True),
+    Mutation("eps of the last norm", LLAMA, "- norm: {kind: rms, eps: 1e-5}", "- norm: {kind: rms, eps: 1e-3}"),
+    Mutation("means taken off", LLAMA, "kind: rms", "kind: layer, bias: false"),
+    Mutation("post-norm", LLAMA, BLOCK_NORM, BLOCK_NORM.replace("rms", "rms, at: post")),
+    Mutation("norm behind the branch", LLAMA, BLOCK_NORM, BLOCK_NORM.replace("rms", "rms, at: out")),
+    Mutation("scale by the model's width", LLAMA, "mask: causal", "mask: causal, scale: d ** -0.5"),
+    Mutation("no mask", LLAMA, ", mask: causal", ""),
+    Mutation("a window", LLAMA, "mask: causal", "mask: causal and within(16)"),
+    Mutation("gelu for silu", LLAMA, "swiglu", "geglu"),
+    Mutation("gate and up exchanged", LLAMA, "gate, up =", "up, gate =", in_code=True),
+    Mutation("no scaling", LLAMA31, "rates = (1 - kept) * rates / factor + kept * rates", "pass", in_code=True),
+    Mutation("all pairs slowed", LLAMA31, "kept = kept.clamp(0, 1)", "kept = 0", in_code=True),
+    Mutation("nothing in between", LLAMA31, "kept.clamp(0, 1)", "(kept > 0).float()", in_code=True),
+    Mutation("slow pairs quickened", LLAMA31, "rates / factor", "rates * factor", in_code=True),
+    Mutation("another length", LLAMA31, "original_length=200", "original_length=100", in_code=True),
     Mutation("scale across", MARIAN, CROSS, CROSS.replace("}", ", scale: d ** -0.5}")),
     Mutation("scale within", MARIAN, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("scale of words", MARIAN, "scale: d ** 0.5", "scale: f ** 0.5"),
