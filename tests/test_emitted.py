@@ -66,6 +66,19 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     "grouped heads": [("heads: h", "heads: h, kv_heads: 1, head_dim: 4, v_head_dim: 5")],
     "some biases": [("heads: h", "heads: h, bias: [q, out]")],
     "a scale, a cap and dropout": [("heads: h", "heads: h, scale: 0.3, softcap: 30, dropout: 0.1")],
+    "rotary": [("heads: h", "heads: h, rope: 10000")],
+    "rotary in part": [
+        ("heads: h", "heads: h, rope: {base: 500.5, partial: 0.5, interleaved: true}")
+    ],
+    "rotary and scaled": [
+        ("heads: h", "heads: h, rope: {base: 500000, scaling: {kind: llama3, factor: 8.5, "
+         "low_freq_factor: 1, high_freq_factor: 4, original_length: 8192}}")
+    ],
+    "rotary over axes": [
+        ("S: 1..9", "S: 1..9, W: 3"), ("x: float B S (c)", "x: float B S W (c)"),
+        ("streams:", "  turned: {do: [attend: {heads: h, rope: {base: 100, over: [S, W]}}]}\nstreams:"),
+        ("  logits:", "  side: [x, linear: d, prepend: cls, turned]\n  logits:"),
+    ],
     "gated": [("act: gelu", "act: geglu")],
     "gated with dropout": [("act: gelu", "act: silu, gated: true, dropout: 0.25, bias: false")],
     "squared relu": [("act: gelu", "act: relu2")],
@@ -142,7 +155,16 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     "a long text": [("name: small", f"name: small\nabout: {'a long story ' * 40}")],
 }  # fmt: skip
 
-GENERATING = ("causal", "a window", "two stacks", "grouped heads", "a long text", "a block alone")
+GENERATING = (
+    "rotary in part",
+    "rotary and scaled",
+    "causal",
+    "a window",
+    "two stacks",
+    "grouped heads",
+    "a long text",
+    "a block alone",
+)
 
 
 @cache
