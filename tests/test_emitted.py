@@ -76,7 +76,7 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     ],
     "rotary over axes": [
         ("S: 1..9", "S: 1..9, W: 3"), ("x: float B S (c)", "x: float B S W (c)"),
-        ("streams:", "  turned: {do: [attend: {heads: h, rope: {base: 100, over: [S, W]}}]}\nstreams:"),
+        ("streams:", "  turned: {do: [attend: {heads: h, head_dim: 12, rope: {base: 100, over: [S, W], partial: 2 / 3}}]}\nstreams:"),
         ("  logits:", "  side: [x, linear: d, prepend: cls, turned]\n  logits:"),
     ],
     "gated": [("act: gelu", "act: geglu")],

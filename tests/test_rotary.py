@@ -98,6 +98,7 @@ class Case:
     pairs: Callable[[int, int], list[tuple[int, int]]] = halves
     angle: Angle = PLAIN
     prepend: str = ""
+    more: Callable[[Tensor], Tensor] = lambda x: x[:, :0]
 
     @property
     def spec(self) -> str:
@@ -146,6 +147,16 @@ CASES = {
         ((0, 0), (1, 0), *((0, w) for _, w in GRID)),
         6, neighbours, plain(6), "prepend: {reg: 2},",
     ),
+    "over axes of the first part": Case(
+        "{base: 50, over: [H, W]}", (*GRID, (0, 0)), 6, angle=plain(6),
+        prepend="concat: {a: {scale: 1}, b: {pool: mean}},",
+        more=lambda x: x.mean(1, keepdim=True),
+    ),
+    "over axes of two parts": Case(
+        "{base: 50, over: [H, W]}", (*GRID, (0, 0), *GRID), 6, angle=plain(6),
+        prepend="concat: {a: {scale: 1}, b: {pool: mean}, c: {scale: 2}},",
+        more=lambda x: torch.cat((x.mean(1, keepdim=True), 2 * x), dim=1),
+    ),
     "the index in all parts": Case(
         "50", tuple((p,) for p in range(1 + H * W)), prepend="prepend: cls,"
     ),
@@ -193,7 +204,8 @@ def test_every_pair_turns_by_its_angle(what: str) -> None:
     randomise(dict(explicit.named_parameters()), seed=4)
     place(fast, dict(explicit.named_parameters()))
     x = given(case)
-    wanted = definition(case, explicit, with_prefix(explicit, x))
+    rows = with_prefix(explicit, x)
+    wanted = definition(case, explicit, torch.cat((rows, case.more(rows)), dim=1))
     assert wanted.shape[1] == len(case.positions)
     assert relative(explicit(x), wanted) <= 1e-6  # the table is made in single precision
     assert relative(fast(x), wanted) <= 1e-6

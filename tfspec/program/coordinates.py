@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tfspec.graph.space import Part, Space
 from tfspec.program import expr as ex
 from tfspec.program.value import Value
-from tfspec.symbolic import product
+from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
@@ -20,13 +20,30 @@ def coordinate(low: Lowering, space: Space, axis: str) -> Value:
     """
 
     def build() -> Value:
-        pieces = [along(low, part, axis) for part in space.parts]
+        pieces: list[Value] = []
+        before = Dim.of(0)  # tokens of parts without the axis, since the last one with it
+        for part in space.parts:
+            if all(each.name != axis for each in part.axes):
+                before = before + part.length
+                continue
+            pieces.append(_padded(low, along(low, part, axis), before, Dim.of(0)))
+            before = Dim.of(0)
+        pieces[-1] = _padded(low, pieces[-1], Dim.of(0), before)
         if len(pieces) == 1:
             return pieces[0]
         joined = ex.Tuple(tuple(piece.ref for piece in pieces))
         return low.torch("torch.cat", joined, shape=(space.length,), dtype="int64")
 
-    return low.hoist(("coordinate", space, axis), axis.lower(), build)
+    return low.hoist(("coordinate", space, axis), f"at_{axis.lower()}", build)
+
+
+def _padded(low: Lowering, index: Value, before: Dim, after: Dim) -> Value:
+    """The index with zeros on both sides."""
+    if before == 0 and after == 0:
+        return index
+    sides = ex.Tuple(tuple(low.number(size, "tokens") for size in (before, after)))
+    shape = (before + index.shape[0] + after,)
+    return low.torch("F.pad", index, sides, shape=shape, dtype="int64")
 
 
 def along(low: Lowering, part: Part, axis: str) -> Value:

@@ -31,7 +31,7 @@ LLAMA3 = (
 SCALED = {None: ("", ""), "linear": LINEAR, "llama3": LLAMA3}
 
 ROTATE = '''def rotate(x, rope):
-    """Turn each pair of features {pair} by its token's angle{rest}."""
+    """Turn each pair of features {pair} by its angle{rest}."""
     cos, sin = rope.to(x.dtype)
 {cut}    a, b = {pairs}
     {join}
@@ -78,5 +78,5 @@ def rotate_function(kind: Layout, *, partial: bool) -> str:
         return ROTATE.format(pair=pair, rest="", cut="", pairs=pairs, join=f"return {joined}")
     cut = f"    x, rest = x.tensor_split(({width},), dim=-1)\n"
     join = f"x = {joined}\n    return torch.cat((x, rest), dim=-1)"
-    rest = "; those behind pass"
+    rest = "; the last pass"
     return ROTATE.format(pair=pair, rest=rest, cut=cut, pairs=pairs, join=join)
