@@ -18,7 +18,7 @@ SLOPES = '''def alibi_slopes(heads):
     return 2 ** (-8 * torch.arange(1, heads + 1).float() / heads)
 '''
 UNEVEN_SLOPES = '''def alibi_slopes(heads, power):
-    """How fast scores fall with distance: those of `power` heads, then some between: [h]."""
+    """How fast scores fall with distance: as for `power` heads, then between: [h]."""
     steps = torch.arange(1, power + 1).float()
     between = torch.arange(1, 2 * (heads - power), 2).float()
     return 2 ** (torch.cat((-8 * steps, -4 * between)) / power)

@@ -16,9 +16,9 @@ from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
 PAST = '''def past_buckets(offsets, count, limit):
-    """The bucket of each key's offset from its query, among those that stand before it.
+    """The bucket of each key's offset from its query; all behind it are in the first.
 
-    One for each distance up to count / 2, then wider ones; from `limit` on all share the last.
+    One for each distance up to count / 2, then wider ones, up to `limit`.
     """
     distance = (-offsets).clamp(min=0)
     exact = count // 2
@@ -27,10 +27,9 @@ PAST = '''def past_buckets(offsets, count, limit):
     return torch.where(distance < exact, distance, far)
 '''
 BOTH = '''def relative_buckets(offsets, count, limit):
-    """The bucket of each key's offset from its query: half of them behind it, half before it.
+    """The bucket of each key's offset from its query; half are for keys behind it.
 
-    In each half one for each distance up to its middle, then wider ones; from `limit` on all
-    share the last.
+    In each half one for each distance up to its middle, then wider ones, up to `limit`.
     """
     distance, half = offsets.abs(), count // 2
     exact = half // 2
