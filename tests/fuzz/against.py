@@ -10,9 +10,9 @@ import torch
 
 from tests.fuzz import running
 from tests.fuzz.broken import distance, require
-from tests.fuzz.reference import Reference
-from tests.fuzz.reference_math import Fails, size
-from tests.fuzz.reference_weights import Free, Held
+from tests.fuzz.reference.numbers import Fails, size
+from tests.fuzz.reference.spec import Reference
+from tests.fuzz.reference.weights import Free, Held
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit import program_of
 from tfspec.spec.environment import environment
@@ -105,7 +105,7 @@ def _some(domain: Domain, at: int, rng: Random) -> int:
 
 def _inputs(tree: Tree, at: dict[str, int]) -> dict[str, torch.Tensor]:
     """Random inputs by the declarations alone."""
-    from tests.fuzz.reference import layout
+    from tests.fuzz.reference.value import layout
 
     sizes = Reference({**tree, "inputs": {}}, dict(at), {}, Free()).sizes
     found: dict[str, torch.Tensor] = {}

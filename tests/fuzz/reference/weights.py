@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tests.fuzz.reference_math import Fails
+from tests.fuzz.reference.numbers import Fails
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Entry, Group, Scope
 

@@ -116,9 +116,10 @@ def sinusoids(rows: int, width: int, base: float, layout: str) -> Tensor:
 
 # ---- attention
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, softcap: float | None, allowed: Tensor | None
-) -> Tensor:
-    """softmax(q kᵀ · scale) v over the allowed keys: [..., h, N, k] and [..., g, M, k] -> [..., h, N, w]."""
+    q: Tensor, k: Tensor, v: Tensor, scale: float, softcap: float | None, added: Tensor | None,
+    allowed: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """softmax(q kᵀ · scale + added) v over the allowed keys: [..., h, N, k] and [..., g, M, k] -> [..., h, N, w]."""
     group, rest = divmod(q.shape[-3], k.shape[-3])
     if rest:
         raise Fails("query heads do not share key heads evenly")
@@ -127,6 +128,8 @@ def attention(
     scores = torch.einsum("...nk,...mk->...nm", q, k) * scale
     if softcap:
         scores = softcap * torch.tanh(scores / softcap)
+    if added is not None:
+        scores = scores + added
     powers = torch.exp(scores - scores.amax(-1, keepdim=True))
     if allowed is not None:
         top = scores.masked_fill(~allowed, -torch.inf).amax(-1, keepdim=True)
@@ -135,30 +138,3 @@ def attention(
     total = powers.sum(-1, keepdim=True)
     weights = torch.where(total > 0, powers / torch.where(total > 0, total, 1.0), 0.0)
     return weights @ v
-
-
-def allowed(mask: str, queries: int, keys: int, flags: Mapping[str, Tensor | None],
-            batch: tuple[int, ...], sizes: Mapping[str, int]) -> Tensor:  # fmt: skip
-    """The predicate asked of every query and key, one by one: [batch..., 1, queries, keys].
-
-    `flags` are [batch..., tokens]; one that is left out hides nothing.
-    """
-    code = compile(mask.replace("query.", "query_").replace("key.", "key_"), "<mask>", "eval")
-    flat = {name: None if f is None else f.reshape(-1, f.shape[-1]) for name, f in flags.items()}
-    count = math.prod(batch)
-    found = torch.zeros(count, queries, keys, dtype=torch.bool)
-    for b in range(count):
-        for n in range(queries):
-            for m in range(keys):
-                known: dict[str, Any] = {
-                    "causal": m <= n,
-                    "within": lambda w, n=n, m=m: abs(n - m) < w,
-                }
-                known |= sizes
-                for name, flag in flat.items():
-                    known[f"query_{name}"] = flag is None or bool(
-                        flag[b, min(n, flag.shape[1] - 1)]
-                    )
-                    known[f"key_{name}"] = flag is None or bool(flag[b, min(m, flag.shape[1] - 1)])
-                found[b, n, m] = bool(eval(code, {"__builtins__": {}}, known))
-    return found.reshape(*batch, 1, queries, keys)

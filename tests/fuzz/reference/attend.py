@@ -1,0 +1,161 @@
+"""Attention, from its definition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.fuzz.reference import numbers, scores
+from tests.fuzz.reference.base import Reading
+from tests.fuzz.reference.masks import Known, Predicate
+from tests.fuzz.reference.numbers import Fails
+from tests.fuzz.reference.tokens import coordinates, extent, looked_up, places
+from tests.fuzz.reference.value import Val, layout
+
+ATTEND_BIAS = ("q", "k", "v", "out")
+
+
+class Attention(Reading):
+    def step_attend(self, knobs: Any, x: Val) -> Val:
+        source = self._attended(knobs["to"], x) if "to" in knobs else x
+        frame = self._child(knobs)
+        heads = self.size(knobs["heads"], x)
+        groups = self.size(knobs["kv_heads"], x) if "kv_heads" in knobs else heads
+        if "head_dim" not in knobs and x.width % heads:
+            raise Fails("heads do not divide the width")
+        dim = self.size(knobs["head_dim"], x) if "head_dim" in knobs else x.width // heads
+        wide = self.size(knobs["v_head_dim"], x) if "v_head_dim" in knobs else dim
+        bias = knobs.get("bias", self.defaults.get("bias", True))
+        biased = [bias] * 4 if isinstance(bias, bool) else [name in bias for name in ATTEND_BIAS]
+        maps: list[Tensor] = []
+        for value, count, each, has in (
+            (x, heads, dim, biased[0]), (source, groups, dim, biased[1]), (source, groups, wide, biased[2])
+        ):  # fmt: skip
+            y = self.linear(value.data, count * each, has, frame)
+            maps.append(y.reshape(*y.shape[:-1], count, each).transpose(-2, -3))
+        if "qk_norm" in knobs:
+            rule = self._qk_norm(knobs["qk_norm"])
+            with self._using(frame=frame):
+                maps[:2] = [self._normed(rule, y) for y in maps[:2]]
+        if "rope" in knobs:
+            maps[:2] = [self._turned(knobs["rope"], y, x) for y in maps[:2]]
+        scale = self.rate(knobs["scale"], x) if "scale" in knobs else dim**-0.5
+        cap = self.rate(knobs["softcap"], x) if "softcap" in knobs else None
+        mask = self._predicate(knobs["mask"], x, source) if "mask" in knobs else None
+        with self._using(frame=frame):
+            added = self._added_scores(knobs, x, heads, mask)
+        seen = self._seen(knobs, x, source, mask)
+        y = numbers.attention(*maps, scale, cap, added, seen).transpose(-2, -3).flatten(-2)
+        return x.of(self.linear(y, x.width, biased[3], frame))
+
+    def _turned(self, rope: Any, y: Tensor, x: Val) -> Tensor:
+        rope = rope if isinstance(rope, dict) else {"base": rope}
+        features = y.shape[-1] * self.rate(rope.get("partial", 1))
+        if abs(features - round(features)) > 1e-9:
+            raise Fails("a share of the head that is not whole")
+        at = [torch.arange(y.shape[-2])]
+        if "over" in rope:
+            at = [coordinates(x, axis)[0] for axis in rope["over"]]
+        base, scaling = self.rate(rope["base"], x), dict(rope.get("scaling", {}))
+        return scores.turned(y, at, round(features), base, rope.get("interleaved", False), scaling)
+
+    def _added_scores(
+        self, knobs: Mapping[str, Any], x: Val, heads: int, mask: Predicate | None
+    ) -> Tensor | None:
+        """[heads, queries, keys]"""
+        tokens = sum(x.lengths())
+        found = scores.alibi(heads, tokens) if knobs.get("alibi") else None
+        rule = knobs.get("rel_bias")
+        if rule is None:
+            return found
+        rule = rule if isinstance(rule, dict) else {"axes": rule}
+        if "axes" in rule:
+            window = knobs.get("window", {})
+            here = [self.size(window[a], x) if a in window else extent(x, a) for a in rule["axes"]]
+            most = [n if a in window else self.length_at_most(a, n)
+                    for a, n in zip(rule["axes"], here, strict=True)]  # fmt: skip
+            table = self._table(rule, (heads, *(2 * n - 1 for n in most)))
+            at = [coordinates(x, axis)[0] for axis in rule["axes"]]
+            added = scores.by_distance(table, at, most)
+        else:
+            rows, far = self.size(rule["buckets"], x), self.size(rule["max"], x)
+            table = self._table(rule, (rows, heads))
+            added = scores.by_bucket(table, tokens, far, mask is not None and mask.causal)
+        return added if found is None else found + added
+
+    def _table(self, rule: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
+        held = {"weight" if "buckets" in rule else "": shape}
+        share = rule.get("share")
+        (table,) = (self.frame.shared(share, held) if share else self.frame.group(held)).values()
+        return table
+
+    def _seen(
+        self, knobs: Mapping[str, Any], x: Val, source: Val, mask: Predicate | None
+    ) -> Tensor | None:
+        """Which keys a query may see: [batch..., 1, queries, keys], or without batch axes."""
+        seen = None
+        for axis, window in knobs.get("window", {}).items():
+            at, length = coordinates(x, axis)[0], extent(x, axis)
+            shift = knobs.get("shift", {}).get(axis)
+            shift = (
+                0 if shift is None else int(numbers.rate(shift, self.sizes | {"width": x.width}))
+            )
+            each = scores.same_window(at, length, self.size(window, x), shift)
+            seen = each if seen is None else seen & each
+        if mask is None:
+            return seen
+        shape = sum(x.lengths()), sum(source.lengths())
+        batch = x.data.shape[: len(x.batch)]
+        asked = mask.allowed().expand(math.prod(batch), *shape).reshape(*batch, 1, *shape)
+        return asked if seen is None else asked & seen
+
+    def _qk_norm(self, knobs: Any) -> dict[str, Any]:
+        """Its kind, and with it its eps, are the block's where it has none of its own."""
+        given = {} if knobs == "head" else dict(knobs)
+        block = self.defaults.get("norm", {})
+        block = {} if block == "none" else block
+        if "kind" not in given:
+            given["kind"] = block.get("kind", "layer")
+            if "eps" not in given and "eps" in block:
+                given["eps"] = block["eps"]
+        return given
+
+    def _attended(self, to: Any, x: Val) -> Val:
+        first, *steps = to if isinstance(to, list) else [to]
+        current = self.whole or x
+        if isinstance(first, str) and first in [name for name, _ in current.parts]:
+            value = current.cut(first)
+        else:
+            value = self.source(first)
+        return self.run(steps, value) if steps else value
+
+    def _predicate(self, mask: str, x: Val, source: Val) -> Predicate:
+        dims, inputs = self.tree.get("dims", {}), self.tree.get("inputs", {})
+        batches = {name for name, size in dims.items() if size == "batch"}
+
+        def ask(side: str, name: str) -> Known:
+            value = x if side == "query" else source
+            if name in ("index", "pos"):
+                return _along(side, torch.arange(sum(value.lengths())))
+            if name in [part for part, _ in value.parts]:
+                return _along(side, torch.tensor([part == name for part, _ in places(value)]))
+            if name not in inputs:
+                return _along(side, *coordinates(value, name))
+            if name not in self.given:  # left out: hides nothing
+                return Known(torch.tensor(True))
+            _, axes = layout(inputs[name])
+            axes = [axis.partition("/")[0] for axis in axes]
+            return _along(side, *looked_up(value, self.given[name], axes, batches))
+
+        return Predicate(mask, self.sizes, ask)
+
+
+def _along(side: str, numbers: Tensor, there: Tensor | None = None) -> Known:
+    """Numbers of [.., tokens] as [count, queries, keys]."""
+    at = -1 if side == "query" else -2
+    numbers = numbers.reshape(-1, numbers.shape[-1]).unsqueeze(at)
+    return Known(numbers, None if there is None else there.reshape(1, -1).unsqueeze(at))

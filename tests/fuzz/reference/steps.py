@@ -1,0 +1,219 @@
+"""Steps of pipelines, from their definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.fuzz.reference import numbers
+from tests.fuzz.reference.base import Reading
+from tests.fuzz.reference.numbers import Fails
+from tests.fuzz.reference.tokens import places
+from tests.fuzz.reference.value import AxisSizes, Val, closing, together
+
+
+class Steps(Reading):
+    def step_embed(self, knobs: Any, x: Val) -> Val:
+        knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
+        shape = {"weight": (self._vocabulary(x), self.size(knobs["width"]))}
+        share = knobs.get("share")
+        held = self.frame.shared(share, shape) if share else self.frame.group(shape)
+        return Val(held["weight"][x.data], x.batch, x.parts)
+
+    def _vocabulary(self, x: Val) -> int:
+        text = next(t for n, t in self.tree["inputs"].items() if self.given[n] is x.raw)
+        return self.size(text[text.index("(") + 1 : closing(text)])
+
+    def step_linear(self, knobs: Any, x: Val) -> Val:
+        knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
+        rows = self.size(knobs["width"], x)
+        bias = knobs.get("bias", self.defaults.get("bias", True))
+        if "share" not in knobs:
+            return x.of(self.linear(x.data, rows, bias))
+        held = self.frame.shared(knobs["share"], {"weight": (rows, x.width)})
+        y = torch.einsum("...i,oi->...o", x.data, held["weight"])
+        return x.of(y + self.frame.group({"": (rows,)})[""] if bias else y)
+
+    def step_norm(self, knobs: Any, x: Val) -> Val:
+        return self._norm(knobs or {}, x)
+
+    def _norm(self, knobs: Mapping[str, Any], x: Val, share: str | None = None) -> Val:
+        return x.of(self._normed(knobs, x.data, share))
+
+    def _normed(self, knobs: Mapping[str, Any], x: Tensor, share: str | None = None) -> Tensor:
+        kind = knobs.get("kind", "layer")
+        eps = {"layer": 1e-5, "rms": 1e-6, "l2": 1e-12}[kind]
+        eps = self.rate(knobs["eps"]) if "eps" in knobs else eps
+        affine = kind != "l2" and knobs.get("affine", True)
+        offset = self.rate(knobs.get("offset", 0))
+        width = x.shape[-1]
+        shapes = {("" if offset else "weight"): (width,)} if affine else {}
+        if affine and kind == "layer" and knobs.get("bias", True):
+            shapes["bias"] = (width,)
+        shared = share and shapes
+        held = self.frame.shared(share, shapes) if shared and share else self.frame.group(shapes)
+        gain = held.get("weight", held.get(""))
+        gain = None if gain is None else gain + offset
+        return numbers.normed(x, kind, eps, gain, held.get("bias"))
+
+    def step_scale(self, knobs: Any, x: Val) -> Val:
+        return x.of(x.data * self.rate(knobs, x))
+
+    def step_softcap(self, knobs: Any, x: Val) -> Val:
+        cap = self.rate(knobs, x)
+        return x.of(cap * torch.tanh(x.data / cap))
+
+    def step_dropout(self, knobs: Any, x: Val) -> Val:
+        return x
+
+    def step_mark(self, knobs: Any, x: Val) -> Val:
+        self.values[f"{self.stream}.{knobs}"] = x
+        return x
+
+    def step_prepend(self, knobs: Any, x: Val) -> Val:
+        new: list[Val] = []
+        for token in knobs if isinstance(knobs, list) else [knobs]:
+            name, count = next(iter(token.items())) if isinstance(token, dict) else (token, None)
+            rows = None if count is None else self.size(count)
+            held = self.frame.group({"": (x.width,) if rows is None else (rows, x.width)})[""]
+            axes = () if rows is None else ((name, rows),)
+            new.append(Val(held.reshape(-1, x.width), (), ((name, axes),)))
+        return together([*new, x])
+
+    def step_learn(self, knobs: Any, x: Val | None) -> Val:
+        width = self.size(knobs["width"])
+        axes = tuple((name, self.size(size)) for name, size in knobs.get("axes", {}).items())
+        rows = [n for _, n in axes]
+        shape = (int(torch.tensor(rows).prod()), width) if axes else (width,)
+        held = self.frame.group({"": shape})[""]
+        return Val(held.reshape(-1, width), (), ((self.stream or "learned", axes),))
+
+    def step_take(self, knobs: Any, x: Val) -> Val:
+        if isinstance(knobs, dict):
+            ((_, index),) = knobs.items()
+            length = sum(x.lengths())
+            at = index if index >= 0 else length + index
+            if not 0 <= at < length:
+                raise Fails("an index outside its axis")
+            data = x.data.narrow(len(x.batch), at, 1)
+            return Val(data, x.batch, ((x.parts[0][0], ()),))
+        return together([x.cut(name) for name in (knobs if isinstance(knobs, list) else [knobs])])
+
+    def step_drop(self, knobs: Any, x: Val) -> Val:
+        gone = knobs if isinstance(knobs, list) else [knobs]
+        return together([x.cut(name) for name, _ in x.parts if name not in gone])
+
+    def step_pool(self, knobs: Any, x: Val) -> Val:
+        axis = len(x.batch)
+        data = x.data.mean(axis, True) if knobs == "mean" else x.data.amax(axis, True)
+        return Val(data, x.batch, ((self.stream or "pooled", ()),))
+
+    def step_sum(self, knobs: Any, x: Val | None) -> Val:
+        total, *rest = [self.run(pipeline, x) for pipeline in knobs]
+        for term in rest:
+            total.fits(term)
+            if term.width != total.width:
+                raise Fails("different widths")
+            total = total.of(total.data + term.data)
+        return total
+
+    def step_join(self, knobs: Any, x: Val | None) -> Val:
+        values = [self.run(pipeline, x) for pipeline in knobs]
+        for value in values:
+            values[0].fits(value)
+        return values[0].of(torch.cat([value.data for value in values], -1))
+
+    def step_concat(self, knobs: Any, x: Val | None) -> Val:
+        named = knobs.items() if isinstance(knobs, dict) else ((None, p) for p in knobs)
+        values: list[Val] = []
+        for name, pipeline in named:
+            value = self.run(pipeline, x)
+            if name and len(value.parts) == 1:
+                value = replace(value, parts=((name, value.parts[0][1]),))
+            values.append(value)
+        return together(values)
+
+    def step_patch(self, knobs: Any, x: Val) -> Val:
+        """Tiles of [batch, channels, grid], row by row; each is a linear map of its numbers."""
+        assert x.raw is not None
+        data, (name, axes) = x.raw, x.parts[0]
+        tiled: list[tuple[str, int]] = []
+        kernel: list[int] = []
+        for at, (axis, length) in enumerate(axes):
+            by = self.size(knobs["size"][axis])
+            if length % by:
+                raise Fails(f"{axis} does not tile")
+            kernel.append(by)
+            tiled.append((axis, length // by))
+            data = data.unfold(2 + at, by, by)
+        count = len(axes)
+        data = data.permute(0, *range(2, 2 + count), 1, *range(2 + count, 2 + 2 * count))
+        data = data.reshape(data.shape[0], -1, x.raw.shape[1] * int(torch.tensor(kernel).prod()))
+        rows, bias = self.size(knobs["width"]), knobs.get("bias", True)
+        shapes: dict[str, tuple[int, ...]] = {"weight": (rows, x.raw.shape[1], *kernel)}
+        held = self.frame.group(shapes | ({"bias": (rows,)} if bias else {}))
+        y = data @ held["weight"].reshape(rows, -1).T
+        return Val(y + held["bias"] if bias else y, x.batch, ((name, tuple(tiled)),))
+
+    def step_ffn(self, knobs: Any, x: Val) -> Val:
+        frame = self._child(knobs)
+        hidden, act = self.size(knobs["hidden"], x), knobs["act"]
+        bias = knobs.get("bias", self.defaults.get("bias", True))
+        if act in numbers.GATED or knobs.get("gated"):
+            gate = numbers.ACTS[numbers.GATED.get(act, act)](
+                self.linear(x.data, hidden, bias, frame)
+            )
+            y = gate * self.linear(x.data, hidden, bias, frame)
+        else:
+            y = numbers.ACTS[act](self.linear(x.data, hidden, bias, frame))
+        return x.of(self.linear(y, x.width, bias, frame))
+
+    def step_merge(self, knobs: Any, x: Val) -> Val:
+        """Tokens into features: the first key is the slowest, what was there the fastest."""
+        (name, axes), shape = self._grid(x)
+        sizes = {axis: self.size(by, x) for axis, by in knobs.items()}
+        cut: list[int] = []
+        for axis, length in axes:
+            if length % sizes.get(axis, 1):
+                raise Fails(f"{axis} does not tile")
+            cut += [length // sizes.get(axis, 1), sizes.get(axis, 1)]
+        if not sizes.keys() <= dict(axes).keys():
+            raise Fails("no such axis")
+        first = len(shape)
+        inner = {axis: first + 2 * at + 1 for at, (axis, _) in enumerate(axes)}
+        outer = [first + 2 * at for at in range(len(axes))]
+        rest = [inner[axis] for axis, _ in axes if axis not in sizes]  # of one element
+        data = x.data.reshape(*shape, *cut, x.width)
+        order = [*range(first), *outer, *rest, *(inner[axis] for axis in sizes), data.dim() - 1]
+        made = tuple((axis, length // sizes.get(axis, 1)) for axis, length in axes)
+        width = x.width * int(torch.tensor([*sizes.values()]).prod())
+        return Val(data.permute(order).reshape(*shape, -1, width), x.batch, ((name, made),))
+
+    def step_split(self, knobs: Any, x: Val) -> Val:
+        """Features into tokens: what `merge` of the same sizes undoes."""
+        (name, axes), shape = self._grid(x)
+        sizes = {axis: self.size(by, x) for axis, by in knobs.items()}
+        width, rest = divmod(x.width, int(torch.tensor([*sizes.values()]).prod()))
+        if rest or not sizes.keys() <= dict(axes).keys():
+            raise Fails("a width that cannot be split")
+        made = tuple((axis, length * sizes.get(axis, 1)) for axis, length in axes)
+        whole = Val(torch.zeros(*shape, 1), x.batch, ((name, made),))
+        data = torch.zeros(*shape, sum(whole.lengths()), width, dtype=x.data.dtype)
+        for token, (_, at) in enumerate(places(whole)):
+            row = column = 0
+            for axis, length in axes:
+                row = row * length + at[axis] // sizes.get(axis, 1)
+            for axis, by in sizes.items():
+                column = column * by + at[axis] % by
+            data[..., token, :] = x.data[..., row, column * width : (column + 1) * width]
+        return Val(data, x.batch, ((name, made),))
+
+    def _grid(self, x: Val) -> tuple[tuple[str, AxisSizes], tuple[int, ...]]:
+        """The only part, and the sizes of the batch axes."""
+        if len(x.parts) > 1:
+            raise NotImplementedError
+        return x.parts[0], tuple(x.data.shape[: len(x.batch)])
