@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -38,6 +38,7 @@ FAILING = frozenset(
         "TS226",
     ]
 )
+HIDING = "TS254"
 FAILURES = (Fails, RuntimeError, IndexError, ZeroDivisionError)
 
 
@@ -74,6 +75,8 @@ def refused(
 ) -> bool:  # fmt: skip
     """A refused model fails at a counterexample, or at sampled sizes. False: nothing was tried."""
     domains = environment(spec.dims).domains
+    if set(codes) == {HIDING}:
+        return _hidden(tree, domains, seed)
     if not set(codes) <= FAILING or not domains:
         return False
     points = [{n: d.low for n, d in domains.items()} | dict(each.counterexample)
@@ -97,6 +100,26 @@ def refused(
     return False
 
 
+def _hidden(tree: Tree, domains: Mapping[str, Domain], seed: int) -> bool:
+    """A mask hides every key at all sizes that are tried."""
+    rng = Random(seed)
+    blind: list[set[str]] = []
+    for at in range(4):
+        point = {name: _some(domain, at, rng) for name, domain in domains.items()}
+        if any(value > 1000 for value in point.values()):
+            return False
+        reference = Reference(tree, point, _inputs(tree, point), Free())
+        try:
+            with torch.no_grad():
+                reference.outputs()
+        except Exception:
+            return False
+        seeing = {mask for mask, some in reference.masks if some}
+        blind.append({mask for mask, _ in reference.masks} - seeing)
+    require(set.intersection(*blind), f"refused as {HIDING}, and every mask lets a query see a key")
+    return True
+
+
 def _some(domain: Domain, at: int, rng: Random) -> int:
     last = domain.high or domain.low + 4 * domain.step
     steps = min((last - domain.low) // domain.step, 5)
@@ -105,7 +128,7 @@ def _some(domain: Domain, at: int, rng: Random) -> int:
 
 def _inputs(tree: Tree, at: dict[str, int]) -> dict[str, torch.Tensor]:
     """Random inputs by the declarations alone."""
-    from tests.fuzz.reference.value import layout
+    from tests.fuzz.reference.value import closing, layout
 
     sizes = Reference({**tree, "inputs": {}}, dict(at), {}, Free()).sizes
     found: dict[str, torch.Tensor] = {}
@@ -114,6 +137,9 @@ def _inputs(tree: Tree, at: dict[str, int]) -> dict[str, torch.Tensor]:
         shape = [size(axis, sizes) for axis in axes]
         if kind == "float":
             found[name] = torch.randn(shape, dtype=torch.float64)
+        elif kind == "bool":
+            found[name] = torch.rand(shape) < 0.6
         else:
-            found[name] = torch.zeros(shape, dtype=torch.bool if kind == "bool" else torch.long)
+            rows = size(text[text.index("(") + 1 : closing(text)], sizes)
+            found[name] = torch.randint(rows, shape)
     return found

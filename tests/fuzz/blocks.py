@@ -5,111 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.fuzz import steps
+from tests.fuzz import rules, steps
+from tests.fuzz.attends import attend
 from tests.fuzz.maker import BLOCKS, Maker
+from tests.fuzz.rules import block_norm, own, residual
 from tests.fuzz.steps import Made
 from tests.fuzz.values import Val
 
 Branch = Any
-
-
-def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
-    """An attention that reads x, or None where there can be none."""
-    if x.single:
-        return None
-    knobs: dict[str, Any] = {}
-    heads = m.pick([n for n in (1, 2, 3, 4) if x.width % n == 0])
-    if m.chance(30):
-        heads = m.number(1, 4)
-        knobs["head_dim"] = m.size(m.number(1, 5), x.width)
-    knobs = {"heads": m.size(heads, x.width), **knobs}
-    if x.width % heads and "head_dim" not in knobs:
-        return None
-    if m.chance(30):
-        knobs["kv_heads"] = m.size(m.pick([n for n in range(1, heads + 1) if heads % n == 0]))
-    if m.chance(20):
-        knobs["v_head_dim"] = m.size(m.number(1, 5))
-    if m.chance(40):
-        knobs["bias"] = m.pick([True, False, ["q", "v"], ["out"], [], ["k", "q", "v"]])
-    for knob, rates in (("scale", (0.5, 1, 0.1)), ("softcap", (5.0, 1)), ("dropout", (0.1, 0))):
-        if m.chance(15):
-            knobs[knob] = m.pick(rates)
-    if m.chance(15):
-        knobs["qk_norm"] = _qk_norm(m)
-    if branch and m.chance(12):
-        return {"attend": _shared(m, "attend", x.width, knobs)}
-    source = _source(m, x, knobs) if m.chance(35) else None
-    if branch and source is None and len(x.parts) > 1 and m.chance(20):
-        part = m.pick(x.parts)
-        if part.axes:
-            knobs["only"] = part.name
-            x = x.over(part)
-    if m.chance(60):
-        mask = _mask(m, x, source)
-        if mask:
-            knobs["mask"] = mask
-    if branch:
-        _own(m, knobs)
-    return {"attend": knobs}
-
-
-def _qk_norm(m: Maker) -> Any:
-    knobs: dict[str, Any] = {"kind": m.pick(["rms", "layer", "l2"])}
-    if m.chance(30):
-        knobs["eps"] = 0.01
-    if m.chance(20):
-        knobs["affine"] = False
-    return "head" if m.chance(40) else knobs
-
-
-def _shared(m: Maker, kind: str, width: int, knobs: dict[str, Any]) -> dict[str, Any]:
-    """A branch whose weights another one has too: all its knobs are written, and equal."""
-    fitting = [known for known in m.branches if known[:2] == (kind, width)]
-    if fitting and m.chance(70):
-        return dict(m.pick(fitting)[2])
-    knobs = {"bias": True, **knobs, "norm": block_norm(m), "share": f"same{len(m.branches)}"}
-    if isinstance(knobs.get("qk_norm"), str):
-        del knobs["qk_norm"]
-    m.branches.append((kind, width, knobs))
-    return dict(knobs)
-
-
-def _source(m: Maker, x: Val, knobs: dict[str, Any]) -> Val | None:
-    """Another value to attend to: a stream, a mark, or a part of the value itself."""
-    found: list[tuple[Any, Val]] = [
-        (name, value)
-        for name, value in m.values.items()
-        if value.batch == x.batch and not value.single
-        and m.readable(name)
-    ]  # fmt: skip
-    found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1 and part.axes]
-    if not found:
-        return None
-    name, value = m.pick(found)
-    knobs["to"] = name
-    if m.chance(20):
-        step, value = steps.linear(m, value)
-        knobs["to"] = [name, step]
-    return value
-
-
-def _mask(m: Maker, x: Val, source: Val | None) -> str | None:
-    """A predicate of causal, within and flags."""
-    terms: list[str] = []
-    if source is None:
-        terms += ["causal", f"within({m.number(1, 3)})"]
-    for side, value in (("query", x), ("key", source or x)):
-        for name, (batch, axis) in m.flags.items():
-            if value.batch == batch and len(value.parts) == 1 and value.parts[0].axes == (axis,):
-                terms.append(f"{side}.{name}")
-    if not terms:
-        return None
-    mask = m.pick(terms)
-    for _ in range(m.number(0, 2)):
-        other = m.pick(terms)
-        mask = m.pick([f"{mask} and {other}", f"{mask} or {other}", f"not ({mask})",
-                       f"({mask}) and not {other}"])  # fmt: skip
-    return mask
 
 
 def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
@@ -127,44 +30,10 @@ def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
     if m.chance(15):
         knobs["dropout"] = 0.1
     if branch and "only" not in knobs and m.chance(12):
-        return {"ffn": _shared(m, "ffn", x.width, knobs)}
+        return {"ffn": rules.shared(m, "ffn", x.width, knobs)}
     if branch:
-        _own(m, knobs)
+        own(m, knobs)
     return {"ffn": knobs}
-
-
-def _own(m: Maker, knobs: dict[str, Any]) -> None:
-    """A norm or residual rule of the branch's own."""
-    if m.chance(12):
-        knobs["norm"] = block_norm(m)
-    if m.chance(12):
-        knobs["residual"] = residual(m)
-
-
-def block_norm(m: Maker) -> Any:
-    if m.chance(15):
-        return "none"
-    knobs = steps.norm_knobs(m)
-    if m.chance(70):
-        knobs["at"] = m.pick(
-            ["pre", "post", "out", ["pre", "out"], ["pre", "post"], ["out", "post"]]
-        )
-    return knobs
-
-
-def residual(m: Maker) -> Any:
-    if m.chance(15):
-        return "none"
-    knobs: dict[str, Any] = {}
-    if m.chance(30):
-        knobs["scale"] = m.rate(0.5, 2)
-    if m.chance(25):
-        knobs["skip"] = m.pick([0.5, 2, 1, 0])
-    if m.chance(25):
-        knobs["layerscale"] = m.pick([0.1, 1, 1e-4])
-    if m.chance(20):
-        knobs["gate"] = "tanh"
-    return knobs
 
 
 def series(m: Maker, x: Val) -> Branch:

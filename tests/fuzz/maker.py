@@ -130,37 +130,35 @@ class Maker:
         if self.axes and self.chance(40):
             return self.pick(list(self.axes.values()))
         name = self.name(LOOSE)
-        low, top = 1, None
+        low, top, step = 1, None, 1
         roll = self.number(0, 9)
         if roll < 4:
             low = self.number(1, 3)
             top = low + self.number(1, 3)
             declared: int | str = f"{low}..{top}"
         elif roll < 6:
-            low = top = self.number(1, 4)
+            low = top = step = self.number(1, 4)
             declared = top
             self.fixed[name] = top
         elif roll < 8:
-            low = self.number(1, 3)
+            low = step = self.pick([1, 2, 3, 4])
             declared = f"multiple({low})"
         else:
-            declared, low, top = self._derived()
+            declared, low, top, step = self._derived()
             if low == top:
                 self.fixed[name] = low
         self.tree["dims"][name] = declared
-        self.axes[name] = Axis(name, name, low, top)
+        self.axes[name] = Axis(name, name, low, top, step)
         return self.axes[name]
 
-    def _derived(self) -> tuple[int | str, int, int | None]:
+    def _derived(self) -> tuple[int | str, int, int | None, int]:
         loose = [axis for axis in self.axes.values() if axis.name not in self.fixed]
         if not loose:
-            return 3, 3, 3
+            return 3, 3, 3, 3
         axis = self.pick(loose)
         more = self.number(1, 2)
         if self.chance(50):
-            return f"{axis.name} + {more}", axis.low + more, axis.top and axis.top + more
-        return (
-            f"{more + 1} * {axis.name}",
-            axis.low * (more + 1),
-            axis.top and axis.top * (more + 1),
-        )
+            top = axis.top and axis.top + more
+            return f"{axis.name} + {more}", axis.low + more, top, 1
+        made = axis.grown(more + 1)
+        return f"{more + 1} * {axis.name}", made.low, made.top, made.step

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.fuzz import blocks, steps
+from tests.fuzz import blocks, steps, tiles
 from tests.fuzz.maker import INPUTS, OUTPUTS, STREAMS, Maker
 from tests.fuzz.steps import Made
 from tests.fuzz.values import Axis, Part, Val
@@ -174,18 +174,10 @@ def _tiles(m: Maker, name: str, value: Val) -> tuple[Tree, tuple[Axis, ...]] | N
     sizes: Tree = {}
     tiled: list[Axis] = []
     for axis in axes:
-        step = axis.top if axis.low == axis.top else _multiple(m, axis)
-        by = m.pick([n for n in range(1, step + 1) if step % n == 0])
+        by = m.pick([n for n in range(1, axis.step + 1) if axis.step % n == 0])
         sizes[axis.name] = m.size(by)
-        tiled.append(
-            Axis(axis.name, f"{axis.size}/{by}", axis.low // by, axis.top and axis.top // by)
-        )
+        tiled.append(axis.cut(by))
     return sizes, tuple(tiled)
-
-
-def _multiple(m: Maker, axis: Axis) -> int:
-    declared = str(m.tree["dims"][axis.name])
-    return int(declared[9:-1]) if declared.startswith("multiple(") else 1
 
 
 def _step(m: Maker, x: Val) -> Made | None:
@@ -197,7 +189,9 @@ def _step(m: Maker, x: Val) -> Made | None:
         return m.pick(blocks.STEPS)(m, x)
     if roll < 10:
         return m.pick(simple)(m, x)
-    if roll < 17:
+    if roll < 12:
+        return m.pick((tiles.merge, tiles.split))(m, x)
+    if roll < 18:
         return m.pick((steps.pos, steps.prepend, steps.take, steps.mark, steps.pool, steps.pos))(
             m, x
         )

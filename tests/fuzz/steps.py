@@ -104,7 +104,7 @@ def prepend(m: Maker, x: Val) -> Made | None:
         if m.chance(30):
             count = m.number(1, 3)
             new.append({name: m.size(count)})
-            parts.append(Part(name, (Axis(name, str(count), count, count),)))
+            parts.append(Part(name, (Axis(name, str(count), count, count, count),)))
         else:
             new.append(name)
             parts.append(Part(name))
@@ -156,7 +156,7 @@ def learn(m: Maker, width: int) -> Made:
         if axis.low != axis.top or axis.name not in m.fixed:
             count = m.number(1, 4)
             name = m.name(("Q", "G", "slot_", "Z"))
-            axis = Axis(name, str(count), count, count)
+            axis = Axis(name, str(count), count, count, count)
         knobs["axes"] = {axis.name: axis.size if axis.name in m.fixed else axis.top}
         axes.append(axis)
     knobs["width"] = m.size(width)

@@ -20,10 +20,12 @@ from tests.fuzz.mutate import garbled, mutated
 from tests.fuzz.oracle import Seen, examine
 from tests.fuzz.reduce import reduced
 from tests.fuzz.specs import make, written
+from tests.fuzz.tally import Tally
 
 CASES = int(os.environ.get("TFSPEC_FUZZ_CASES", "20000"))
 SHARDS = 8
 RANDOM = st.randoms(use_true_random=False)
+TALLY = Tally()
 
 
 def valid(rng: Any) -> Seen:
@@ -31,8 +33,9 @@ def valid(rng: Any) -> Seen:
     tree = make(rng)
     text = written(tree, rng.choice([None, False, True]))
     seen = looked_at(text, tree, valid=True)
-    built = seen.status in ("ok", "not yet") or set(seen.codes) == {"TS901"}
-    require(built, f"a valid spec is refused: {', '.join(seen.codes)}")
+    TALLY.add(tree, seen.status == "ok" and seen.agreed)
+    built = seen.status in ("ok", "not yet") or set(seen.codes) == {"TS901"} or seen.agreed
+    require(built, f"a valid spec is refused: {', '.join(seen.codes)}, in:\n{text}")
     return seen
 
 
@@ -87,6 +90,8 @@ def test_valid_specs_run_as_predicted() -> None:
     counts = fuzz(valid, 180, chosen(0))
     # the fuzzer is worth its time only while most of what it draws is built and compared
     assert counts["ok agreed"] > 0.8 * counts.total() / 2
+    print(*TALLY.lines(), sep="\n")
+    assert TALLY.idle(least=10) == []
 
 
 def test_mutated_specs_are_refused_with_reason_or_run() -> None:
@@ -104,5 +109,6 @@ def test_broken_texts_are_refused() -> None:
 def test_many(shard: int) -> None:
     at = chosen(1000) + shard
     fuzz(valid, CASES * 6 // (10 * SHARDS), at)
+    print(*TALLY.lines(), sep="\n")
     fuzz(changed, CASES * 3 // (10 * SHARDS), at)
     fuzz(broken_text, CASES // (10 * SHARDS), at)

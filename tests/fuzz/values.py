@@ -7,12 +7,23 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Axis:
-    """`name` of a size, written as an expression; `low` is its least size, `top` its largest or None."""
+    """`name` of a size, written as an expression; `low` is its least size, `top` its largest or
+    None, and every size is a multiple of `step`."""
 
     name: str
     size: str
     low: int
     top: int | None
+    step: int = 1
+
+    def cut(self, by: int) -> Axis:
+        """In tiles of this size."""
+        top = self.top and self.top // by
+        return Axis(self.name, f"{self.size}/{by}", self.low // by, top, self.step // by)
+
+    def grown(self, by: int) -> Axis:
+        top = self.top and self.top * by
+        return Axis(self.name, f"{self.size}*{by}", self.low * by, top, self.step * by)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ class Attention(Reading):
             seen = each if seen is None else seen & each
         if mask is None:
             return seen
+        self.masks.add((knobs["mask"], bool(mask.allowed().any())))
         shape = sum(x.lengths()), sum(source.lengths())
         batch = x.data.shape[: len(x.batch)]
         asked = mask.allowed().expand(math.prod(batch), *shape).reshape(*batch, 1, *shape)

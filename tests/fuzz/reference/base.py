@@ -31,6 +31,8 @@ class Reading:
         """How many layers of the stream there were so far."""
         self.layer: dict[str, int] = {}
         """i and n, inside of a layer."""
+        self.masks: set[tuple[str, bool]] = set()
+        """Predicates asked so far, and whether any query saw any key."""
 
     def _dims(self, sizes: dict[str, int]) -> dict[str, int]:
         """Those given, and the expressions over them."""
@@ -77,7 +79,8 @@ class Reading:
     def _stream(self, name: str) -> None:
         if name in self.values:
             return
-        with self._using(stream=name, defaults={}, frame=self.top, whole=None, depth=0):
+        fresh: dict[str, Any] = {"defaults": {}, "frame": self.top, "whole": None, "layer": {}}
+        with self._using(stream=name, depth=0, **fresh):
             self.values[name] = self.run(self.tree["streams"][name], None)
 
     @contextmanager

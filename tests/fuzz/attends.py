@@ -1,0 +1,82 @@
+"""Random attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fuzz import predicates, scores, steps
+from tests.fuzz.maker import Maker
+from tests.fuzz.rules import own, shared
+from tests.fuzz.values import Val
+
+
+def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
+    """An attention that reads x, or None where there can be none."""
+    if x.single:
+        return None
+    knobs: dict[str, Any] = {}
+    head = 0
+    heads = m.pick([n for n in (1, 2, 3, 4) if x.width % n == 0])
+    if m.chance(30):
+        heads, head = m.number(1, 4), m.number(1, 5)
+        knobs["head_dim"] = m.size(head, x.width)
+    knobs = {"heads": m.size(heads, x.width), **knobs}
+    head = head or x.width // heads
+    if x.width % heads and "head_dim" not in knobs:
+        return None
+    if m.chance(30):
+        knobs["kv_heads"] = m.size(m.pick([n for n in range(1, heads + 1) if heads % n == 0]))
+    if m.chance(20):
+        knobs["v_head_dim"] = m.size(m.number(1, 5))
+    if m.chance(40):
+        knobs["bias"] = m.pick([True, False, ["q", "v"], ["out"], [], ["k", "q", "v"]])
+    for knob, rates in (("scale", (0.5, 1, 0.1)), ("softcap", (5.0, 1)), ("dropout", (0.1, 0))):
+        if m.chance(15):
+            knobs[knob] = m.pick(rates)
+    if m.chance(15):
+        knobs["qk_norm"] = _qk_norm(m)
+    if branch and m.chance(12):
+        return {"attend": shared(m, "attend", x.width, knobs)}
+    source = _source(m, x, knobs) if m.chance(35) else None
+    if branch and source is None and len(x.parts) > 1 and m.chance(20):
+        part = m.pick(x.parts)
+        if part.axes:
+            knobs["only"] = part.name
+            x = x.over(part)
+    if source is None and m.chance(45):
+        scores.positions(m, x, knobs, heads, head)
+    if m.chance(60):
+        mask = predicates.mask(m, x, source, windowed="window" in knobs)
+        if mask:
+            knobs["mask"] = mask
+    if branch:
+        own(m, knobs)
+    return {"attend": knobs}
+
+
+def _qk_norm(m: Maker) -> Any:
+    knobs: dict[str, Any] = {"kind": m.pick(["rms", "layer", "l2"])}
+    if m.chance(30):
+        knobs["eps"] = 0.01
+    if m.chance(20):
+        knobs["affine"] = False
+    return "head" if m.chance(40) else knobs
+
+
+def _source(m: Maker, x: Val, knobs: dict[str, Any]) -> Val | None:
+    """Another value to attend to: a stream, a mark, or a part of the value itself."""
+    found: list[tuple[Any, Val]] = [
+        (name, value)
+        for name, value in m.values.items()
+        if value.batch == x.batch and not value.single
+        and m.readable(name)
+    ]  # fmt: skip
+    found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1 and part.axes]
+    if not found:
+        return None
+    name, value = m.pick(found)
+    knobs["to"] = name
+    if m.chance(20):
+        step, value = steps.linear(m, value)
+        knobs["to"] = [name, step]
+    return value

@@ -1,0 +1,82 @@
+"""Random predicates: which keys a query sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.fuzz.maker import Maker
+from tests.fuzz.values import Val
+
+COMPARED = ("==", "!=", "<", "<=", ">", ">=")
+
+
+def mask(m: Maker, x: Val, source: Val | None, *, windowed: bool = False) -> str | None:
+    """A predicate of all kinds of terms; `source` is where keys come from, if not from x."""
+    terms = list(_flags(m, x, source))
+    if source is None:
+        terms.append("causal")
+        if not windowed:
+            terms.append(f"within({m.number(1, 3)})")
+    indexed = source is None and not windowed
+    numbers = [[*_numbers(m, side, value, indexed=indexed)]
+               for side, value in (("query", x), ("key", source or x))]  # fmt: skip
+    terms += [_comparison(m, *numbers) for _ in range(m.number(0, 2)) if any(numbers)]
+    if not terms:
+        return None
+    made = m.pick(terms)
+    for _ in range(m.number(0, 2)):
+        other = m.pick(terms)
+        made = m.pick([f"{made} and {other}", f"{made} or {other}", f"not ({made})",
+                       f"({made}) and not {other}", f"not {other} or ({made})"])  # fmt: skip
+    return made
+
+
+def _flags(m: Maker, x: Val, source: Val | None) -> Iterator[str]:
+    """Bool inputs over the tokens, and parts."""
+    for side, value in (("query", x), ("key", source or x)):
+        for name, (batch, axis) in m.flags.items():
+            known = [a for part in value.parts for a in part.axes if a.name == axis.name]
+            if value.batch == batch and known and set(known) == {axis}:
+                yield f"{side}.{name}"
+        axes = {axis.name for part in value.parts for axis in part.axes}
+        for part in value.parts if len(value.parts) > 1 else ():
+            if part.name not in axes:
+                yield f"{side}.{part.name}"
+
+
+def _numbers(m: Maker, side: str, value: Val, *, indexed: bool) -> Iterator[str]:
+    """What a token can be asked for: its coordinates, its index, its number in an input of ids."""
+    parts = {part.name for part in value.parts}
+    axes = dict.fromkeys(axis.name for part in value.parts for axis in part.axes)
+    for name in axes:
+        if name not in parts:
+            yield f"{side}.{name}"
+    if indexed:
+        yield f"{side}.pos"
+    for name in m.vocabularies:
+        ids = m.values[name]
+        own = {axis.name: axis for axis in ids.parts[0].axes}
+        alike = [axis for part in value.parts for axis in part.axes if axis.name in own]
+        if own and ids.batch == value.batch and alike and all(own[a.name] == a for a in alike):
+            yield f"{side}.{name}"
+
+
+def _comparison(m: Maker, queries: list[str], keys: list[str]) -> str:
+    """Two numbers compared: of a query and a key, or one of them with a constant."""
+    left = m.pick(queries or keys)
+    right = m.pick(keys) if keys and m.chance(70) else str(m.number(0, 3))
+    op = m.pick(COMPARED)
+    if m.chance(50):
+        return f"{left} {op} {right}"
+    by = m.number(1, 3)
+    return m.pick(
+        [
+            f"abs({left} - {right}) {op} {by}",
+            f"{left} // {by} {op} {right} // {by}",
+            f"{left} % {by + 1} {op} {right} % 2",
+            f"{left} - {by} {op} {right}",
+            f"{by} * {left} {op} {right} + {by}",
+            f"({left} + {right}) % 2 == 0",
+            f"{left} - 2 * {right} // {by + 1} {op} -1",
+        ]
+    )
