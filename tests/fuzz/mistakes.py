@@ -1,0 +1,111 @@
+"""Mistakes made on purpose in how the compiler places tokens: rotations, biases, masks, tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tfspec.ops import alibi, buckets, merge, rel_bias, rotary
+from tfspec.program import expr as ex
+from tfspec.program import predicates
+from tfspec.program import rotary as rotations
+
+Patch = pytest.MonkeyPatch
+
+
+def other_pairs(patch: Patch) -> None:
+    """Halves where neighbours should turn together, and the other way round."""
+    lower = rotary.Rotate.lower
+    patch.setattr(rotary.Rotate, "lower", lambda self, low, node, *x: lower(
+        replace(self, interleaved=not self.interleaved), low, node, *x))  # fmt: skip
+
+
+def other_turn(patch: Patch) -> None:
+    patch.setattr(rotations, "ROTATE", rotations.ROTATE.replace("x.dtype)", "x.dtype) * 0.9"))
+
+
+def axes_the_other_way(patch: Patch) -> None:
+    lower = rotary.Rotate.lower
+    patch.setattr(rotary.Rotate, "lower", lambda self, low, node, *x: lower(
+        replace(self, axes=self.axes[::-1]), low, node, *x))  # fmt: skip
+
+
+def unscaled_rotations(patch: Patch) -> None:
+    lower = rotary.RotaryTable.lower
+    patch.setattr(rotary.RotaryTable, "lower",
+                  lambda self, low: lower(replace(self, scaling=None, settings=()), low))  # fmt: skip
+
+
+def steeper_slopes(patch: Patch) -> None:
+    patch.setattr(alibi, "SLOPES", alibi.SLOPES.replace("(1, heads + 1)", "(heads)"))
+
+
+def slopes_in_order(patch: Patch) -> None:
+    """Those between powers of two, without leaving out any."""
+    made = alibi.UNEVEN_SLOPES.replace("(1, 2 * (heads - power), 2)", "(1, 1 + heads - power)")
+    patch.setattr(alibi, "UNEVEN_SLOPES", made)
+
+
+def flipped_table(patch: Patch) -> None:
+    """Key minus query."""
+    source = rel_bias.source
+    patch.setattr(rel_bias, "source", lambda seen: source(seen).replace(".unfold(1", ".flip(1).unfold(1"))
+
+
+def buckets_of_one_direction(patch: Patch) -> None:
+    lower = buckets.BucketBias.lower
+    patch.setattr(buckets.BucketBias, "lower", lambda self, low, node, *x: lower(
+        replace(self, both=not self.both), low, node, *x))  # fmt: skip
+
+
+def comparison_off_by_one(patch: Patch) -> None:
+    """`<` for `<=`, in masks of coordinates."""
+    compare = predicates.Asked._compare
+    near = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
+    patch.setattr(predicates.Asked, "_compare", lambda self, sign, a, b: compare(
+        self, near.get(sign, sign), a, b))  # fmt: skip
+
+
+def wrong_members(patch: Patch) -> None:
+    """The part is where it is not."""
+    member = predicates.Asked._member
+    patch.setattr(predicates.Asked, "_member", lambda self, tree: ~member(self, tree))
+
+
+def merged_the_other_way(patch: Patch) -> None:
+    """The first axis fastest."""
+    for made in (merge.Merge, merge.Split):
+        _reversed(patch, made)
+
+
+def _reversed(patch: Patch, made: Any) -> None:
+    lower = made.lower
+    patch.setattr(made, "lower", lambda self, low, node, *x: lower(
+        replace(self, order=self.order[::-1], sizes=self.sizes[::-1]), low, node, *x))  # fmt: skip
+
+
+def next_layers_rate(patch: Patch) -> None:
+    from tfspec.program import rates
+
+    rate = rates.number
+    patch.setattr(rates, "number", lambda value, role: rate(value, role)
+                  if isinstance(value, float | int) else ex.Number(0.7, role))  # fmt: skip
+
+
+MISTAKES: tuple[Callable[[Patch], None], ...] = (
+    other_pairs,
+    other_turn,
+    axes_the_other_way,
+    unscaled_rotations,
+    steeper_slopes,
+    slopes_in_order,
+    flipped_table,
+    buckets_of_one_direction,
+    comparison_off_by_one,
+    wrong_members,
+    merged_the_other_way,
+    next_layers_rate,
+)
