@@ -143,6 +143,9 @@ class Maker:
         elif roll < 8:
             low = step = self.pick([1, 2, 3, 4])
             declared = f"multiple({low})"
+            if self.chance(50):
+                top = low * self.number(2, 3)
+                declared = f"multiple({low}) <= {top + self.number(0, low - 1)}"
         else:
             declared, low, top, step = self._derived()
             if low == top:

@@ -52,7 +52,9 @@ def slopes_in_order(patch: Patch) -> None:
 def flipped_table(patch: Patch) -> None:
     """Key minus query."""
     source = rel_bias.source
-    patch.setattr(rel_bias, "source", lambda seen: source(seen).replace(".unfold(1", ".flip(1).unfold(1"))
+    patch.setattr(
+        rel_bias, "source", lambda seen: source(seen).replace(".unfold(1", ".flip(1).unfold(1")
+    )
 
 
 def buckets_of_one_direction(patch: Patch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.fuzz import blocks, steps, tiles
+from tests.fuzz import blocks, places, steps, tiles
 from tests.fuzz.maker import INPUTS, OUTPUTS, STREAMS, Maker
 from tests.fuzz.steps import Made
 from tests.fuzz.values import Axis, Part, Val
@@ -192,7 +192,7 @@ def _step(m: Maker, x: Val) -> Made | None:
     if roll < 12:
         return m.pick((tiles.merge, tiles.split))(m, x)
     if roll < 18:
-        return m.pick((steps.pos, steps.prepend, steps.take, steps.mark, steps.pool, steps.pos))(
+        return m.pick((places.pos, steps.prepend, steps.take, steps.mark, steps.pool, places.pos))(
             m, x
         )
     return _combined(m, x)

@@ -74,23 +74,6 @@ def dropout(m: Maker, x: Val) -> Made:
     return {"dropout": m.pick([0.1, 0, 0.5])}, x
 
 
-def pos(m: Maker, x: Val) -> Made | None:
-    if x.single or not x.bounded:
-        return None
-    one_axis = len(x.parts) == 1 and len(x.parts[0].axes) == 1
-    if one_axis and x.width % 2 == 0 and m.chance(40):
-        knobs: dict[str, Any] = {"sinusoidal": x.parts[0].axes[0].name}
-        if m.chance(30):
-            knobs["base"] = m.pick([100, 10000, 50.5])
-        if m.chance(40):
-            knobs["layout"] = m.pick(["interleaved", "halves"])
-        return {"pos": "sinusoidal" if len(knobs) == 1 else knobs}, x
-    if m.chance(30):
-        spaces = ["*".join(a.name for a in part.axes) or part.name for part in x.parts]
-        return {"pos": {"learned": " + ".join(spaces)}}, x
-    return {"pos": "learned"}, x
-
-
 def prepend(m: Maker, x: Val) -> Made | None:
     taken = {part.name for part in x.parts}
     new: list[Any] = []

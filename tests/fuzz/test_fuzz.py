@@ -34,7 +34,11 @@ def valid(rng: Any) -> Seen:
     text = written(tree, rng.choice([None, False, True]))
     seen = looked_at(text, tree, valid=True)
     TALLY.add(tree, seen.status == "ok" and seen.agreed)
-    built = seen.status in ("ok", "not yet") or {"TS901"} <= set(seen.codes) <= {"TS901", "TS254"} or seen.agreed
+    built = (
+        seen.status in ("ok", "not yet")
+        or {"TS901"} <= set(seen.codes) <= {"TS901", "TS254"}
+        or seen.agreed
+    )
     require(built, f"a valid spec is refused: {', '.join(seen.codes)}, in:\n{text}")
     return seen
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fuzz.mistakes import MISTAKES
 from tests.fuzz.oracle import examine
 from tests.fuzz.specs import make, written
 from tfspec.diagnostics import excerpt, text
@@ -182,6 +183,7 @@ SABOTAGE: dict[Callable[[Patch], None], str | None] = {
     everything_divides: TILES,
     false_counterexample: TILES,
     raw_escapes: HOSTILE,
+    **dict.fromkeys(MISTAKES, GENERATED),
 }
 
 

@@ -134,9 +134,8 @@ class Reading:
     def length_at_most(self, axis: str, length: int) -> int:
         """The length of an axis where every range is at its end; it is its dim's size, or that
         cut into tiles or put together of them."""
-        tops = {
-            n: int(str(d).split("..")[1]) for n, d in self.tree["dims"].items() if ".." in str(d)
-        }
+        tops = {name: top for name, declared in self.tree["dims"].items()
+                if (top := numbers.largest(str(declared)))}  # fmt: skip
         fixed = {n: d for n, d in self.tree["dims"].items() if isinstance(d, int)}
         most = Reading(self.tree, fixed | tops, {}, self.top).sizes
         now, then = self.sizes.get(axis, length), most.get(axis, length)

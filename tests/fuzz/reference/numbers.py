@@ -26,6 +26,16 @@ def size(text: Any, names: Mapping[str, int]) -> int:
     return int(value)
 
 
+def largest(declared: str) -> int | None:
+    """The end of a range: `1..512` or `multiple(16) <= 100`."""
+    if ".." in declared:
+        return int(declared.split("..")[1])
+    if declared.startswith("multiple") and "<=" in declared:
+        step, end = declared.removeprefix("multiple(").split(") <=")
+        return int(end) // int(step) * int(step)
+    return None
+
+
 def rate(text: Any, names: Mapping[str, int]) -> float:
     return float(_evaluated(text, names, real=True))
 
