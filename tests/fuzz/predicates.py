@@ -40,7 +40,7 @@ def _flags(m: Maker, x: Val, source: Val | None) -> Iterator[str]:
                 yield f"{side}.{name}"
         axes = {axis.name for part in value.parts for axis in part.axes}
         for part in value.parts if len(value.parts) > 1 else ():
-            if part.name not in axes and part.name not in m.vocabularies:
+            if part.name not in axes and part.name not in m.tree["inputs"]:
                 yield f"{side}.{part.name}"
 
 
