@@ -45,7 +45,7 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
             x = x.over(part)
     if source is None and m.chance(45):
         scores.positions(m, x, knobs, heads, head)
-    if m.chance(60):
+    if m.chance(10 if "window" in knobs else 60):
         mask = predicates.mask(m, x, source, windowed="window" in knobs)
         if mask:
             knobs["mask"] = mask

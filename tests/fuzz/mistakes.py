@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tfspec.ops import alibi, buckets, merge, rel_bias, rotary
+from tfspec.ops import alibi, buckets, merge, rel_bias, rotary, windows
 from tfspec.program import expr as ex
 from tfspec.program import predicates
 from tfspec.program import rotary as rotations
@@ -97,6 +97,23 @@ def next_layers_rate(patch: Patch) -> None:
                   if isinstance(value, float | int) else ex.Number(0.7, role))  # fmt: skip
 
 
+def rolled_the_other_way(patch: Patch) -> None:
+    made = windows.helpers.to_windows
+    patch.setattr(windows.helpers, "to_windows", lambda *x, **y: made(*x, **y).replace(
+        "[-step for step in shift]", "[+step for step in shift]"))  # fmt: skip
+
+
+def open_seams(patch: Patch) -> None:
+    """Tokens that the roll brought together see each other."""
+    seam = windows.seam_mask
+
+    def hidden_nothing(*args: Any) -> Any:
+        mask = seam(*args)
+        return mask | ~mask
+
+    patch.setattr(windows, "seam_mask", hidden_nothing)
+
+
 MISTAKES: tuple[Callable[[Patch], None], ...] = (
     other_pairs,
     other_turn,
@@ -110,4 +127,6 @@ MISTAKES: tuple[Callable[[Patch], None], ...] = (
     wrong_members,
     merged_the_other_way,
     next_layers_rate,
+    rolled_the_other_way,
+    open_seams,
 )

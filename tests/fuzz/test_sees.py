@@ -76,8 +76,8 @@ def norm_of_another_eps(patch: Patch) -> None:
 
 
 def positions_off_by_one(patch: Patch) -> None:
-    rows = positions.rows_of
-    patch.setattr(positions, "rows_of", lambda low, table, x: rows(low, table, x) * 0.5)
+    rows = positions.rows
+    patch.setattr(positions, "rows", lambda low, table, *x: rows(low, table, *x) * 0.5)
 
 
 def shifted_mask(patch: Patch) -> None:
