@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.construct.rules import (
     NO_LAYER,
+    NO_VALUE,
     NOT_DIVIDED,
     NOT_FIXED,
     NOT_POSITIVE,
@@ -132,6 +133,8 @@ class Sizes:
         missing = expr.names - env.keys()
         if missing & {"i", "n"}:
             raise self.not_yet("a size that depends on the layer", expr.span)
+        if "width" in missing:
+            raise self._no_width(expr)
         if missing:  # reported where the dim is declared
             raise Stop
         try:
@@ -199,11 +202,16 @@ class Sizes:
         for name in expr.names - {"i", "n"}:
             size = x.width if name == "width" and x is not None else self.dims.get(name)
             if size is None:
-                raise Stop
+                raise self._no_width(expr) if name == "width" else Stop
             value = self.facts.value(self.fixed(size, expr.span, "a rate is one number"))
             assert value is not None
             found[name] = value
         return found
+
+    def _no_width(self, expr: RateExpr | SizeExpr) -> Stop:
+        place = next(e.span for e in expr.places() if e.name == "width")
+        message = "`width` is the width of the vectors that enter a step, and none enter here"
+        return self.refuse(NO_VALUE, message, place, help=["write a number or a dim"])
 
     def _no_layer(self, expr: RateExpr) -> Stop:
         name, place = next((e.name, e.span) for e in expr.places() if e.name in ("i", "n"))
