@@ -40,7 +40,7 @@ class Names:
         return f"v{self.numbers.setdefault(value, len(self.numbers))}", ex.ATOM
 
     def number(self, number: ex.Number) -> str:
-        return repr(number.value)
+        return number.literal
 
     def length(self, dim: Dim) -> tuple[str, int]:
         return str(dim.value(self.sizes)), ex.ATOM
@@ -110,7 +110,8 @@ class Interpreter:
         text = expr.text(self.names)[0]
         known = {self.names.value(value)[0]: live for value, live in frame.items()}
         absent = {self.names.value(ref)[0]: None for ref in _refs(expr) if ref not in frame}
-        return eval(text, dict(self.file), {"self": module, **known, **absent})
+        i = 1  # a layer's own rates are none of its memory
+        return eval(text, dict(self.file), {"self": module, "i": i, **known, **absent})
 
 
 def _refs(expr: ex.Expr) -> Iterator[Value]:
