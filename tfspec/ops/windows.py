@@ -104,8 +104,8 @@ class AttendWindows(Unlearned):
         )
         args = tuple(value.ref for value in (q, k, v, *([scores] if scores else [])))
         shape = (*q.shape[:-1], v.shape[-1])
-        order = low.memory_order(q)
-        strides = in_order(shape, order)  # the kernel lays its result out as q is
+        # the kernel lays its result out as q is, which windows joined to heads are copied for
+        strides = in_order(shape, None if self.windows.shifted else low.memory_order(q))
         expr = ex.Call(function, args, options)
         return low.method.emit(expr, shape, "float", strides=strides)
 
