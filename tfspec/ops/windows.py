@@ -187,7 +187,32 @@ def _moved(low: Lowering, windows: Windows, function: ex.Name, node: Node, x: Va
     args = [x.ref, _grid(low, windows), _tile(low, windows)]
     if windows.shifted:
         args.append(_shift(low, windows))
-    return x.fresh(ex.Call(function, tuple(args)), node.outputs[0].shape)
+    expr, shape = ex.Call(function, tuple(args)), node.outputs[0].shape
+    into = len(shape) > len(x.shape)
+    if windows.shifted or not _in_place(windows, x, into):
+        return x.fresh(expr, shape)
+    # windows that lie in the grid as they are: nothing is copied
+    lead, token = x.strides[: len(windows.space.batch)], x.strides[-2]
+    middle = (token * windows.tokens, token) if into else (token,)
+    return x.view(expr, shape, (*lead, *middle, x.strides[-1]))
+
+
+def _in_place(windows: Windows, x: Value, into: bool) -> bool:
+    """Whether tokens stand in one order in a grid and in its windows, and need no copy."""
+    counts = [size.exact_div(tile) for size, tile in zip(windows.grid, windows.tile, strict=True)]
+    tokens, strides = x.shape[-2], x.strides
+    if into:
+        rows = in_order(windows.grid)
+        blocks = [
+            (n, step * tile) for n, step, tile in zip(counts, rows, windows.tile, strict=True)
+        ]
+        inner = list(zip(windows.tile, rows, strict=True))
+        return x.mergeable(blocks) and x.mergeable(inner)
+    outer = zip(counts, in_order([*counts, tokens]), strict=False)
+    inner = zip(windows.tile, in_order(windows.tile), strict=True)
+    pairs = [axis for pair in zip(outer, inner, strict=True) for axis in pair]
+    whole = strides[-3] == strides[-2] * tokens or x.method.low.fixed(windows.count) == 1
+    return whole and x.mergeable(pairs)
 
 
 def seam_mask(low: Lowering, windows: Windows) -> Value:

@@ -251,5 +251,13 @@ class Value:
         return ex.Call(ex.Attribute(self.ref, name), plain, named)
 
     def _merges(self, start: int, last: int) -> bool:
-        wide = [i for i in range(start, last + 1) if self.method.low.fixed(self.shape[i]) != 1]
-        return all(self.strides[i] == self.strides[j] * self.shape[j] for i, j in pairwise(wide))
+        return self.mergeable(list(zip(self.shape, self.strides, strict=True))[start : last + 1])
+
+    def mergeable(self, axes: Sequence[tuple[Dim, Dim]]) -> bool:
+        """Whether axes, each a size and a stride, are one axis without a copy."""
+        fixed = self.method.low.fixed
+        wide = [axis for axis in axes if fixed(axis[0]) != 1]
+        return all(
+            step == size * inner or None is not fixed(step) == fixed(size * inner)
+            for (_, step), (size, inner) in pairwise(wide)
+        )
