@@ -68,4 +68,6 @@ def test_messages_are_sentences_with_a_place(path: Path) -> None:
 
 def test_every_rule_of_sizes_and_shapes_has_a_file() -> None:
     told = {code for path in FILES for code in re.findall(r"\[(TS\d+)\]", session(path)[1])}
-    assert told >= {rule.code for rule in all_rules() if rule.code[2] in "239"}
+    rules = {rule.code for rule in all_rules() if rule.code[2] in "239"}
+    outside = {code for code in rules if code.startswith("TS99")}  # a test's own, if it has run
+    assert told >= rules - outside
