@@ -51,6 +51,8 @@ def read_windows(g: Builder, layer: Attend, x: Tensor, source: Tensor) -> Window
     check_axes(g, x, layer.window)
     if len(x.space.parts) != 1:
         raise g.not_yet("a window on a value of several parts", layer.key_span("window"))
+    if not x.space.batch:
+        raise g.not_yet("a window on a value without batch axes", layer.key_span("window"))
     if source is not x:
         raise g.not_yet("a window on attention to another value", layer.key_span("window"))
     for knob in _UNSUITED:

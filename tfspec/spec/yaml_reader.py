@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 from yaml.events import (
@@ -44,7 +45,10 @@ DOCUMENTS = Rule(
 
 MAX_DEPTH = 64
 MAX_NODES = 20_000
-LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # only its parser is used, for events
+Loader = Any
+LOADER: Loader = getattr(
+    yaml, "CBaseLoader", yaml.BaseLoader
+)  # only its parser is used, for events
 _WORD = re.compile(r"[\[{]|[^\s,\[\]{}]*")
 _TAG = re.compile(r"!\S*")
 
@@ -55,15 +59,30 @@ def read_nodes(text: str, file: str) -> tuple[Node | None, list[Diagnostic]]:
     No node (None) where the text is empty, or where what is wrong ends the reading. Time and
     memory are bounded by the length of the text, MAX_NODES and MAX_DEPTH.
     """
-    reader = _Reader(text, file)
+    try:
+        return _read(text, file, LOADER)
+    except _TooDeep:
+        return _read(
+            text, file, yaml.BaseLoader
+        )  # it gets as far as our own limit, and tells where
+
+
+def _read(text: str, file: str, loader: Loader) -> tuple[Node | None, list[Diagnostic]]:
+    reader = _Reader(text, file, loader)
     root = None
     try:
         root = reader.document()
     except _Stop as stop:
         reader.found.add(stop.diagnostic)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: the pure Python parser's escapes
+        if "maximum nesting depth" in str(error):
+            raise _TooDeep from None
         reader.found.add(explain_syntax(error, text, file))
     return root, list(reader.found)
+
+
+class _TooDeep(Exception):
+    """libyaml, which reads ahead, came to its own limit of depth before ours was seen."""
 
 
 class _Stop(Exception):
@@ -76,11 +95,11 @@ class _Stop(Exception):
 class _Reader:
     """Reads one document, event by event, and collects what is wrong."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, loader: Loader) -> None:
         self.lines = split_lines(text)
         self.file = file
         self.found = Diagnostics()
-        self.events = _events(text)
+        self.events = _events(text, loader)
         self.anchors: dict[str, yaml_alias.Anchored] = {}
         self.open_anchors: dict[str, Span] = {}
         self.count = 0
@@ -237,9 +256,9 @@ class _Reader:
         return self.lines[span.line - 1] if span.line <= len(self.lines) else ""
 
 
-def _events(text: str) -> Iterator[Event]:
+def _events(text: str, loader: Loader) -> Iterator[Event]:
     # PyYAML bears no types, and those that pyright brings along leave `parse` out.
-    return yaml.parse(text, Loader=LOADER)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return yaml.parse(text, Loader=loader)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def _content_column(span: Span, text: str, is_quoted: bool) -> int | None:
