@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.fuzz.maker import Maker
-from tests.fuzz.values import Val
+from tests.fuzz.values import Axis, Val
 
 COMPARED = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -55,10 +55,16 @@ def _numbers(m: Maker, side: str, value: Val, *, indexed: bool) -> Iterator[str]
         yield f"{side}.pos"
     for name in m.vocabularies:
         ids = m.values[name]
-        own = {axis.name: axis for axis in ids.parts[0].axes}
-        alike = [axis for part in value.parts for axis in part.axes if axis.name in own]
-        if own and ids.batch == value.batch and alike and all(own[a.name] == a for a in alike):
+        own = set(ids.parts[0].axes)
+        if own and ids.batch == value.batch and _over(own, value):
             yield f"{side}.{name}"
+
+
+def _over(own: set[Axis], value: Val) -> bool:
+    """Whether an input of these axes has a value for each token of the parts that it speaks of."""
+    names = {axis.name for axis in own}
+    spoken = [part for part in value.parts if names & {axis.name for axis in part.axes}]
+    return bool(spoken) and all(own <= set(part.axes) for part in spoken)
 
 
 def _comparison(m: Maker, queries: list[str], keys: list[str]) -> str:
