@@ -15,7 +15,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
-from tfspec.program import masks
+from tfspec.program import flex, masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
@@ -72,6 +72,9 @@ class Attend(Unlearned):
         q, k, v, *biases = inputs
         if "decode" in low.modes:
             k, v = self._cached(low, node, k, v)
+        softcap = bool(self.softcap)
+        if not self.dropout and flex.serves(low, self.mask, q, v, biases, softcap):
+            return self._flex(low, q, k, v, *biases)
         if low.style == "explicit" or self.softcap:
             return low.expand(node, (q, k, v, *biases))
         flags = low.roots_of(self.flags)
@@ -83,6 +86,12 @@ class Attend(Unlearned):
         order = low.memory_order(q)  # the kernel lays its result out as q is, features together
         strides = in_order(shape, order if order[-1] == len(order) - 1 else None)
         return low.method.emit(expr, shape, "float", strides=strides)
+
+    def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:
+        cap = number(self.softcap, "cap") if self.softcap else None
+        flags = low.roots_of(self.flags)
+        options = kernel_options(low, self.scale, self.dropout, q, k)
+        return flex.attend(low, self.mask, flags, (q, k, v, *biases), cap, options)
 
     def _cached(self, low: Lowering, node: Node, k: Value, v: Value) -> tuple[Value, Value]:
         """Keys and values with the earlier ones; only a causal mask lets them be kept."""

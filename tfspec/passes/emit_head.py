@@ -8,6 +8,8 @@ from tfspec import __version__ as VERSION
 from tfspec.passes.emit_text import docstring, quiet, sentence
 from tfspec.program.program import Program
 
+_FLEX = ("create_block_mask", "flex_attention")
+
 
 def head(program: Program, body: str) -> str:
     """The module docstring and the imports that `body` needs."""
@@ -51,4 +53,6 @@ def _imports(body: str) -> list[str]:
     if re.search(r"\bF\.", body):
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import nn")
+    if flex := [name for name in _FLEX if f"{name}(" in body]:
+        lines.append(f"from torch.nn.attention.flex_attention import {', '.join(flex)}")
     return [*lines, "from torch.utils.benchmark import Timer"] if "Timer(" in body else lines

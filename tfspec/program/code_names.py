@@ -20,6 +20,11 @@ RESERVED = frozenset(
     }
     | {"block", "kv", "i", "Timer", "device"}
     | {
+        "biased",
+        "capped",
+        "visible",
+        "flex_attention",
+        "create_block_mask",
         "Cache",
         "drop_path",
         "flags",

@@ -1,4 +1,4 @@
-"""Inputs that a predicate reads, laid along the tokens: [batch..., 1, queries or 1, keys or 1]."""
+"""Inputs that a predicate reads, laid along the tokens."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ FLAGS = '''def flags(given, *shape, device):
 
 
 def laid(low: Lowering, given: mt.Given, value: Value) -> Value:
-    """The input by query and key. Tokens that it says nothing of have true, or 0."""
+    """The input by query and key: [batch..., 1, queries or 1, keys or 1]."""
+    kept = ("k" if given.query else "1") + ("k" if given.key else "1")
+    return by_token(low, given, value).new_axes(given.batch + "1" + kept)
+
+
+def by_token(low: Lowering, given: mt.Given, value: Value) -> Value:
+    """The input by query, key or both. Tokens that it says nothing of have true, or 0."""
     value = _flags(low, value) if value.optional else value
     if not given.plain:  # queries and keys that are the same tokens have the same
         key = ("along", value, given.order, given.batch, *filter(None, (given.query, given.key)))
         value = low.hoist(key, given.name, lambda inner=value: _along(low, given, inner))
-    kept = ("k" if given.query else "1") + ("k" if given.key else "1")
-    return value.new_axes(given.batch + "1" + kept)
+    return value
 
 
 def _along(low: Lowering, given: mt.Given, value: Value) -> Value:

@@ -1,0 +1,78 @@
+"""FlexAttention: where it runs, the BlockMask of a predicate, and what changes the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tfspec.graph.mask import Mask
+from tfspec.program import expr as ex
+from tfspec.program import flex_code
+from tfspec.program.flex_predicates import Inside
+from tfspec.program.method import origin
+from tfspec.program.value import Value, in_order
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.program.lowering import Lowering
+
+NARROWEST = 16
+"""Heads that its kernels take: torch refuses to compile it for narrower ones."""
+
+
+def serves(
+    low: Lowering, mask: Mask | None, q: Value, v: Value, biases: Sequence[Value],
+    softcap: bool,
+) -> bool:  # fmt: skip
+    """Whether it is needed, and can do it. Causal alone needs a plainer kernel.
+
+    It wants one batch axis, and has no dropout; a cache keeps the kernel that a step of it takes.
+    """
+    if not low.target.flex or low.style != "fast" or "decode" in low.modes:
+        return False
+    plain = not softcap and not biases and (mask is None or mask.exactly_causal)
+    widths = [low.fixed(each.shape[-1]) or 0 for each in (q, v)]
+    shaped = len(q.shape) == 4 and all(len(bias.shape) == 3 for bias in biases)
+    return not plain and shaped and min(widths) >= NARROWEST
+
+
+def attend(
+    low: Lowering, mask: Mask | None, flags: Sequence[Value], inputs: Sequence[Value],
+    softcap: ex.Expr | None, options: tuple[tuple[str, ex.Expr], ...],
+) -> Value:  # fmt: skip
+    """q [B, h, N, k], k [B, g, M, k], v [B, g, M, w] and maybe biases [h, N, M] -> [B, h, N, w].
+
+    A query that sees no key gets 0.
+    """
+    q, k, v, *biases = inputs
+    keywords: list[tuple[str, ex.Expr]] = []
+    if biases or softcap is not None:
+        keywords.append(("score_mod", flex_code.score_mod(low, softcap, biases)))
+    if mask is not None:
+        blocks = block_mask(low, mask, q.shape[0], (q.shape[-2], k.shape[-2]), flags)
+        keywords.append(("block_mask", blocks.ref))
+    args = tuple(value.ref for value in (q, k, v))
+    expr = ex.Call(ex.Name("flex_attention"), args, (*keywords, *options))
+    shape = (*q.shape[:-1], v.shape[-1])
+    strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
+    return low.method.emit(expr, shape, "float", strides=strides)
+
+
+def block_mask(
+    low: Lowering, mask: Mask, batch: Dim, sizes: tuple[Dim, Dim], flags: Sequence[Value]
+) -> Value:
+    """Which blocks of queries and keys need work: one a kind of mask, made once a forward."""
+    given = dict(zip(mask.flags, map(origin, flags), strict=True))
+
+    def build() -> Value:
+        inside = Inside(low, given)
+        body = inside.condition(mask.tree)
+        visible = flex_code.mask_mod(low, str(mask), body, inside.captured)
+        rows = low.number(batch, "batch") if inside.by_batch else ex.NONE
+        lengths = tuple(low.number(size, "length") for size in sizes)
+        device = ("device", low.device())
+        call = ex.Call(ex.Name("create_block_mask"), (visible, rows, ex.NONE, *lengths), (device,))
+        return low.method.emit(call, (), "state", hint="mask")
+
+    key = ("block mask", mask, batch, sizes, tuple(given.values()))
+    return low.hoist(key, "mask", build)
