@@ -180,6 +180,7 @@ def test_generation_keeps_its_kernel() -> None:
 # ---- whole files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_bundled_spec_is_the_same_on_a_gpu(name: str) -> None:
     architecture = wide(name)
@@ -196,7 +197,9 @@ def wide(name: str) -> Architecture:
 
 def test_padding_of_bundled_specs_is_flex() -> None:
     for name in ("bert-base", "transformer-base"):
-        assert "block_mask=mask" in wide(name).emit(target="h200")
+        architecture = wide(name)
+        assert "block_mask=mask" in architecture.emit(target="h200")
+        assert_equal(architecture, next(batches(architecture, 1)))
 
 
 LONG = (
@@ -237,3 +240,17 @@ def test_shape_comments_are_true() -> None:
     for knobs in ("alibi: true, mask: causal and key.ok", "kv_heads: 2, softcap: 3 + i"):
         report = verify(scored(knobs), target="h200")
         assert report.ok, report.text()
+        lines = report.text().splitlines()
+        assert [line[:6] for line in lines] == ["ok    ", "ok    ", "ok    ", "skip  "]
+        assert lines[-1] == "skip  full size: FlexAttention does not run on the meta device"
+
+
+def test_only_a_call_keeps_a_file_from_the_meta_device() -> None:
+    spec = SCORES.format(knobs="mask: causal").replace(", other: z", "")
+    alone = "".join(line for line in spec.splitlines(keepends=True) if not line.startswith("  z:"))
+    named = alone.replace("name: toy\n", "name: toy\nabout: Without flex_attention(q, k, v).\n")
+    architecture = Architecture(load_text(named))
+    assert "flex_attention(" in architecture.emit(target="h200")
+    report = verify(architecture, target="h200")
+    assert report.ok, report.text()
+    assert report.text().splitlines()[-1].startswith("ok    full size: ")
