@@ -25,6 +25,8 @@ def lines(head: str, expr: ex.Expr, names: ex.Names, comment: str, indent: int) 
         return [one]
     if flat(head, text, "", indent) is not None:
         return [f"# {comment}", f"{head}{text}"]
+    if isinstance(expr, ex.Index):
+        return broken_index(head, expr, names, comment, indent)
     call = broken_call(head, expr, names, comment, indent)
     return call or parenthesised(head, text, comment, indent)
 
@@ -51,15 +53,40 @@ def broken_call(
         inner[-1] += ","
     else:
         inner = [f"    {argument}," for argument in arguments]
-    tail = flat("", ")", comment, indent)
+    return enclosed(f"{head}{name}(", inner, ")", comment, indent)
+
+
+def broken_index(
+    head: str, expr: ex.Index, names: ex.Names, comment: str, indent: int
+) -> list[str]:
+    """x[items] with its items on a line of their own, or on a line each."""
+    items = [item.text(names)[0] for item in expr.items]
+    joined = ", ".join(items)
+    if len(items) == 1 or indent + 4 + len(joined) <= WIDTH:
+        inner = [f"    {joined}"]
+    else:
+        inner = [f"    {item}," for item in items]
+    return enclosed(f"{head}{expr.base.at(names, ex.ATOM)}[", inner, "]", comment, indent)
+
+
+def enclosed(first: str, inner: list[str], last: str, comment: str, indent: int) -> list[str]:
+    """Broken lines with the comment after the last one, or above where that is too long."""
+    tail = flat("", last, comment, indent)
     above = [] if tail else [f"# {comment}"]
-    return [*above, f"{head}{name}(", *inner, tail or ")"]
+    return [*above, first, *inner, tail or last]
 
 
 def parenthesised(head: str, text: str, comment: str, indent: int) -> list[str]:
-    tail = flat("", ")", comment, indent)
-    above = [] if tail else [f"# {comment}"]
-    return [*above, f"{head}(", f"    {text}", tail or ")"]
+    return enclosed(f"{head}(", [f"    {text}"], ")", comment, indent)
+
+
+def chained(head: str, base: str, calls: list[str], indent: int) -> list[str]:
+    """base.f().g().h(): on one line, or with every call from the second on a line of its own."""
+    one = flat(head, base + "".join(calls), "", indent)
+    if one is not None:
+        return [one]
+    first, *rest = calls
+    return [f"{head}(", f"    {base}{first}", *(f"    {call}" for call in rest), ")"]
 
 
 def signature(name: str, parameters: list[str], indent: int) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfspec.program import layout
+
 _LETTERS = {1: "T", 2: "HW", 3: "THW"}
 
 TO_WINDOWS = '''def to_windows(x, grid, window{option}):
@@ -22,14 +24,15 @@ FROM_WINDOWS = '''def from_windows(x, grid, window{option}):
 SHIFT_MASK = '''def shift_mask(grid, window, shift, device):
     """True for pairs that the roll did not bring together: [windows, 1, tokens, tokens]."""
     side = torch.zeros((), dtype=torch.int64, device=device)
-    for size, step in zip(grid, shift):
+    for size, step in zip(grid, shift, strict=True):
         side = 2 * side[..., None] + (torch.arange(size, device=device) < size - step)
     side = to_windows(side.reshape({ones}-1, 1), grid, window)[{zeros}:, :, 0]
     return side[:, None, :, None] == side[:, None, None, :]
 '''
 WINDOW_SHIFT = '''def window_shift(grid, window, shift):
     """How far each axis is rolled: not at all where one window covers it."""
-    return tuple(s if n > w else 0 for n, w, s in zip(grid, window, shift))
+    pairs = zip(grid, window, shift, strict=True)
+    return tuple(s if n > w else 0 for n, w, s in pairs)
 '''
 
 
@@ -41,9 +44,7 @@ def to_windows(axes: int, lead: int, *, shifts: bool) -> str:
     if axes > 1:
         steps += f".flatten({lead + axes}, {lead + 2 * axes - 1})"
         steps += f".flatten({lead}, {lead + axes - 1})"
-    roll = _indented(
-        "if any(shift):", f"    x = {_rolled(axes, lead, '[-step for step in shift]')}"
-    )
+    roll = _rolled(axes, lead, "[-step for step in shift]")
     return TO_WINDOWS.format(
         option=", shift=()" if shifts else "",
         after=", moved back by `shift`" if shifts else "",
@@ -58,7 +59,7 @@ def from_windows(axes: int, lead: int, *, shifts: bool) -> str:
     """The helper that puts back what `to_windows` cut."""
     pairs = ((lead + at, lead + axes + at) for at in range(axes))
     order = [*range(lead), *(each for pair in pairs for each in pair), lead + 2 * axes]
-    roll = _indented("if any(shift):", f"    x = {_rolled(axes, lead, 'shift')}")
+    roll = _rolled(axes, lead, "shift")
     return FROM_WINDOWS.format(
         option=", shift=()" if shifts else "",
         roll=roll if shifts else "",
@@ -99,12 +100,10 @@ def _reordered(order: Sequence[int]) -> str:
 
 
 def _rolled(axes: int, lead: int, by: str) -> str:
+    """The lines that roll the grid of x."""
     along = _tuple([str(lead + at) for at in range(axes)])
-    if axes == 1:
-        return f"x.roll({by}, ({along}))"
-    roll = f".roll({by}, ({along}))"
-    return f"x.unflatten({lead}, grid){roll}.flatten({lead}, {lead + axes - 1})"
-
-
-def _indented(*lines: str) -> str:
-    return "".join(f"    {line}\n" for line in lines)
+    calls = [f".roll({by}, ({along}))"]
+    if axes > 1:
+        calls = [f".unflatten({lead}, grid)", *calls, f".flatten({lead}, {lead + axes - 1})"]
+    inside = layout.chained("x = ", "x", calls, indent=8)
+    return "".join(f"    {line}\n" for line in ("if any(shift):", *(f"    {n}" for n in inside)))
