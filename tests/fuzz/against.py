@@ -10,7 +10,7 @@ import torch
 
 from tests.fuzz import running
 from tests.fuzz.broken import distance, require
-from tests.fuzz.reference.numbers import Fails, size
+from tests.fuzz.reference.numbers import Explodes, Fails, size
 from tests.fuzz.reference.spec import Reference
 from tests.fuzz.reference.weights import Free, Held
 from tfspec.graph.graph import Graph
@@ -53,6 +53,8 @@ def allowed(tree: Tree, graph: Graph, seed: int, valid: bool) -> bool:
         try:
             with torch.no_grad():
                 values = Reference(tree, dict(at), given, Held(graph, weights).top).outputs()
+        except Explodes:
+            return False
         except Exception:
             if valid:
                 raise

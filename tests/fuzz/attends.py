@@ -46,7 +46,11 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
     if source is None and m.chance(45):
         scores.positions(m, x, knobs, heads, head)
     if m.chance(10 if "window" in knobs else 60):
-        mask = predicates.mask(m, x, source, windowed="window" in knobs)
+        rule = knobs.get("rel_bias")
+        if isinstance(rule, dict):
+            mask = predicates.bucketed(m, x)
+        else:
+            mask = predicates.mask(m, x, source, windowed="window" in knobs)
         if mask:
             knobs["mask"] = mask
     if branch:

@@ -23,4 +23,8 @@ def distance(a: Tensor, b: Tensor) -> float:
     if not torch.equal(bad, ~torch.isfinite(b)):
         return float("inf")
     a, b = a[~bad], b[~bad]
-    return float(((a - b).norm() / (b.norm() + 1e-6)).item()) if a.numel() else 0.0
+    if not a.numel():
+        return 0.0
+    largest = b.abs().max().clamp(min=1)  # the square of a large number is none
+    a, b = a / largest, b / largest
+    return float(((a - b).norm() / (b.norm() + 1e-6 / largest)).item())

@@ -12,13 +12,31 @@ COMPARED = ("==", "!=", "<", "<=", ">", ">=")
 
 def mask(m: Maker, x: Val, source: Val | None, *, windowed: bool = False) -> str | None:
     """A predicate of all kinds of terms; `source` is where keys come from, if not from x."""
-    terms = list(_flags(m, x, source))
-    if source is None:
-        terms.append("causal")
-        if not windowed:
-            terms.append(f"within({m.number(1, 3)})")
     indexed = source is None and not windowed
-    numbers = [[*_numbers(m, side, value, indexed=indexed)]
+    order = ["causal"] if source is None else []
+    order += [f"within({m.number(1, 3)})"] if indexed else []
+    return _of_terms(m, x, source, order, indexed=indexed)
+
+
+def bucketed(m: Maker, x: Val) -> str | None:
+    """A mask for buckets of distances, which ask whether it is causal: plainly so, or plainly not.
+
+    What else may follow from comparing indices (`pos > H and causal or pos > H`) is no part of the
+    language, so nothing is to be held against it.
+    """
+    made = _of_terms(m, x, None, [], indexed=False, ordered=False)
+    if m.chance(50):
+        return made
+    return f"causal and ({made})" if made else "causal"
+
+
+def _of_terms(
+    m: Maker, x: Val, source: Val | None, order: list[str], *, indexed: bool, ordered: bool = True
+) -> str | None:
+    """Some of these terms and of those about flags, parts and numbers, put together. Numbers that
+    tell the order of tokens are only among them where it is `ordered`."""
+    terms = [*_flags(m, x, source), *order]
+    numbers = [[*_numbers(m, side, value, indexed=indexed, ordered=ordered)]
                for side, value in (("query", x), ("key", source or x))]  # fmt: skip
     terms += [_comparison(m, *numbers) for _ in range(m.number(0, 2)) if any(numbers)]
     if not terms:
@@ -44,12 +62,13 @@ def _flags(m: Maker, x: Val, source: Val | None) -> Iterator[str]:
                 yield f"{side}.{part.name}"
 
 
-def _numbers(m: Maker, side: str, value: Val, *, indexed: bool) -> Iterator[str]:
+def _numbers(m: Maker, side: str, value: Val, *, indexed: bool, ordered: bool) -> Iterator[str]:
     """What a token can be asked for: its coordinates, its index, its number in an input of ids."""
     parts = {part.name for part in value.parts}
     axes = dict.fromkeys(axis.name for part in value.parts for axis in part.axes)
+    row = len(value.parts) == 1 and len(axes) == 1  # its coordinate is the index
     for name in axes:
-        if name not in parts:
+        if name not in parts and (ordered or not row):
             yield f"{side}.{name}"
     if indexed:
         yield f"{side}.pos"

@@ -142,8 +142,6 @@ class Attention(Reading):
             value = x if side == "query" else source
             if name in ("index", "pos"):
                 return _along(side, torch.arange(sum(value.lengths())))
-            if name in [part for part, _ in value.parts]:
-                return _along(side, torch.tensor([part == name for part, _ in places(value)]))
             if name not in inputs:
                 return _along(side, *coordinates(value, name))
             if name not in self.given:  # left out: hides nothing
@@ -152,7 +150,15 @@ class Attention(Reading):
             axes = [axis.partition("/")[0] for axis in axes]
             return _along(side, *looked_up(value, self.given[name], axes, batches))
 
-        return Predicate(mask, self.sizes, ask)
+        def member(side: str, name: str) -> Known:
+            """An input's flags, or whether each token is in a part; of a part that a side has not,
+            none is."""
+            if name in inputs:
+                return ask(side, name)
+            value = x if side == "query" else source
+            return _along(side, torch.tensor([part == name for part, _ in places(value)]))
+
+        return Predicate(mask, self.sizes, ask, member)
 
 
 def _along(side: str, numbers: Tensor, there: Tensor | None = None) -> Known:

@@ -103,6 +103,8 @@ class Reading:
             next(iter(pipeline.items())) if isinstance(pipeline, dict) else (pipeline, None)
         )
         made = self._step(step, knobs, x)
+        if made.data.is_floating_point() and not (made.data.abs() < numbers.LARGE).all():
+            raise numbers.Explodes
         if self.stream and len(made.parts) == 1 and made.parts[0][1]:
             made = replace(made, parts=((self.stream, made.parts[0][1]),))
         return made

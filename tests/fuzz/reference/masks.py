@@ -27,15 +27,18 @@ class Known:
         return Known(number, both[0] & both[-1] if both else None)
 
 
+Ask = Callable[[str, str], Known]
+
+
 class Predicate:
-    """A mask read as Python's own grammar has it. `ask(side, name)` knows the numbers of a side:
-    "query", "key", or "" for a flag of pairs."""
+    """A mask read as Python's own grammar has it. `ask(side, name)` knows the numbers of a side,
+    and `member(side, name)` its flags: "query", "key", or "" for a flag of pairs."""
 
     def __init__(
-        self, text: str, sizes: Mapping[str, int], ask: Callable[[str, str], Known]
-    ) -> None:
+        self, text: str, sizes: Mapping[str, int], ask: Ask, member: Ask,
+    ) -> None:  # fmt: skip
         self.tree = ast.parse(NAMES.sub(_plain, text), mode="eval").body
-        self.sizes, self.ask = sizes, ask
+        self.sizes, self.ask, self.member = sizes, ask, member
 
     def allowed(self) -> Tensor:
         return self._truth(self.tree)
@@ -72,7 +75,7 @@ class Predicate:
                 gap = self.ask("query", "index").number - self.ask("key", "index").number
                 return gap.abs() < self._number(reach).number
             case ast.Name(name):
-                flag = self.ask(*_side(name))
+                flag = self.member(*_side(name))
                 flags = flag.number.bool()
                 return flags if flag.there is None else flags | ~flag.there
             case _:

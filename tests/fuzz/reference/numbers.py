@@ -17,6 +17,14 @@ class Fails(Exception):
     """The model cannot be computed at these sizes."""
 
 
+class Explodes(Exception):
+    """Numbers grow until rounding, not the model, says what comes out: nothing can be compared."""
+
+
+LARGE = 1e30
+"""Squared twice inside of a step, a number of this size is still one."""
+
+
 # ---- expressions
 def size(text: Any, names: Mapping[str, int]) -> int:
     """A size: whole numbers, where `/` must leave no remainder and the result is at least 1."""
