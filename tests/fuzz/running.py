@@ -18,6 +18,8 @@ from tfspec.symbolic import Dim
 torch.set_num_threads(1)
 Bindings = dict[str, int]
 LARGEST = 3_000_000
+DEEPEST = 10_000
+"""Torch makes so many layers in a fraction of a second; a mutation can ask for a million."""
 Weights = dict[str, Tensor]
 
 
@@ -39,6 +41,8 @@ def bindings(graph: Graph, rng: Random, count: int) -> Iterator[Bindings]:
 
 def small(graph: Graph, seed: int) -> list[Bindings]:
     """Sizes at which the model is quick to run; none for a large one."""
+    if graph.layers > DEEPEST:
+        return []
     return [at for at in bindings(graph, Random(seed), 3) if cost(graph, at) < LARGEST]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
 from tfspec.construct.layer_index import Layers
+from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
 from tfspec.graph.scope import Place, Scope
@@ -55,6 +56,7 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
     if not isinstance(block, BlockDecl):
         return g.run(block, x)
     try:
+        _vectors(g, ref, x)
         with g.using(layers=_next_layers(g)[0]):
             return g.child(
                 g.name(ref.name), camel(ref.name), describe(block), (x,),
@@ -63,6 +65,12 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
     except Stop:
         g.stopped()
         return UNKNOWN
+
+
+def _vectors(g: Builder, ref: Ref, x: Tensor) -> None:
+    if x.kind != "float" and not x.unknown:
+        message = f"block `{ref.name}` works on vectors, and the value here is {KINDS[x.kind]}"
+        raise g.refuse(WRONG_KIND, message, ref.span, help=[WAYS_OUT[x.kind]])
 
 
 def _next_layers(g: Builder, pattern: int = 1, rounds: int = 1) -> list[Layers]:

@@ -95,12 +95,21 @@ class HeldFrame:
 
 
 class Free:
-    """Random weights of whatever shape is asked for, where there is no graph."""
+    """Random weights of whatever shape is asked for, where there is no graph.
 
-    def __init__(self) -> None:
+    A module that is `again` used gets its weights anew, and asks for the shapes that it had.
+    """
+
+    def __init__(self, again: Iterator[Shapes] | None = None) -> None:
         self.shares: dict[str, dict[str, Tensor]] = {}
+        self.modules: dict[str, list[Shapes]] = {}
+        self.again, self.asked = again, list[Shapes]()
 
     def group(self, shapes: Shapes) -> dict[str, Tensor]:
+        if shapes:
+            self.asked.append(shapes)
+        if shapes and self.again is not None and next(self.again, shapes) != shapes:
+            raise Fails("a shared module has two shapes")
         return {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes.items()}
 
     def child(self) -> Free:
@@ -110,7 +119,11 @@ class Free:
         return iter([self] * (places * rounds))
 
     def shared_child(self, name: str) -> Free:
-        return self
+        known = self.modules.get(name)
+        child = Free(None if known is None else iter(known))
+        child.shares, child.modules = self.shares, self.modules
+        self.modules.setdefault(name, child.asked)
+        return child
 
     def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]:
         found = self.shares.setdefault(name, self.group(shapes))
