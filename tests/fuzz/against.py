@@ -10,7 +10,7 @@ import torch
 
 from tests.fuzz import running
 from tests.fuzz.broken import distance, require
-from tests.fuzz.reference.numbers import Explodes, Fails, size
+from tests.fuzz.reference.numbers import LARGE, Explodes, Fails, size
 from tests.fuzz.reference.spec import Reference
 from tests.fuzz.reference.weights import Free, Held
 from tfspec.graph.graph import Graph
@@ -52,7 +52,9 @@ def allowed(tree: Tree, graph: Graph, seed: int, valid: bool) -> bool:
         given = running.inputs(graph, at, seed)
         try:
             with torch.no_grad():
-                values = Reference(tree, dict(at), given, Held(graph, weights).top).outputs()
+                reference = Reference(tree, dict(at), given, Held(graph, weights).top)
+                reference.limit = LARGE
+                values = reference.outputs()
         except Explodes:
             return False
         except Exception:

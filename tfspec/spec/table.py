@@ -68,7 +68,19 @@ class Table(dict[str, T], Generic[T]):
 
 
 class AxisTable(Table[T]):
-    """Values for axes that exist already, by the names of the axes."""
+    """Values for axes that exist already, by the names of the axes: at least one."""
+
+    @classmethod
+    def _check(cls, value: Any, handler: Callable[[Any], dict[str, Any]]) -> Table[Any]:
+        if value == {}:
+            raise mistyped(None, "takes a mapping of one axis or more")
+        return super()._check(value, handler)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**super().__get_pydantic_json_schema__(core, handler), "minProperties": 1}
 
 
 def _fill(table: Table[Any], value: Any, handler: Callable[[Any], dict[str, Any]]) -> Table[Any]:

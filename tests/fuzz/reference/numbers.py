@@ -25,6 +25,12 @@ LARGE = 1e30
 """Squared twice inside of a step, a number of this size is still one."""
 
 
+def bounded(x: Tensor, limit: float) -> None:
+    """Raises Explodes where a number is as large as the limit, or none."""
+    if not (x.abs() < limit).all():
+        raise Explodes
+
+
 # ---- expressions
 def size(text: Any, names: Mapping[str, int]) -> int:
     """A size: whole numbers, where `/` must leave no remainder and the result is at least 1."""
