@@ -110,6 +110,26 @@ def test_a_wrong_file_fails_and_is_not_timed(tmp_path: Path) -> None:
     assert "ms" not in refused
 
 
+def test_a_lost_device_ends_the_process_and_the_next_goes_on(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from gpu_rows import Job, Journal, run
+def lost():
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+jobs = [Job(name, {}, job) for name, job in
+        (("first", lost), ("second", lambda: [{"what": "x", "ok": True}]))]
+common = {"files": "", "device": "", "torch": ""}
+print(run(jobs, Journal(Path(sys.argv[2]), common), 1))
+"""
+    command = ("-c", script, str(GPU.parent), str(tmp_path / "rows.jsonl"))
+    first, second = run(*command), run(*command)
+    assert first.stdout == "3\n", "the second job is left"
+    assert second.stdout == "1\n", "it runs, and the first stays wrong"
+    assert "second: ok" in second.stderr
+
+
 def test_a_folder_that_was_not_carried_along_is_missed(tmp_path: Path) -> None:
     (status,), _, _ = alone(tmp_path, ("numerics", *TINY))
     message = "manifest.json is missing: run `gpu.py prepare` where tfspec is, and carry it"
