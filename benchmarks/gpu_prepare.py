@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gpu_cases import MODELS, SETS, SIZES, load_name, loads, stem
+from gpu_cases import ALL, NUMERICS, SETS, SIZES, SPEED, load_name, stem
 
+FLEX = "flex_attention("
 PARTS: dict[str, dict[str, Any]] = {
     "fast": {},
     "explicit": {"style": "explicit"},
@@ -20,9 +21,7 @@ def prepare(folder: Path, target: str | None = None) -> Path:
     import tfspec
 
     folder.mkdir(parents=True, exist_ok=True)
-    models = {
-        model: {size: _entry(folder, model, size, target) for size in SIZES} for model in MODELS
-    }
+    models = {model: {size: _model(folder, model, size, target) for size in SIZES} for model in ALL}
     manifest = {
         "tfspec": tfspec.__version__,
         "target": target or "cpu",
@@ -34,23 +33,35 @@ def prepare(folder: Path, target: str | None = None) -> Path:
     return path
 
 
-def _entry(folder: Path, model: str, size: str, target: str | None) -> dict[str, Any]:
+def _model(folder: Path, model: str, size: str, target: str | None) -> dict[str, Any]:
     from tfspec import api
 
     architecture = api.load(model, SETS[model][size])
-    graph = architecture.graph
     names = [part for part in PARTS if part != "generate" or model == "gpt2"]
-    for part in names:
-        code = architecture.emit(target=target, **PARTS[part])
-        (folder / stem(model, size, part)).write_text(code, "utf-8")
+    files = {part: stem(model, size, part) for part in names}
+    codes = {part: architecture.emit(target=target, **PARTS[part]) for part in names}
+    loads = [NUMERICS[model][size], SPEED[model][size]]
+    return _written(folder, architecture, files, codes, loads)
+
+
+def _written(
+    folder: Path, architecture: Any, files: dict[str, str], codes: dict[str, str],
+    loads: list[dict[str, int]],
+) -> dict[str, Any]:  # fmt: skip
+    """Write the files; their entry of the manifest."""
+    for part, code in codes.items():
+        (folder / files[part]).write_text(code, "utf-8")
+    graph = architecture.graph
     weights = graph.scope.concrete(lambda dim: graph.facts.value(dim) or 0)
     return {
-        "files": {part: stem(model, size, part) for part in names},
+        "files": files,
+        "flex": [part for part, code in codes.items() if FLEX in code],
         "spec": graph.digest,
+        "inputs": [tensor.role for tensor in graph.inputs],
         "sizes": _sizes(graph),
         "weights": {name: [graph.facts.value(n) for n in weight.shape] for name, weight in weights},
         "params": graph.facts.value(graph.params),
-        "flops": _flops(graph, model, size),
+        "flops": _flops(graph, loads),
     }
 
 
@@ -60,18 +71,23 @@ def _sizes(graph: Any) -> dict[str, int]:
     return {name: domain.high for name, domain in domains if domain.high is not None}
 
 
-def _flops(graph: Any, model: str, size: str) -> dict[str, int]:
+def _flops(graph: Any, loads: list[dict[str, int]]) -> dict[str, int]:
     """Dense FLOPs of one forward pass, by load."""
     formula, values = graph.trace.flops, graph.bindings()
-    return {load_name(load): formula.value(values | load) for load in loads(model, size)}
+    return {load_name(load): formula.value(values | load) for load in loads}
 
 
 def _compile_options(target: str | None) -> dict[str, Any]:
     from ast import literal_eval
 
+    sheet = _sheet(target or "cpu")
+    return {name: literal_eval(text) for name, text in sheet.compile.items()}
+
+
+def _sheet(target: str) -> Any:
     from tfspec.targets import Target, find
 
-    sheet = find(target or "cpu")
+    sheet = find(target)
     if not isinstance(sheet, Target):
         raise SystemExit(f"there is no target {target}")
-    return {name: literal_eval(text) for name, text in sheet.compile.items()}
+    return sheet

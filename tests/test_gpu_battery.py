@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ for command in commands:
     print("status", status)
 """
 TINY = ("--device", "cpu", "--tiny")
+MODELS = ("gpt2", "vit-b16", "transformer-base")
+PARTS = ("numerics", "speed", "rotary", "encoders")
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -68,16 +71,20 @@ def speed(model: str) -> tuple[str, ...]:
 def test_right_files_are_right_and_measured_once(tmp_path: Path) -> None:
     manifest = prepared(tmp_path)
     params = {name: sizes["full"]["params"] for name, sizes in manifest["models"].items()}
-    assert params == {"gpt2": 124439808, "vit-b16": 86567656, "transformer-base": 63082496}
+    assert params == {
+        "gpt2": 124439808, "vit-b16": 86567656, "transformer-base": 63082496,
+        "llama-3-8b": 4 * 218112000 + 2 * 32768 * 4096 + 4096, "swin-t": 28288354,
+        "bert-base": 109482240,
+    }  # fmt: skip
 
     numerics = ("numerics", *TINY, "--eager")
     statuses, _, errors = alone(tmp_path, numerics, speed("vit-b16"))
     assert statuses == ["0", "0"], errors
     found = rows(tmp_path, "numerics")
     assert {(row["name"], row["form"], row["dtype"]) for row in found} == {
-        *((name, "counts", "") for name in params),
-        *((name, "eager", dtype) for name in params for dtype in ("fp32", "bf16")),
-        *((name, "styles", "fp32") for name in params),
+        *((name, "counts", "") for name in MODELS),
+        *((name, "eager", dtype) for name in MODELS for dtype in ("fp32", "bf16")),
+        *((name, "styles", "fp32") for name in MODELS),
         *(("gpt2", "decode eager", dtype) for dtype in ("fp32", "bf16")),
     }
     assert all(row["ok"] for row in found)
@@ -102,12 +109,28 @@ def test_a_wrong_file_fails_and_is_not_timed(tmp_path: Path) -> None:
     numerics = ("numerics", *TINY, "--only", "vit-b16/tiny/fp32/eager")
     statuses, _, errors = alone(tmp_path, numerics, speed("vit-b16"))
     assert statuses == ["1", "1"], errors
-    logits = rows(tmp_path, "numerics")[0]
-    assert (logits["what"], logits["ok"]) == ("logits", False)
-    assert logits["error"] > logits["bound"]
+    outputs = rows(tmp_path, "numerics")[0]
+    assert (outputs["what"], outputs["ok"]) == ("outputs", False)
+    assert outputs["error"] > outputs["bound"]
     (refused,) = rows(tmp_path, "speed")
-    assert refused["why"].startswith("Wrong: fp32 logits differ by")
+    assert refused["why"].startswith("Wrong: fp32 outputs differ by")
     assert "ms" not in refused
+
+
+def test_rotary_models_and_encoders_are_right_and_then_timed(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    eager = (*TINY, "--eager", "--iterations", "2")
+    statuses, _, errors = alone(tmp_path, ("rotary", *eager), ("encoders", *eager))
+    assert statuses == ["0", "0"], errors
+    for part, names in (("rotary", {"llama-3-8b"}), ("encoders", {"swin-t", "bert-base"})):
+        found = rows(tmp_path, part)
+        assert all(row["ok"] for row in found)
+        checked = [row["name"] for row in found if "error" in row]
+        timed = [row for row in found if "ms" in row]
+        assert set(checked) == {row["name"] for row in timed} == names
+        assert found.index(timed[0]) > len(checked), "numbers come first"
+        assert {row["what"] for row in timed} >= {"forward, eager", "train, eager"}
+        assert {(row["peer"], row["backend"]) for row in timed} == {("transformers", "eager")}
 
 
 def test_a_lost_device_ends_the_process_and_the_next_goes_on(tmp_path: Path) -> None:
@@ -128,6 +151,15 @@ print(run(jobs, Journal(Path(sys.argv[2]), common), 1))
     assert first.stdout == "3\n", "the second job is left"
     assert second.stdout == "1\n", "it runs, and the first stays wrong"
     assert "second: ok" in second.stderr
+
+
+def test_parts_are_named_where_one_looks() -> None:
+    shown = run(str(GPU), "--help").stdout
+    page = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
+    for part in ("prepare", *PARTS, "show"):
+        assert part in shown.split()
+        assert re.search(rf"gpu\.py {part}\s", page)
+        assert "--battery" in run(str(GPU), part, "--help").stdout or part == "show"
 
 
 def test_a_folder_that_was_not_carried_along_is_missed(tmp_path: Path) -> None:
