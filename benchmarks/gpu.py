@@ -82,6 +82,10 @@ def measure(args: argparse.Namespace) -> int:
 
 def setting(args: argparse.Namespace, manifest: dict) -> Setting:
     size = "tiny" if args.tiny else "full"
+    if not args.device.startswith("cuda"):
+        from gpu_masked import rehearse
+
+        rehearse()
     return Setting(manifest, args.battery, size, args.device, backend(args), args.iterations)
 
 
@@ -98,7 +102,8 @@ def common_columns(args: argparse.Namespace, manifest: dict) -> dict:
     cuda = args.device.startswith("cuda")
     if cuda and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here; rehearse with: --device cpu --tiny")
-    found = versions() | {"tfspec": manifest["tfspec"], "target": manifest["target"]}
+    target = manifest["flex target" if args.part.startswith("flex") else "target"]
+    found = versions() | {"tfspec": manifest["tfspec"], "target": target}
     if cuda:
         found["cuda"] = torch.version.cuda
     device = torch.cuda.get_device_name() if cuda else "cpu"

@@ -14,6 +14,7 @@ from gpu_cases import ENCODERS, MODELS, ROTARY
 from gpu_rows import Job
 
 if TYPE_CHECKING:
+    from gpu_masked import Masked
     from gpu_models import Model
 
 
@@ -37,10 +38,19 @@ class Setting:
             for name in names
         ]
 
-    def how(self) -> Any:
+    def masked(self) -> list[Masked]:
+        from gpu_masked import Masked
+
+        entries = self.manifest["flex"].items()
+        return [
+            Masked(name, self.size, self.folder, sizes[self.size], self.device)
+            for name, sizes in entries
+        ]
+
+    def how(self, key: str = "compile") -> Any:
         from gpu_numerics import How
 
-        return How(self.backend, self.manifest["compile"])
+        return How(self.backend, self.manifest[key])
 
 
 def numerics(setting: Setting) -> list[Job]:
@@ -73,6 +83,19 @@ def encoders(setting: Setting) -> list[Job]:
     return right_and_fast(setting, ENCODERS)
 
 
+def flex(setting: Setting) -> list[Job]:
+    import gpu_flex
+
+    return gpu_flex.jobs(setting.masked(), setting.how("flex compile"))
+
+
+def flex_speed(setting: Setting) -> list[Job]:
+    import gpu_flex
+
+    how = setting.how("flex compile")
+    return gpu_flex.speed_jobs(setting.masked(), how, setting.iterations)
+
+
 @dataclass(frozen=True)
 class Part:
     """What a part asks, in one line, and its jobs in order."""
@@ -86,4 +109,6 @@ PARTS = {
     "speed": Part("the same three: how fast, side by side?", speed),
     "rotary": Part("llama-3-8b, whole layers, few of them: right? how fast?", rotary),
     "encoders": Part("swin-t and bert-base: right? how fast?", encoders),
+    "flex": Part("FlexAttention against SDPA with a mask: right? how many graphs?", flex),
+    "flex-speed": Part("FlexAttention against SDPA with a mask: how fast?", flex_speed),
 }

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gpu_cases import ALL, NUMERICS, SETS, SIZES, SPEED, load_name, stem
+from gpu_flex_cases import BUNDLED, CASES, NAMES, file_name, numerics_load, timed_load
 
-FLEX = "flex_attention("
+FLEX, FLEXIBLE = "flex_attention(", "h200"  # how it is called, and a target that has it
 PARTS: dict[str, dict[str, Any]] = {
     "fast": {},
     "explicit": {"style": "explicit"},
@@ -22,11 +23,16 @@ def prepare(folder: Path, target: str | None = None) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     models = {model: {size: _model(folder, model, size, target) for size in SIZES} for model in ALL}
+    flexible = target if target and _sheet(target).flex else FLEXIBLE
+    cases = {name: {size: _case(folder, name, size, flexible) for size in SIZES} for name in NAMES}
     manifest = {
         "tfspec": tfspec.__version__,
         "target": target or "cpu",
         "compile": _compile_options(target),
         "models": models,
+        "flex target": flexible,
+        "flex compile": _compile_options(flexible),
+        "flex": cases,
     }
     path = folder / "manifest.json"
     path.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -42,6 +48,26 @@ def _model(folder: Path, model: str, size: str, target: str | None) -> dict[str,
     codes = {part: architecture.emit(target=target, **PARTS[part]) for part in names}
     loads = [NUMERICS[model][size], SPEED[model][size]]
     return _written(folder, architecture, files, codes, loads)
+
+
+def _case(folder: Path, name: str, size: str, target: str) -> dict[str, Any]:
+    """A spec by FlexAttention, and by SDPA with a mask."""
+    architecture = _architecture(name, size)
+    files = {part: file_name(name, size, part) for part in ("flex", "sdpa")}
+    codes = {"flex": architecture.emit(target=target), "sdpa": architecture.emit(target="cpu")}
+    assert FLEX in codes["flex"], f"{name} has no FlexAttention for {target}"
+    assert FLEX not in codes["sdpa"], f"{name} has FlexAttention for a CPU"
+    loads = [numerics_load(name, size), timed_load(name, size)]
+    return _written(folder, architecture, files, codes, loads)
+
+
+def _architecture(name: str, size: str) -> Any:
+    from tfspec.api import Architecture, load
+    from tfspec.spec.load import load_text
+
+    if name == BUNDLED:
+        return load(name, SETS[name][size])
+    return Architecture(load_text(CASES[name].spec(name)), CASES[name].sets(size))
 
 
 def _written(

@@ -28,7 +28,7 @@ for command in commands:
 """
 TINY = ("--device", "cpu", "--tiny")
 MODELS = ("gpt2", "vit-b16", "transformer-base")
-PARTS = ("numerics", "speed", "rotary", "encoders")
+PARTS = ("numerics", "speed", "rotary", "encoders", "flex", "flex-speed")
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -131,6 +131,80 @@ def test_rotary_models_and_encoders_are_right_and_then_timed(tmp_path: Path) -> 
         assert found.index(timed[0]) > len(checked), "numbers come first"
         assert {row["what"] for row in timed} >= {"forward, eager", "train, eager"}
         assert {(row["peer"], row["backend"]) for row in timed} == {("transformers", "eager")}
+
+
+def flexed(*starts: str) -> list[tuple[str, ...]]:
+    return [("flex", *TINY, "--only", start) for start in starts]
+
+
+def edited(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / "battery" / file
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_flex_attention_is_held_against_sdpa(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    commands = flexed("blind", "everything", "rel-bias/tiny/fp32", "sliding/tiny/fp32")
+    statuses, _, errors = alone(tmp_path, *commands)
+    assert statuses == ["0"] * 4, errors
+    found = rows(tmp_path, "flex")
+    flex = [row for row in found if row["form"] == "flex eager"]
+    assert {row["dtype"] for row in flex} == {"fp32", "bf16"}
+    assert {row["form"] for row in found} == {"flex eager", "sdpa eager", "lengths"}
+    assert all(row["note"].startswith("on a CPU FlexAttention runs eagerly") for row in found)
+    zero = [row["what"] for row in flex if row.get("bound") == 0]
+    assert zero == 2 * ["outputs that see nothing", "gradients of what nothing sees"]
+    gradients = [row for row in flex if row["what"] == "worst gradient"]
+    assert len(gradients) == len({row["job"] for row in flex})
+    counted = [(row["what"], row["found"]) for row in found if "found" in row]
+    assert counted == [("graphs of 2 lengths, forward", 2), ("graphs of 4 lengths, forward", 2)]
+
+    statuses, _, errors = alone(tmp_path, *commands)
+    assert (statuses, errors) == (["0"] * 4, ""), "nothing is measured twice"
+    assert rows(tmp_path, "flex") == found
+
+
+def test_wrong_masks_are_seen(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    edited(tmp_path, "flex_rotary_tiny.py", "(k <= q)", "(k < q)")
+    edited(tmp_path, "flex_blind_tiny.py", "valid[batch, k]", "(valid[batch, k] | (q == k))")
+    edited(tmp_path, "flex_softcap_tiny.py", "capped(2.0)", "capped(2.01)")
+    starts = ("rotary/tiny/fp32/flex", "blind/tiny/bf16/flex", "softcap/tiny/fp32/flex")
+    statuses, _, errors = alone(tmp_path, *flexed(*starts))
+    assert statuses == ["1"] * 3, errors
+    found = rows(tmp_path, "flex")
+    assert not any(row["ok"] for row in found), [row["what"] for row in found if row["ok"]]
+
+    timed = ("flex-speed", *TINY, "--iterations", "2", "--only", "rotary/tiny/bf16/forward")
+    (status,), _, errors = alone(tmp_path, timed)
+    (refused,) = rows(tmp_path, "flex-speed")
+    assert (status, refused["ok"]) == ("1", False), errors
+    assert refused["why"].startswith("Wrong: fp32 outputs differ by")
+
+
+def test_graphs_that_lengths_cost_are_counted(tmp_path: Path) -> None:
+    """A file that treats odd lengths apart is right at each, and has a graph more."""
+    prepared(tmp_path)
+    apart = "if x.shape[1] % 2:\n            x = x + 0\n        T = x.shape[1]\n"
+    edited(tmp_path, "flex_sliding_tiny.py", "T = x.shape[1]\n", apart)
+    (status,), _, errors = alone(tmp_path, *flexed("sliding/tiny/fp32/lengths"))
+    assert status == "1", errors
+    wrong = [(row["what"], row["found"]) for row in rows(tmp_path, "flex") if not row["ok"]]
+    assert wrong == [("graphs of 4 lengths, forward", 3)]
+
+
+def test_times_of_flex_attention(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    timed = ("flex-speed", *TINY, "--iterations", "2", "--only")
+    starts = ("near/tiny/bf16/train", "bert-base/tiny/bf16/forward")
+    statuses, _, errors = alone(tmp_path, *((*timed, start) for start in starts))
+    assert statuses == ["0", "0"], errors
+    for row in rows(tmp_path, "flex-speed"):
+        assert (row["peer"], row["backend"], row["ok"]) == ("sdpa", "eager", True)
+        assert row["ratio"] > 0
+        assert "eagerly" in row["note"]
 
 
 def test_a_lost_device_ends_the_process_and_the_next_goes_on(tmp_path: Path) -> None:
