@@ -188,12 +188,14 @@ def _trained(
     model: Model, variant: Variant, run: nn.Module, inputs: Inputs, labels: Outputs
 ) -> Answer:
     """The gradients of the compiled loss, and the outputs of the model in it."""
+    with torch.no_grad():
+        outputs = singles(outputs_of(variant.module(**inputs)))
+    counters.clear()  # eager FlexAttention counts as a graph
     run(labels, **inputs)[0].backward()
     gradients = variant.layout.read_gradients(variant.module, model.entry["weights"])
     gradients = {name: tensor.clone() for name, tensor in gradients.items()}
     variant.module.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        return Answer(singles(outputs_of(variant.module(**inputs))), gradients)
+    return Answer(outputs, gradients)
 
 
 # ---- decoding
