@@ -28,6 +28,8 @@ from torch import Tensor, nn
 OUTPUTS, GRADIENTS = 1e-5, 1e-4  # relative: the norm of the difference over the norm
 SLACK = {"outputs": 1.5, "gradients": 1.5, "worst gradient": 3.0}
 FLOOR, HOPELESS = 1e-3, 0.5
+SMALL = 1e-3  # of all gradients together: what is less is a sum that cancels, and held against that
+LOST = HOPELESS / SLACK["worst gradient"]  # a weight whose gradient the reference itself loses
 NUDGE, KINKS = 2.0**-22, 3.0  # what a few additions round off
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -45,19 +47,24 @@ class Answer:
 
 @dataclass(frozen=True)
 class Standard:
-    """The truth, and how far from it the reference is: rounded in bf16, or nudged in fp32."""
+    """The truth, and how far from it the reference is: rounded in bf16, or nudged in fp32.
+
+    `lost` are weights whose gradients are little but rounding there: none of them is the worst.
+    """
 
     truth: Answer
     dtype: str
     peer: Mapping[str, float]
+    lost: frozenset[str] = frozenset()
 
     def verdicts(self, answer: Answer) -> list[dict[str, Any]]:
         """A row's figures for each thing that is compared: outputs, and gradients if there are."""
-        errors, worst = differences(answer, self.truth)
+        errors, worst = differences(answer, self.truth, self.lost)
         rows = [self.verdict(what, error) for what, error in errors.items()]
         for row in rows:
             if row["what"] == "worst gradient":
                 row["where"] = worst
+                row["left_out"] = sorted(self.lost)
         return rows
 
     def verdict(self, what: str, error: float) -> dict[str, Any]:
@@ -73,19 +80,41 @@ class Standard:
         return min(HOPELESS, max(FLOOR, SLACK[what] * self.peer[what]))
 
 
-def differences(answer: Answer, truth: Answer) -> tuple[dict[str, float], str]:
+def differences(
+    answer: Answer, truth: Answer, lost: frozenset[str] = frozenset()
+) -> tuple[dict[str, float], str]:
     """Relative errors of the worst output, of all gradients together, and of the worst, by name."""
     pairs = zip(answer.outputs, truth.outputs, strict=True)
     found = {"outputs": largest(relative(a, b) for a, b in pairs)}
     if not truth.gradients:
         return found, ""
-    norms = {name: _norm(tensor) for name, tensor in truth.gradients.items()}
-    away = {name: _norm(answer.gradients[name] - t) for name, t in truth.gradients.items()}
-    total = sum(n**2 for n in norms.values()) ** 0.5
-    found["gradients"] = sum(n**2 for n in away.values()) ** 0.5 / total
-    single = {name: n / norms[_like(name)] for name, n in away.items()}
+    away, norms = _sizes(answer, truth)
+    found["gradients"] = _together(away) / _together(norms)
+    single = {name: error for name, error in by_weight(away, norms).items() if name not in lost}
     worst = max(single, key=lambda name: _nan_wins(single[name]))
     return found | {"worst gradient": single[worst]}, worst
+
+
+def by_weight(away: Mapping[str, float], norms: Mapping[str, float]) -> dict[str, float]:
+    """The relative error of every gradient."""
+    least = SMALL * _together(norms)
+    return {name: error / max(norms[_like(name)], least) for name, error in away.items()}
+
+
+def lost_weights(answer: Answer, truth: Answer) -> frozenset[str]:
+    """Those whose gradients differ by more than `LOST`."""
+    away, norms = _sizes(answer, truth)
+    return frozenset(name for name, error in by_weight(away, norms).items() if error > LOST)
+
+
+def _sizes(answer: Answer, truth: Answer) -> tuple[dict[str, float], dict[str, float]]:
+    """How far each gradient is from the truth, and how large it is there."""
+    away = {name: _norm(answer.gradients[name] - t) for name, t in truth.gradients.items()}
+    return away, {name: _norm(tensor) for name, tensor in truth.gradients.items()}
+
+
+def _together(norms: Mapping[str, float]) -> float:
+    return sum(norm**2 for norm in norms.values()) ** 0.5
 
 
 def largest(errors: Iterable[float]) -> float:
@@ -200,10 +229,12 @@ def standard(
     if dtype == "fp32":
         placed(variant, nudged(weights), dtype)
     variant.module.to(DTYPES[dtype])
-    peer = differences(answer(model, variant, inputs, objective), truth)[0]
-    del variant
+    rounding = answer(model, variant, inputs, objective)
+    lost = lost_weights(rounding, truth)
+    peer = differences(rounding, truth, lost)[0]
+    del variant, rounding
     free()
-    return Standard(truth, dtype, peer)
+    return Standard(truth, dtype, peer, lost)
 
 
 def nudged(weights: Weights) -> Weights:

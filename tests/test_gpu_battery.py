@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
 ROOT = Path(__file__).parents[1]
 GPU = ROOT / "benchmarks" / "gpu.py"
 # None in sys.modules: an import fails, and nobody finds the package
@@ -184,6 +187,7 @@ def test_wrong_masks_are_seen(tmp_path: Path) -> None:
     assert refused["why"].startswith("Wrong: fp32 outputs differ by")
 
 
+@pytest.mark.slow
 def test_graphs_that_lengths_cost_are_counted(tmp_path: Path) -> None:
     """A file that treats odd lengths apart is right at each, and has a graph more."""
     prepared(tmp_path)
@@ -225,6 +229,27 @@ print(run(jobs, Journal(Path(sys.argv[2]), common), 1))
     assert first.stdout == "3\n", "the second job is left"
     assert second.stdout == "1\n", "it runs, and the first stays wrong"
     assert "second: ok" in second.stderr
+
+
+def test_a_gradient_that_the_reference_loses_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(GPU.parent))
+    from gpu_compare import Answer, Standard, differences, lost_weights
+
+    def answer(large: float, small: float) -> Any:
+        return Answer(
+            (torch.ones(3),), {"large": torch.tensor(large), "small": torch.tensor(small)}
+        )
+
+    truth, reference = answer(1.0, 0.01), answer(1.001, 0.02)
+    lost = lost_weights(reference, truth)
+    assert lost == {"small"}
+    standard = Standard(truth, "bf16", differences(reference, truth, lost)[0], lost)
+    worst = {large: standard.verdicts(answer(large, 0.02))[-1] for large in (1.002, 1.01)}
+    assert [row["where"] for row in worst.values()] == ["large", "large"]
+    assert [row["ok"] for row in worst.values()] == [True, False]
+    assert all(row["left_out"] == ["small"] for row in worst.values())
 
 
 def test_parts_are_named_where_one_looks() -> None:
