@@ -11,8 +11,12 @@ HERE = Path(__file__).parent
 BATTERY, RESULTS = HERE / "battery", HERE / "results"
 SIZES = ("full", "tiny")
 MODELS = ("gpt2", "vit-b16", "transformer-base")
+ROTARY = ("llama-3-8b",)
+ENCODERS = ("swin-t", "bert-base")
+ALL = (*MODELS, *ROTARY, *ENCODERS)
 
-# what `--set` makes of the bundled specs; at full size they stay as they are
+# what `--set` makes of the bundled specs; at full size they stay as they are, but for Llama: whole
+# layers, few of them, and a vocabulary that does not drown them
 SETS: dict[str, dict[str, dict[str, int | str]]] = {
     "gpt2": {"full": {}, "tiny": {"d": 32, "h": 4, "f": 80, "L": 2, "V": 101, "T": "1..32"}},
     "vit-b16": {
@@ -23,18 +27,36 @@ SETS: dict[str, dict[str, dict[str, int | str]]] = {
         "full": {},
         "tiny": {"d": 32, "h": 4, "f": 80, "L": 2, "M": 2, "V": 101, "S": "1..32", "T": "1..32"},
     },
-}
+    "llama-3-8b": {
+        "full": {"L": 4, "V": 32768, "T": "1..4096"},
+        "tiny": {"d": 32, "h": 4, "g": 2, "f": 80, "L": 2, "V": 101, "T": "1..32"},
+    },
+    "swin-t": {
+        "full": {},
+        "tiny": {
+            "d": 6, "head_dim": 3, "r": 2, "C": 2, "p": 2, "H": 48, "W": 48, "win": 3,
+            "L3": 2, "classes": 10,
+        },
+    },
+    "bert-base": {"full": {}, "tiny": {"d": 32, "h": 2, "L": 2, "V": 101, "T": "1..32"}},
+}  # fmt: skip
 
 # sizes of the inputs: to compare numbers with, and to take times with
 NUMERICS: dict[str, dict[str, dict[str, int]]] = {
     "gpt2": {"full": {"B": 2, "T": 1024}, "tiny": {"B": 2, "T": 29}},
     "vit-b16": {"full": {"B": 4}, "tiny": {"B": 3}},
     "transformer-base": {"full": {"B": 4, "S": 384, "T": 512}, "tiny": {"B": 3, "S": 13, "T": 11}},
+    "llama-3-8b": {"full": {"B": 2, "T": 1000}, "tiny": {"B": 2, "T": 29}},
+    "swin-t": {"full": {"B": 4}, "tiny": {"B": 3}},
+    "bert-base": {"full": {"B": 4, "T": 384}, "tiny": {"B": 3, "T": 13}},
 }
 SPEED: dict[str, dict[str, dict[str, int]]] = {
     "gpt2": {"full": {"B": 16, "T": 1024}, "tiny": {"B": 2, "T": 32}},
     "vit-b16": {"full": {"B": 256}, "tiny": {"B": 2}},
     "transformer-base": {"full": {"B": 32, "S": 512, "T": 512}, "tiny": {"B": 2, "S": 32, "T": 32}},
+    "llama-3-8b": {"full": {"B": 4, "T": 2048}, "tiny": {"B": 2, "T": 32}},
+    "swin-t": {"full": {"B": 128}, "tiny": {"B": 2}},
+    "bert-base": {"full": {"B": 64, "T": 512}, "tiny": {"B": 2, "T": 32}},
 }
 
 
@@ -55,11 +77,6 @@ DECODE = {
     "full": (Decoding(1, 512, 64, 1024), Decoding(32, 512, 64, 1024)),
     "tiny": (Decoding(1, 9, 4, 32), Decoding(3, 9, 4, 32)),
 }
-
-
-def loads(model: str, size: str) -> list[dict[str, int]]:
-    """Every size of inputs that is used, for the predictions of the manifest."""
-    return [NUMERICS[model][size], SPEED[model][size]]
 
 
 def load_name(load: dict[str, int]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from gpu_cases import Decoding
-from gpu_compare import Standard, answer, cast, differences, free, placed, relative
+from gpu_compare import Answer, Standard, answer, cast, differences, free, placed, relative
 from gpu_models import Model
 from gpu_weights import Weights, rounded
 from torch import Tensor
@@ -25,7 +25,7 @@ class Emitted:
     name = "emitted"
 
     def __init__(self, model: Model, weights: Weights, dtype: str, load: Decoding, how: Compile):
-        self.model = placed(model.emitted("generate"), weights, dtype).module.eval()
+        self.model = placed(model.emitted("generate"), weights, dtype).module
         self.cache = self.model.cache(load.batch, load.slots)
         self.compiled = how(self.model.decode)
 
@@ -47,7 +47,7 @@ class Transformers:
     def __init__(self, model: Model, weights: Weights, dtype: str, load: Decoding, how: Compile):
         from transformers import StaticCache
 
-        adapted: Any = placed(model.transformers(), weights, dtype).module.eval()
+        adapted: Any = placed(model.transformers(), weights, dtype).module
         self.model = adapted.model
         self.cache = StaticCache(config=self.model.config, max_cache_len=load.slots)
         self.compiled = how(self.model.forward)
@@ -70,7 +70,7 @@ class Plain:
     name = "plain"
 
     def __init__(self, model: Model, weights: Weights, dtype: str, load: Decoding, how: Compile):
-        self.model: Any = placed(model.plain(), weights, dtype).module.eval()
+        self.model: Any = placed(model.plain(), weights, dtype).module
         self.model.make_cache(load.batch, load.slots)
         self.compiled = how(self.model.decode)
 
@@ -98,15 +98,14 @@ def decode_standard(model: Model, load: Decoding, dtype: str) -> Standard:
     """The full forward of transformers from the prompt's last token on."""
     weights = rounded(model.weights(), torch.bfloat16 if dtype == "bf16" else torch.float32)
     variant = placed(model.transformers(), weights, "fp32")
-    variant.module.eval()
     inputs = {"tokens": text(model, load)}
     truth = answer(model, variant, inputs, None)
-    truth = type(truth)(truth.logits[:, load.prompt - 1 :].clone(), {})
+    truth = Answer((truth.outputs[0][:, load.prompt - 1 :].clone(),), {})
     peer = {}
     if dtype != "fp32":
         variant.module.bfloat16()
-        full = answer(model, variant, cast(inputs, dtype), None).logits[:, load.prompt - 1 :]
-        peer = differences(type(truth)(full, {}), truth)[0]
+        (full,) = answer(model, variant, cast(inputs, dtype), None).outputs
+        peer = differences(Answer((full[:, load.prompt - 1 :],), {}), truth)[0]
     del variant
     free()
     return Standard(truth, dtype, peer)

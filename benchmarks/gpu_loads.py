@@ -12,13 +12,26 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from gpu_cases import Decoding
 from gpu_clock import Call, Memory
-from gpu_compare import OUTPUTS, Answer, Standard, answer, cast, free, placed, relative, standard
+from gpu_compare import (
+    OUTPUTS,
+    Answer,
+    Outputs,
+    Standard,
+    answer,
+    cast,
+    differences,
+    free,
+    outputs_of,
+    placed,
+    singles,
+    standard,
+)
 from gpu_decode import PEERS, Emitted, decode_standard, greedy, stepped, text
-from gpu_models import Inputs, Model, Variant
-from gpu_numerics import How, exact, load_of
+from gpu_inputs import Inputs, Loss
+from gpu_models import Model, Variant
+from gpu_numerics import How, exact
 from gpu_weights import rounded
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
@@ -65,21 +78,20 @@ def forward(model: Model, how: How, load: dict[str, int], padded: bool = False) 
         return call
 
     def compiled(variant: Variant) -> nn.Module:
-        module: Any = variant.module.eval()
-        return how.compile(module, fullgraph=variant.name == "emitted")
+        return how.compile(variant.module, fullgraph=variant.name == "emitted")
 
     return {name: partial(_made, model, make, compiled, start) for name, make in variants(model)}
 
 
-def train(model: Model, how: How, load: dict[str, int]) -> dict[str, Make]:
-    """Forward, cross-entropy, backward and AdamW; the loss is compiled with the model.
+def train(model: Model, how: How, load: dict[str, int], padded: bool = False) -> dict[str, Make]:
+    """Forward, loss, backward and AdamW; the loss is compiled with the model.
 
     Every module is in eval mode: none has dropout, and what Marian draws in train mode to skip
     layers breaks its graph.
     """
-    batches = batches_for(model, load)
-    labels = [labels_for(model, batch, seed=i) for i, batch in enumerate(batches)]
-    loss = partial(cross_entropy, labels=labels[0])
+    batches = batches_for(model, load, padded)
+    labels = [model.labels(batch, seed=i) for i, batch in enumerate(batches)]
+    loss = partial(model.loss, labels=labels[0])
     expected = standard(model, batches[0], "bf16", loss)
 
     def start(variant: Variant, run: nn.Module) -> Call:
@@ -94,7 +106,7 @@ def train(model: Model, how: How, load: dict[str, int]) -> dict[str, Make]:
         return call
 
     def compiled(variant: Variant) -> nn.Module:
-        with_loss: Any = WithLoss(variant.module.eval())
+        with_loss = WithLoss(variant.module, model.loss)
         return how.compile(with_loss, fullgraph=variant.name == "emitted")
 
     return {name: partial(_made, model, make, compiled, start) for name, make in variants(model)}
@@ -103,25 +115,12 @@ def train(model: Model, how: How, load: dict[str, int]) -> dict[str, Make]:
 class WithLoss(nn.Module):
     """A model and its loss, and what tells the loss of one input from another's."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, loss: Loss) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.loss = model, loss
 
-    def forward(self, labels: Tensor, **inputs: Tensor) -> tuple[Tensor]:
-        return (cross_entropy(self.model(**inputs), labels),)
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.cross_entropy(logits.float().flatten(0, -2), labels.flatten())
-
-
-def labels_for(model: Model, inputs: Inputs, seed: int) -> Tensor:
-    """A random class for every image, a random token for every place."""
-    given = inputs.get("tokens", inputs.get("target"))
-    shape = (len(inputs["pixels"]),) if given is None else given.shape
-    rng = torch.Generator().manual_seed(seed)
-    classes = model.sizes["classes" if given is None else "V"]
-    return torch.randint(classes, tuple(shape), generator=rng).to(model.device)
+    def forward(self, labels: Outputs, **inputs: Tensor) -> tuple[Tensor]:
+        return (self.loss(outputs_of(self.model(**inputs)), labels),)
 
 
 def variants(model: Model) -> list[tuple[str, Callable[[], Variant]]]:
@@ -170,14 +169,12 @@ def notes() -> dict[str, int]:
 def right_in_fp32(model: Model, variant: Variant) -> None:
     """Eager, without TF32, on a small load: what bf16 is too coarse to see."""
     exact()
-    inputs = model.inputs(load_of(model))
-    truth = placed(model.transformers(), rounded(model.weights(), torch.bfloat16), "fp32")
-    variant.module.eval()
-    truth.module.eval()
-    pair = (answer(model, each, inputs, None).logits for each in (variant, truth))
-    error = relative(*pair)
+    inputs = model.inputs(model.load, padded=True)
+    truth = placed(model.reference(), rounded(model.weights(), torch.bfloat16), "fp32")
+    pair = (answer(model, each, inputs, None) for each in (variant, truth))
+    error = differences(*pair)[0]["outputs"]
     if not error <= OUTPUTS:
-        raise Wrong(f"fp32 logits differ by {error:.1e}, more than {OUTPUTS:.0e}")
+        raise Wrong(f"fp32 outputs differ by {error:.1e}, more than {OUTPUTS:.0e}")
 
 
 def right(expected: Standard, found: Answer) -> None:
@@ -188,15 +185,17 @@ def right(expected: Standard, found: Answer) -> None:
 
 
 def _trained(
-    model: Model, variant: Variant, run: nn.Module, inputs: Inputs, labels: Tensor
+    model: Model, variant: Variant, run: nn.Module, inputs: Inputs, labels: Outputs
 ) -> Answer:
-    """The gradients of the compiled loss, and the logits of the model in it."""
+    """The gradients of the compiled loss, and the outputs of the model in it."""
+    with torch.no_grad():
+        outputs = singles(outputs_of(variant.module(**inputs)))
+    counters.clear()  # eager FlexAttention counts as a graph
     run(labels, **inputs)[0].backward()
     gradients = variant.layout.read_gradients(variant.module, model.entry["weights"])
     gradients = {name: tensor.clone() for name, tensor in gradients.items()}
     variant.module.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        return Answer(variant.module(**inputs).float(), gradients)
+    return Answer(outputs, gradients)
 
 
 # ---- decoding
@@ -214,7 +213,7 @@ def decode(model: Model, how: How, load: Decoding, mode: str) -> dict[str, Make]
         compiled = partial(how.compile, fullgraph=kind is Emitted, mode=chosen)
         counters.clear()
         decoder = kind(model, weights, "bf16", load, compiled)
-        right(expected, Answer(stepped(decoder, tokens, load.prompt), {}))
+        right(expected, Answer((stepped(decoder, tokens, load.prompt),), {}))
         last = tokens[:, load.prompt : load.prompt + 1].clone()
         return warm(lambda turn: greedy(decoder, last, load), memory)
 

@@ -1,6 +1,6 @@
-"""The implementations: the emitted file, transformers, a plain one by hand, and timm where it is.
+"""The implementations: the emitted file, transformers, a plain one by hand, and timm.
 
-Each is a module that takes the spec's inputs by name and gives logits, with the layout of its
+Each is a module that takes the spec's inputs by name and gives its outputs, with the layout of its
 weights.
 """
 
@@ -16,12 +16,16 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from gpu_peers import TRANSFORMERS, timm_vit
+from gpu_cases import NUMERICS, SPEED, load_name
+from gpu_encoders import ENCODERS
+from gpu_inputs import INPUTS, Inputs, Loss, cross_entropy, mean_squares, vectors, word_or_class
+from gpu_llama import LLAMA
+from gpu_peers import PEERS, timm_vit
 from gpu_plain import PLAIN
 from gpu_weights import Layout, Weights, by_name, drawn
 from torch import Tensor, nn
 
-Inputs = dict[str, Tensor]
+TRANSFORMERS = PEERS | LLAMA | ENCODERS
 _WEIGHTS: dict[tuple[str, str, str], Weights] = {}  # of the last model: drawing them takes a while
 
 
@@ -47,6 +51,20 @@ class Model:
     @property
     def sizes(self) -> dict[str, int]:
         return self.entry["sizes"]
+
+    @property
+    def load(self) -> dict[str, int]:
+        """Sizes of the inputs that numbers are compared with."""
+        return NUMERICS[self.name][self.size]
+
+    @property
+    def timed_load(self) -> dict[str, int]:
+        """Sizes of the inputs that are timed."""
+        return SPEED[self.name][self.size]
+
+    def flops(self, load: dict[str, int]) -> int:
+        """Of one forward pass, as predicted: dense."""
+        return self.entry["flops"][load_name(load)]
 
     def weights(self) -> Weights:
         """Random ones, the same for everybody."""
@@ -83,14 +101,20 @@ class Model:
             module, layout = TRANSFORMERS[self.name](self.sizes)
         return Variant("transformers", module, layout)
 
+    def reference(self) -> Variant:
+        """What the others are held against."""
+        return self.transformers()
+
     def plain(self) -> Variant:
         with torch.device(self.device):
             module = PLAIN[self.name](self.sizes)
         return Variant("plain", module, by_name(module, self.entry["weights"]))
 
     def peers(self) -> list[Callable[[], Variant]]:
-        """How to make each of the others; timm has images only, and need not be installed."""
-        found = [self.transformers, self.plain]
+        """How to make each of the others; timm need not be installed."""
+        found = [self.transformers]
+        if self.name in PLAIN:
+            found.append(self.plain)
         if self.name == "vit-b16" and importlib.util.find_spec("timm"):
             found.append(self.timm)
         return found
@@ -104,35 +128,19 @@ class Model:
         """Random inputs on the device; `padded`: sources of several lengths, with their flags."""
         return INPUTS[self.name](self.sizes, load, seed, padded, self.device)
 
+    @property
+    def pads(self) -> bool:
+        """Whether it takes flags of what is padding."""
+        return self.name in ("transformer-base", "bert-base")
 
-# ---- inputs
+    def labels(self, inputs: Inputs, seed: int) -> tuple[Tensor, ...]:
+        """What the outputs of these inputs are trained to be."""
+        if self.name == "bert-base":
+            (B, T), d = inputs["tokens"].shape, self.sizes["d"]
+            return vectors([(B, T, d), (B, d)], seed, self.device)
+        return word_or_class(self.sizes, inputs, seed, self.device)
 
-
-def _ids(count: int, *shape: int, seed: int) -> Tensor:
-    """Never token 0, which is padding to some: its gradient would be dropped."""
-    return torch.randint(1, count, shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _tokens(sizes: dict, load: dict, seed: int, padded: bool, device: str) -> Inputs:
-    return {"tokens": _ids(sizes["V"], load["B"], load["T"], seed=seed).to(device)}
-
-
-def _pixels(sizes: dict, load: dict, seed: int, padded: bool, device: str) -> Inputs:
-    rng = torch.Generator().manual_seed(seed)
-    shape = (load["B"], sizes["C"], sizes["H"], sizes["W"])
-    return {"pixels": torch.randn(shape, generator=rng).to(device)}
-
-
-def _sentences(sizes: dict, load: dict, seed: int, padded: bool, device: str) -> Inputs:
-    B, S, T = load["B"], load["S"], load["T"]
-    found = {
-        "source": _ids(sizes["V"], B, S, seed=seed),
-        "target": _ids(sizes["V"], B, T, seed=-seed),
-    }
-    if padded:
-        lengths = S - torch.arange(B) * S // (2 * B)
-        found["valid"] = torch.arange(S) < lengths[:, None]
-    return {name: tensor.to(device) for name, tensor in found.items()}
-
-
-INPUTS = {"gpt2": _tokens, "vit-b16": _pixels, "transformer-base": _sentences}
+    @property
+    def loss(self) -> Loss:
+        """Cross-entropy of words or classes; mean squares of a model that gives vectors."""
+        return mean_squares if self.name == "bert-base" else cross_entropy

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 import torch
-from gpu_cases import DECODE, NUMERICS, load_name
+from gpu_cases import DECODE, load_name
 from gpu_compare import DTYPES, Answer, Standard, answer, cast, free, functional, placed, standard
 from gpu_decode import Emitted, decode_standard, stepped, text, worst_position
-from gpu_models import Inputs, Model
+from gpu_inputs import Inputs
+from gpu_models import Model
 from gpu_rows import Job, Row
 from gpu_weights import rounded
 from torch.utils.flop_counter import FlopCounterMode
@@ -44,7 +45,7 @@ def jobs(models: Sequence[Model], how: How) -> list[Job]:
 
 def model_jobs(model: Model, how: How) -> list[Job]:
     forms = ("eager",) if how.backend is None else ("eager", "compiled")
-    found, load = [_job(model, "counts", "", "", partial(counts, model))], load_name(load_of(model))
+    found, load = [_job(model, "counts", "", "", partial(counts, model))], load_name(model.load)
     for dtype in DTYPES:
         for form in forms:
             measure = partial(against_transformers, model, dtype, form, how)
@@ -84,10 +85,6 @@ def exact() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def load_of(model: Model) -> dict[str, int]:
-    return NUMERICS[model.name][model.size]
-
-
 _STANDARDS: dict[tuple[str, str, str], Standard] = {}
 
 
@@ -101,7 +98,7 @@ def standard_of(model: Model, dtype: str) -> Standard:
 
 
 def inputs_of(model: Model) -> Inputs:
-    return model.inputs(load_of(model), padded=True)
+    return model.inputs(model.load, padded=True)
 
 
 # ---- what is compared
@@ -109,11 +106,11 @@ def inputs_of(model: Model) -> Inputs:
 
 def counts(model: Model) -> list[Row]:
     """Parameters and FLOPs of the emitted code against the manifest's: equal, or wrong."""
-    flops = model.entry["flops"][load_name(load_of(model))]
+    flops = model.flops(model.load)
     rows = [_equal("parameters", model.entry["params"], parameters(model))]
-    return rows + [
-        _equal(f"FLOPs, {part}", flops, counted(model, part)) for part in ("fast", "explicit")
-    ]
+    # FlexAttention does not run on the meta device
+    parts = [part for part in ("fast", "explicit") if part not in model.entry["flex"]]
+    return rows + [_equal(f"FLOPs, {part}", flops, counted(model, part)) for part in parts]
 
 
 def _equal(what: str, predicted: int, found: int) -> Row:
@@ -137,7 +134,7 @@ def on_meta(model: Model) -> Model:
 
 
 def against_transformers(model: Model, dtype: str, form: str, how: How) -> list[Row]:
-    """Logits and gradients."""
+    """Outputs and gradients."""
     expected = standard_of(model, dtype)
     variant = placed(model.emitted(), rounded(model.weights(), DTYPES[dtype]), dtype)
     run = how.compile(variant.module) if form == "compiled" else None
@@ -164,8 +161,8 @@ def decode(model: Model, dtype: str, form: str, how: How) -> list[Row]:
     step = how if form == "compiled" else How(None, {})
     decoder = Emitted(model, weights, dtype, load, step.compile)
     logits = stepped(decoder, text(model, load), load.prompt)
-    rows = expected.verdicts(Answer(logits, {}))
+    rows = expected.verdicts(Answer((logits,), {}))
     if dtype == "fp32":
-        error = worst_position(logits, expected.truth.logits)
-        rows.append({**expected.verdict("logits", error), "what": "worst position"})
+        error = worst_position(logits, expected.truth.outputs[0])
+        rows.append({**expected.verdict("outputs", error), "what": "worst position"})
     return rows

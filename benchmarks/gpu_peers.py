@@ -1,4 +1,4 @@
-"""Public implementations: transformers and timm, with the spec's inputs, and where weights lie."""
+"""GPT-2, ViT and Marian of transformers, ViT of timm: their inputs, and where weights lie."""
 
 from __future__ import annotations
 
@@ -15,15 +15,24 @@ Table = dict[str, str | tuple[str, ...]]
 
 
 class Adapted(nn.Module):
-    """A model of transformers that takes the spec's inputs; `fixed` are keywords of every call."""
+    """A model of transformers that takes the spec's inputs and gives its outputs.
 
-    def __init__(self, model: nn.Module, names: dict[str, str], **fixed: Any) -> None:
+    `names` are its names of the inputs, `fixed` are keywords of every call, and it gives what it
+    calls `gives`.
+    """
+
+    def __init__(
+        self, model: nn.Module, names: dict[str, str], gives: tuple[str, ...] = ("logits",),
+        **fixed: Any,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.model, self.names, self.fixed = model, names, fixed
+        self.model, self.names, self.gives, self.fixed = model, names, gives, fixed
 
-    def forward(self, **inputs: Tensor) -> Tensor:
+    def forward(self, **inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         given = {self.names[name]: tensor for name, tensor in inputs.items()}
-        return self.model(**given, **self.fixed).logits
+        found = self.model(**given, **self.fixed)
+        outputs = tuple(getattr(found, name) for name in self.gives)
+        return outputs if len(outputs) > 1 else outputs[0]
 
 
 def gpt2(sizes: Sizes) -> tuple[nn.Module, Layout]:
@@ -126,7 +135,7 @@ def _marian_layer(layer: str, block: str, kinds: tuple[str, ...]) -> dict[str, s
     return table
 
 
-TRANSFORMERS = {"gpt2": gpt2, "vit-b16": vit, "transformer-base": marian}
+PEERS = {"gpt2": gpt2, "vit-b16": vit, "transformer-base": marian}
 
 # ---- timm
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gpu_cases import MODELS, SETS, SIZES, load_name, loads, stem
+from gpu_cases import ALL, NUMERICS, SETS, SIZES, SPEED, load_name, stem
+from gpu_flex_cases import BUNDLED, CASES, NAMES, file_name, numerics_load, timed_load
 
+FLEX, FLEXIBLE = "flex_attention(", "h200"  # how it is called, and a target that has it
 PARTS: dict[str, dict[str, Any]] = {
     "fast": {},
     "explicit": {"style": "explicit"},
@@ -20,37 +22,72 @@ def prepare(folder: Path, target: str | None = None) -> Path:
     import tfspec
 
     folder.mkdir(parents=True, exist_ok=True)
-    models = {
-        model: {size: _entry(folder, model, size, target) for size in SIZES} for model in MODELS
-    }
+    models = {model: {size: _model(folder, model, size, target) for size in SIZES} for model in ALL}
+    flexible = target if target and _sheet(target).flex else FLEXIBLE
+    cases = {name: {size: _case(folder, name, size, flexible) for size in SIZES} for name in NAMES}
     manifest = {
         "tfspec": tfspec.__version__,
         "target": target or "cpu",
         "compile": _compile_options(target),
         "models": models,
+        "flex target": flexible,
+        "flex compile": _compile_options(flexible),
+        "flex": cases,
     }
     path = folder / "manifest.json"
     path.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     return path
 
 
-def _entry(folder: Path, model: str, size: str, target: str | None) -> dict[str, Any]:
+def _model(folder: Path, model: str, size: str, target: str | None) -> dict[str, Any]:
     from tfspec import api
 
     architecture = api.load(model, SETS[model][size])
-    graph = architecture.graph
     names = [part for part in PARTS if part != "generate" or model == "gpt2"]
-    for part in names:
-        code = architecture.emit(target=target, **PARTS[part])
-        (folder / stem(model, size, part)).write_text(code, "utf-8")
+    files = {part: stem(model, size, part) for part in names}
+    codes = {part: architecture.emit(target=target, **PARTS[part]) for part in names}
+    loads = [NUMERICS[model][size], SPEED[model][size]]
+    return _written(folder, architecture, files, codes, loads)
+
+
+def _case(folder: Path, name: str, size: str, target: str) -> dict[str, Any]:
+    """A spec by FlexAttention, and by SDPA with a mask."""
+    architecture = _architecture(name, size)
+    files = {part: file_name(name, size, part) for part in ("flex", "sdpa")}
+    codes = {"flex": architecture.emit(target=target), "sdpa": architecture.emit(target="cpu")}
+    assert FLEX in codes["flex"], f"{name} has no FlexAttention for {target}"
+    assert FLEX not in codes["sdpa"], f"{name} has FlexAttention for a CPU"
+    loads = [numerics_load(name, size), timed_load(name, size)]
+    return _written(folder, architecture, files, codes, loads)
+
+
+def _architecture(name: str, size: str) -> Any:
+    from tfspec.api import Architecture, load
+    from tfspec.spec.load import load_text
+
+    if name == BUNDLED:
+        return load(name, SETS[name][size])
+    return Architecture(load_text(CASES[name].spec(name)), CASES[name].sets(size))
+
+
+def _written(
+    folder: Path, architecture: Any, files: dict[str, str], codes: dict[str, str],
+    loads: list[dict[str, int]],
+) -> dict[str, Any]:  # fmt: skip
+    """Write the files; their entry of the manifest."""
+    for part, code in codes.items():
+        (folder / files[part]).write_text(code, "utf-8")
+    graph = architecture.graph
     weights = graph.scope.concrete(lambda dim: graph.facts.value(dim) or 0)
     return {
-        "files": {part: stem(model, size, part) for part in names},
+        "files": files,
+        "flex": [part for part, code in codes.items() if FLEX in code],
         "spec": graph.digest,
+        "inputs": [tensor.role for tensor in graph.inputs],
         "sizes": _sizes(graph),
         "weights": {name: [graph.facts.value(n) for n in weight.shape] for name, weight in weights},
         "params": graph.facts.value(graph.params),
-        "flops": _flops(graph, model, size),
+        "flops": _flops(graph, loads),
     }
 
 
@@ -60,18 +97,23 @@ def _sizes(graph: Any) -> dict[str, int]:
     return {name: domain.high for name, domain in domains if domain.high is not None}
 
 
-def _flops(graph: Any, model: str, size: str) -> dict[str, int]:
+def _flops(graph: Any, loads: list[dict[str, int]]) -> dict[str, int]:
     """Dense FLOPs of one forward pass, by load."""
     formula, values = graph.trace.flops, graph.bindings()
-    return {load_name(load): formula.value(values | load) for load in loads(model, size)}
+    return {load_name(load): formula.value(values | load) for load in loads}
 
 
 def _compile_options(target: str | None) -> dict[str, Any]:
     from ast import literal_eval
 
+    sheet = _sheet(target or "cpu")
+    return {name: literal_eval(text) for name, text in sheet.compile.items()}
+
+
+def _sheet(target: str) -> Any:
     from tfspec.targets import Target, find
 
-    sheet = find(target or "cpu")
+    sheet = find(target)
     if not isinstance(sheet, Target):
         raise SystemExit(f"there is no target {target}")
-    return {name: literal_eval(text) for name, text in sheet.compile.items()}
+    return sheet

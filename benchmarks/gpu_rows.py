@@ -20,6 +20,7 @@ from typing import Any
 
 Row = dict[str, Any]
 LEFT = 3  # the exit status when time ran out
+LOST = "CUDA error"  # every call after one fails alike
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,16 @@ def run(jobs: Sequence[Job], journal: Journal, minutes: float) -> int:
         if index and began - start + longest > 60 * minutes:
             say(f"{len(missing) - index} jobs are left: run the same command again")
             return LEFT
+        progress = f"[{index + 1}/{len(missing)}] {job.id}"
+        say(f"{progress} ...")  # so that a run that is cut off tells where it was
         journal.add(job, measured(job))
         taken = time.monotonic() - began
         longest = max(longest, taken)
         state = "ok" if all(row["ok"] for row in journal.of(job)) else "NOT OK"
-        say(f"[{index + 1}/{len(missing)}] {job.id}: {state}, {taken:.1f} s")
+        say(f"{progress}: {state}, {taken:.1f} s")
+        if any(LOST in row.get("why", "") for row in journal.of(job)):
+            say("this process has lost its device: run the same command again")
+            return LEFT
     return 0 if all(row["ok"] for job in jobs for row in journal.of(job)) else 1
 
 

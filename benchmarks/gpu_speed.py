@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from gpu_cases import DECODE, SPEED, load_name
+from gpu_cases import DECODE, load_name
 from gpu_clock import clocks, compared, in_turns
 from gpu_loads import Make, Timed, decode, forward, train
 from gpu_models import Model
@@ -23,18 +23,30 @@ def jobs(models: Sequence[Model], how: How, iterations: int) -> list[Job]:
     return found + decode_jobs(models[0], how, iterations)
 
 
-def model_jobs(model: Model, how: How, iterations: int) -> list[Job]:
+def model_jobs(model: Model, how: How, iterations: int, form: str = "") -> list[Job]:
     """Training is counted at three times the forward pass's FLOPs."""
-    load = SPEED[model.name][model.size]
-    flops = model.entry["flops"][load_name(load)]
+    load = model.timed_load
+    flops = model.flops(load)
     kinds: list[tuple[str, int, Any]] = [("forward", flops, forward), ("train", 3 * flops, train)]
-    if model.name == "transformer-base":
+    if model.pads:
         kinds.append(("forward, padded", flops, partial(forward, padded=True)))
     found: list[Job] = []
     for what, cost, make in kinds:
-        about = {"what": what, "load": load_name(load), "flops": cost}
+        about = {"what": what + form, "load": load_name(load), "flops": cost}
+        if how.backend is None:
+            about["backend"] = "eager"
         makers = partial(make, model, how, load)
-        found.append(_job(model, what.replace(", ", "/"), about, makers, iterations))
+        found.append(_job(model, about["what"].replace(", ", "/"), about, makers, iterations))
+    return found
+
+
+def two_forms(models: Sequence[Model], how: How, iterations: int) -> list[Job]:
+    """Forward and train step, compiled and then eager."""
+    found: list[Job] = []
+    for model in models:
+        if how.backend is not None:
+            found += model_jobs(model, how, iterations)
+        found += model_jobs(model, How(None, {}), iterations, ", eager")
     return found
 
 

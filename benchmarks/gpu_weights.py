@@ -22,7 +22,7 @@ STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "gate_up": ("gate", "up")}
 
 @dataclass(frozen=True)
 class Slot:
-    """A parameter and the weights that it holds; `transposed`: it is stored as [in, out]."""
+    """A parameter and the weights that it holds; `transposed`: their first axis is its last."""
 
     parameter: str
     weights: tuple[str, ...]
@@ -50,7 +50,8 @@ class Layout:
         for slot in self.slots:
             parameter = parameters[slot.parameter]
             joined = torch.cat([weights[name] for name in slot.weights])
-            parameter.copy_((joined.T if slot.transposed else joined).reshape(parameter.shape))
+            turned = joined.flatten(1).T if slot.transposed else joined
+            parameter.copy_(turned.reshape(parameter.shape))
 
     def read_gradients(self, module: nn.Module, shapes: Shapes) -> Weights:
         """The gradients in fp32, by the names of the weights."""
