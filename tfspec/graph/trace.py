@@ -43,6 +43,11 @@ class Op(ABC):
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
         """FLOPs of matrix products, 2 a multiply-add. Pointwise work is bytes: it counts 0."""
 
+    def needed(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Inputs that ask for no more products than the result needs: fewer where a mask hides
+        pairs. An op that knows no mask needs all that it computes."""
+        return inputs
+
     @abstractmethod
     def label(self) -> str:
         """What a reader calls it."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tfspec.diagnostics import Label
 from tfspec.graph.mask import Mask
+from tfspec.graph.mask_count import pairs
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
@@ -65,6 +66,15 @@ class Attend(Unlearned):
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
         raise NotImplementedError("a composite costs what its definition costs")
 
+    def needed(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """As many queries as the mask leaves pairs, each with one key."""
+        q, k, v, *biases = inputs
+        if self.mask is None:
+            return inputs
+        queries, keys = q.axes[-2].size, k.axes[-2].size
+        seen = pairs(self.mask.tree, queries, keys)
+        return (_along(q, seen), _along(k, Dim.of(1)), _along(v, Dim.of(1)), *biases)
+
     def label(self) -> str:
         return "attend"
 
@@ -99,6 +109,12 @@ class Attend(Unlearned):
             message = "attention that is not causal is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)
         return low.cached(k, v)
+
+
+def _along(x: Tensor, tokens: Dim) -> Tensor:
+    """Heads [..., N, k] of another number of tokens."""
+    *lead, axis, features = x.axes
+    return replace(x, axes=(*lead, replace(axis, size=tokens), features))
 
 
 def kernel_options(

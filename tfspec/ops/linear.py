@@ -40,7 +40,7 @@ class Linear(Op):
         return specs | ({"bias": WeightSpec((self.width,), "bias")} if self.bias else {})
 
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
-        return 2 * inputs[0].rows * inputs[0].width * self.width
+        return 2 * outputs[0].elements * inputs[0].width
 
     def label(self) -> str:
         return "linear"

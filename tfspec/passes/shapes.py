@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
-from tfspec.graph.tensor import Tensor
-from tfspec.passes.shapes_rows import Row, Shape, flow_rows
-from tfspec.program.lowering import Lowering
-from tfspec.program.program import Mode, Program
-from tfspec.program.refusal import NotYet
+from tfspec.passes.modes import MODES, decoding, mode_shapes
+from tfspec.passes.shapes_rows import Row, flow_rows
+from tfspec.program.program import Mode
 from tfspec.symbolic import Dim
-from tfspec.targets import Target, find
-
-MODES: tuple[Mode, ...] = ("forward", "prefill", "decode")
-NO_TEXT = Rule(
-    "TS451",
-    "a mode that the model has not",
-    "`prefill` and `decode` are asked of a model that reads no ids.",
-    "They run a text token by token, with a cache of keys and values.",
-    "tfspec shapes vit-b16 --mode decode",
-    "Leave `--mode` out.",
-)
 
 
 @dataclass(frozen=True)
@@ -130,37 +116,6 @@ def shape_flow(graph: Graph, mode: str = "forward") -> Flow:
         results = [tensor.shape for tensor in graph.outputs.values()]
         rows = flow_rows(graph, lambda tensor: tensor.shape, results)
         return Flow(graph, mode, tuple(rows), graph.bindings())
-    shapes, results = _lowered(graph, mode)
+    shapes, results = mode_shapes(graph, mode)
     rows = flow_rows(graph, lambda tensor: shapes.get(tensor, tensor.shape), results)
-    return Flow(graph, mode, tuple(rows), _decoding(graph, mode))
-
-
-def _lowered(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Shape]]:
-    """The shapes of the graph's tensors in a mode, and of the outputs, as the program has them."""
-    if all(tensor.kind != "ids" for tensor in graph.inputs):
-        message = f"{graph.name} reads no ids, and cannot {mode}"
-        raise NotYet(Diagnostic(NO_TEXT, message, None))
-    target = find("cpu")
-    assert isinstance(target, Target)
-    low = Lowering(Program(graph, target, "explicit"), mode, ("prefill", "decode"))
-    results = low.root().results
-    shapes = {tensor: value.shape for tensor, value in low.values.items()}
-    if mode == "prefill":  # outputs read the last token of streams, which are computed whole
-        streams = graph.trace.body[: graph.outputs_at]
-        shapes |= {tensor: tensor.shape for node in streams for tensor in node.outputs}
-    return shapes, [value.shape for value in results]
-
-
-def _decoding(graph: Graph, mode: Mode) -> dict[str, int]:
-    """Numbers to show: one new token while decoding, where the spec allows that length.
-
-    A length that the user has set is how many slots the cache has.
-    """
-    values = graph.bindings()
-    length = str(graph.token_axis.size)
-    domain = graph.facts.domains.get(length)
-    longest = graph.token_axis.size.value(values)
-    values[graph.slots_name] = graph.bound.get(length) or max(values[graph.slots_name], longest)
-    if mode == "decode" and domain is not None and domain.contains(1):
-        values[length] = 1
-    return values
+    return Flow(graph, mode, tuple(rows), decoding(graph, mode, graph.bindings()))

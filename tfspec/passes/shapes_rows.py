@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tfspec.graph.graph import Graph
@@ -20,7 +20,10 @@ Shape = tuple[Dim, ...]
 class Row:
     """One step. A row with deeper rows under it stands for all of them: its shape is what comes
     out, its parameters are theirs together. `count` copies of a block run in turn; the rows under
-    it show one. `shared`: its weights are counted in an earlier row."""
+    it show one. `shared`: its weights are counted in an earlier row.
+
+    `nodes` are the primitive steps that the row stands for, and `weights` those that no earlier row
+    has counted: what a pass sums to say what the row costs."""
 
     depth: int
     kind: Kind
@@ -30,6 +33,22 @@ class Row:
     params: int = 0
     count: int = 1
     shared: bool = False
+    nodes: tuple[Node, ...] = ()
+    weights: tuple[Weight, ...] = ()
+
+
+@dataclass
+class _Seen:
+    """What the rows of a part of the model stand for together."""
+
+    nodes: list[Node] = field(default_factory=list[Node])
+    weights: list[Weight] = field(default_factory=list[Weight])
+
+    @staticmethod
+    def of(several: Iterable[_Seen]) -> _Seen:
+        every = list(several)
+        nodes = [node for each in every for node in each.nodes]
+        return _Seen(nodes, [weight for each in every for weight in each.weights])
 
 
 def flow_rows(graph: Graph, shape_of: Callable[[Tensor], Shape], results: Iterable[Shape]):
@@ -95,7 +114,7 @@ class _Walk:
         self._with_rows(
             self.row(0, kind, name, tensor),
             self.graph.scope,
-            lambda: [weight for node in nodes for weight in self._node(node, 1, self.graph.scope)],
+            lambda: _Seen.of([self._node(node, 1, self.graph.scope) for node in nodes]),
         )
         return self.rows
 
@@ -111,37 +130,39 @@ class _Walk:
                 return self.graph.names.show(size)
         return str(tensor.space)
 
-    def _with_rows(self, row: Row, outer: Scope, below: Callable[[], list[Weight]]) -> list[Weight]:
-        """A row, the rows that `below` makes, and their parameters together in the first."""
+    def _with_rows(self, row: Row, outer: Scope, below: Callable[[], _Seen]) -> _Seen:
+        """A row, the rows that `below` makes, and what they stand for together in the first."""
         at = len(self.rows)
         self.rows.append(row)
-        new = below()
-        self.rows[at] = replace(row, params=self._count(new, outer))
-        return new
+        seen = below()
+        self.rows[at] = self._filled(row, seen, outer)
+        return seen
 
-    def _node(self, node: Node, depth: int, outer: Scope) -> list[Weight]:
+    def _filled(self, row: Row, seen: _Seen, outer: Scope) -> Row:
+        params = self._count(seen.weights, outer)
+        return replace(row, params=params, nodes=tuple(seen.nodes), weights=tuple(seen.weights))
+
+    def _node(self, node: Node, depth: int, outer: Scope) -> _Seen:
         inner = inner_traces(node.op)
         if inner:
             return self._traces(node, inner, depth, outer)
         if node.inner is not None:
             return self._composite(node, node.inner, depth, outer)
-        new = self._new_weights(node)
+        seen = _Seen([node], self._new_weights(node))
         row = self.row(depth, "step", self._label(node), node.outputs[0])
-        shared = not new and node.group is not None
-        self.rows.append(replace(row, params=self._count(new, outer), shared=shared))
-        return new
+        shared = not seen.weights and node.group is not None
+        self.rows.append(replace(self._filled(row, seen, outer), shared=shared))
+        return seen
 
-    def _composite(self, node: Node, inner: Trace, depth: int, outer: Scope) -> list[Weight]:
+    def _composite(self, node: Node, inner: Trace, depth: int, outer: Scope) -> _Seen:
         row = self.row(depth, "step", self._label(node), node.outputs[0])
         return self._with_rows(
             row,
             outer,
-            lambda: [w for part in inner.body for w in self._node(part, depth + 1, outer)],
+            lambda: _Seen.of([self._node(part, depth + 1, outer) for part in inner.body]),
         )
 
-    def _traces(
-        self, node: Node, traces: Sequence[Trace], depth: int, outer: Scope
-    ) -> list[Weight]:
+    def _traces(self, node: Node, traces: Sequence[Trace], depth: int, outer: Scope) -> _Seen:
         """A child module; or a stack: its one layer, or its pattern with the layers under it."""
         first, result = traces[0].scope, node.outputs[0]
         if not isinstance(first, Place):
@@ -152,16 +173,16 @@ class _Walk:
         if len(traces) == 1:
             return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
         return self._with_rows(
-            row, outer, lambda: [w for trace in traces for w in self._layer(trace, depth + 1)]
+            row, outer, lambda: _Seen.of([self._layer(trace, depth + 1) for trace in traces])
         )
 
-    def _layer(self, trace: Trace, depth: int) -> list[Weight]:
+    def _layer(self, trace: Trace, depth: int) -> _Seen:
         """One layer of a pattern, counted once: the pattern's row counts the repetitions."""
         row = self.row(depth, "block", trace.scope.kind, trace.results[0])
         return self._with_rows(row, trace.scope, lambda: self._body(trace, depth))
 
-    def _body(self, trace: Trace, depth: int) -> list[Weight]:
-        return [w for step in trace.body for w in self._node(step, depth + 1, trace.scope)]
+    def _body(self, trace: Trace, depth: int) -> _Seen:
+        return _Seen.of([self._node(step, depth + 1, trace.scope) for step in trace.body])
 
     def _label(self, node: Node) -> str:
         """What the step does, and the name of its weights."""

@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.diagnostics.machine import json_text
+from tfspec.passes.text_table import COLUMNS, Column, table
 
 if TYPE_CHECKING:
     from tfspec.passes.shapes import Flow, Symbol
     from tfspec.passes.shapes_rows import Row
 
-COLUMNS = 100
-GAP = "  "
-TITLES = ("step", "tokens", "shape", "sizes", "parameters")
-LONGEST = (40, 18, 30, 30, 15)
+_TABLE = (
+    Column("step", 40, gives=0),
+    Column("tokens", 18, gives=3),
+    Column("shape", 30, gives=2),
+    Column("sizes", 30, gives=1),
+    Column("parameters", 15, right=True),
+)
 """No column needs more; names and formulas may be of any length."""
+TITLES = tuple(column.title for column in _TABLE)
 
 
 def text(flow: Flow) -> str:
-    lines = [TITLES, *(_cells(flow, row) for row in flow.rows)]
-    widths = _widths(lines)
-    body = [_line(cells, widths) for cells in lines]
-    return "\n".join([_title(flow), "", body[0], _rule(widths), *body[1:], "", *_legend(flow)])
+    body = table(_TABLE, [_cells(flow, row) for row in flow.rows])
+    return "\n".join([_title(flow), "", *body, "", *_legend(flow)])
 
 
 def _title(flow: Flow) -> str:
@@ -54,30 +57,6 @@ def sizes(flow: Flow, row: Row) -> str:
 
 def params(row: Row) -> str:
     return "shared" if row.shared else f"{row.params:,}" if row.params else ""
-
-
-def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
-    """As wide as the content, within limits; labels give way where all is more than fits."""
-    longest = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    widths = [min(width, most) for width, most in zip(longest, LONGEST, strict=True)]
-    over = sum(widths) + len(GAP) * (len(widths) - 1) - COLUMNS
-    for column in (0, 3, 2, 1):
-        give = min(max(0, over), widths[column] - 12)
-        if give > 0:
-            widths[column] -= give
-            over -= give
-    return widths
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    cut = [shorten(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    *left, last = zip(cut, widths, strict=True)
-    texts = [cell.ljust(width) for cell, width in left] + [last[0].rjust(last[1])]
-    return GAP.join(texts).rstrip()
-
-
-def _rule(widths: Sequence[int]) -> str:
-    return GAP.join("─" * width for width in widths)
 
 
 def _legend(flow: Flow) -> list[str]:

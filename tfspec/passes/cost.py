@@ -1,0 +1,223 @@
+"""The pass `cost`: parameters, FLOPs and memory, each as a formula and as a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from tfspec.diagnostics import Diagnostic, Rule
+from tfspec.graph.graph import Graph
+from tfspec.graph.scope import Scope, Weight
+from tfspec.graph.trace import Node
+from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
+from tfspec.passes.cost_names import Counts
+from tfspec.passes.cost_work import Work, work
+from tfspec.passes.modes import decoding, mode_shapes
+from tfspec.passes.shapes_rows import Kind, flow_rows
+from tfspec.program.refusal import NotYet
+from tfspec.symbolic import Dim
+
+CostMode = Literal["forward", "train", "prefill", "decode"]
+MODES: tuple[CostMode, ...] = ("forward", "train", "prefill", "decode")
+CONVENTION = "a multiply-add is 2 FLOPs; products of matrices only; attention dense"
+OPEN_DIM = Rule(
+    "TS470",
+    "a dim without a value",
+    "A cost is asked for as a number, and a dim has no largest value that could be taken.",
+    "A cost at a size that nobody chose would be quoted as the model's.",
+    "tfspec cost resnet-like.yaml    # H: multiple(32)",
+    "Give it a size: `--set H=224`.",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step's share: in all of its repetitions. Rows under it, of greater depth, are its parts.
+
+    `count` is how often a block is repeated.
+    """
+
+    depth: int
+    kind: Kind
+    label: str
+    count: int
+    params: Dim
+    work: Work
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A formula and what it comes to. `unit` is FLOPs, bytes or parameters."""
+
+    name: str
+    unit: str
+    formula: Dim
+    value: int
+
+
+@dataclass(frozen=True, repr=False)
+class Cost:
+    """What a model costs in one mode, at one binding of its dims.
+
+    `values` has every symbol of the formulas: dims, and letters such as N for numbers of tokens.
+    `chosen` are the dims that nobody set, and what was taken for them.
+    """
+
+    graph: Graph
+    mode: CostMode
+    precision: Precision
+    optimizer: str
+    rows: tuple[Row, ...]
+    values: Mapping[str, int]
+    letters: Mapping[str, Dim]
+    chosen: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @cached_property
+    def work(self) -> Work:
+        """FLOPs of the whole model."""
+        return sum((row.work for row in self.sections), Work())
+
+    @property
+    def sections(self) -> list[Row]:
+        """Streams and outputs: together they are the whole model, each step once."""
+        return [row for row in self.rows if row.kind in ("stream", "output")]
+
+    @property
+    def flops(self) -> Dim:
+        """FLOPs of the mode: of a training step, forward and backward."""
+        done = self.work
+        return done.forward + done.backward if self.mode == "train" else done.forward
+
+    @cached_property
+    def cache(self) -> Dim | None:
+        """Numbers that caches of keys and values hold; None for a model that has none."""
+        return cache_numbers(self.graph)
+
+    def number(self, formula: Dim) -> int:
+        """A formula's value at the bindings."""
+        return formula.value(self.values)
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Everything about the whole model, formula and number."""
+        return tuple(
+            Quantity(name, unit, formula, self.number(formula))
+            for name, unit, formula in [*self._counts(), *self._memory()]
+        )
+
+    def _counts(self) -> list[tuple[str, str, Dim]]:
+        done = self.work
+        found = [
+            ("parameters", "parameters", self.graph.params),
+            ("forward", "FLOPs", done.forward),
+            ("needed", "FLOPs", done.needed),
+        ]
+        return [*found, ("backward", "FLOPs", done.backward)] if self.mode == "train" else found
+
+    def _memory(self) -> list[tuple[str, str, Dim]]:
+        """Bytes by kind, of what has a formula in the sizes alone."""
+        params, each = self.graph.params, self.precision
+        found = [("weights", "bytes", each.weight * params)]
+        if self.mode == "train":
+            states = OPTIMIZERS[self.optimizer] * each.state
+            found.append(("gradients", "bytes", each.weight * params))
+            found.append(("optimizer", "bytes", states * params))
+        if self.mode in ("prefill", "decode") and self.cache is not None:
+            found.append(("cache", "bytes", each.weight * self.cache))
+        return found
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """A table and the formulas, in at most 100 columns."""
+        from tfspec.passes.cost_text import text
+
+        return text(self)
+
+    def json(self) -> str:
+        """An object: `name`, `mode`, `dims`, `convention`, `params`, `flops`, `memory`, `rows`."""
+        from tfspec.passes.cost_machine import as_json
+
+        return as_json(self)
+
+    def csv(self) -> str:
+        """A line for each step: its parameters and FLOPs, and their formulas."""
+        from tfspec.passes.cost_machine import as_csv
+
+        return as_csv(self)
+
+    def latex(self) -> str:
+        """A LaTeX tabular of blocks and formulas."""
+        from tfspec.passes.cost_latex import latex
+
+        return latex(self)
+
+
+def cost(
+    graph: Graph, mode: CostMode = "forward", dtype: str = "fp32", optimizer: str = "adamw"
+) -> Cost:
+    """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
+
+    A dim that is not bound counts as its largest value, a batch as 1; NotYet where there is none.
+    """
+    taken = chosen(graph)
+    values = {**taken, **graph.bound, graph.slots_name: 1}
+    counts = Counts(graph)
+    shapes, results = {}, [tensor.shape for tensor in graph.outputs.values()]
+    if mode in ("prefill", "decode"):
+        shapes, results = mode_shapes(graph, mode)
+        values = decoding(graph, mode, values)
+    shape_of = counts.shapes(lambda tensor: shapes.get(tensor, tensor.shape))
+    found = flow_rows(graph, shape_of, results)
+    done = work(graph, shape_of)
+    rows = [
+        Row(
+            row.depth, row.kind, row.label, row.count,
+            _params(row.weights), _together(row.nodes, done), row.shared,
+        )
+        for row in found if row.kind != "input"
+    ]  # fmt: skip
+    return Cost(
+        graph, mode, PRECISIONS[dtype], optimizer, tuple(rows), counts.values(values),
+        counts.letters, taken,
+    )  # fmt: skip
+
+
+def chosen(graph: Graph) -> dict[str, int]:
+    """What is taken for dims that vary and are not bound: the largest size, or a batch of 1."""
+    found: dict[str, int] = {}
+    for name, domain in graph.facts.domains.items():
+        if name in graph.bound or domain.low == domain.high:
+            found |= {} if name in graph.bound else {name: domain.low}
+        elif domain.high is not None:
+            found[name] = domain.high
+        elif domain.step == 1:
+            found[name] = 1
+        else:
+            message = f"`{name}` is declared as {domain}, and has no largest value to take"
+            help = (f"set it: `--set {name}={domain.step * max(1, 224 // domain.step)}`",)
+            raise NotYet(Diagnostic(OPEN_DIM, message, None, help=help))
+    return found
+
+
+def _together(nodes: Sequence[Node], done: Mapping[Node, Work]) -> Work:
+    return sum((done.get(node, Work()) for node in nodes), Work())
+
+
+def _params(weights: Sequence[Weight]) -> Dim:
+    return sum((w.elements * _copies(w.group.parent) for w in weights), Dim.of(0))
+
+
+def _copies(scope: Scope | None) -> Dim:
+    copies = Dim.of(1)
+    while scope is not None:
+        copies, scope = copies * scope.copies, scope.parent
+    return copies

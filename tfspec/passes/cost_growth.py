@@ -1,0 +1,78 @@
+"""How a model's FLOPs grow with its length and its width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspec.passes import cost_terms
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost import Cost
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A symbol, what the FLOPs are of it (`O(N²·d)`), and where its leading terms overtake the rest.
+
+    `what` is `length` or `width`. `overtakes` is None where the leading terms never do, or always.
+    """
+
+    what: str
+    symbol: str
+    order: str
+    overtakes: int | None
+
+
+def growth(cost: Cost) -> tuple[Growth, ...]:
+    """For each length by which the FLOPs grow fastest, and for the width."""
+    formula = _by_width(cost, cost.flops)
+    lengths = _lengths(cost, formula)
+    widths = _widths(cost, formula)
+    shown = [*lengths, *widths]
+    found = [_of(cost, "length", name, formula, shown) for name in lengths]
+    return (*found, *(_of(cost, "width", name, formula, shown) for name in widths))
+
+
+def _of(cost: Cost, what: str, symbol: str, formula: Dim, shown: list[str]) -> Growth:
+    order = cost_terms.order(formula, symbol, shown)
+    quadratic = what == "length" and cost_terms.degree(formula, symbol) > 1
+    at = cost_terms.overtakes(formula, symbol, cost.values) if quadratic else None
+    return Growth(what, symbol, order, at)
+
+
+def _lengths(cost: Cost, formula: Dim) -> list[str]:
+    """Numbers of tokens: letters, dims that are an axis of tokens, and a cache's slots."""
+    axes = {
+        axis.size.name
+        for tensor in (*cost.graph.streams.values(), *cost.graph.inputs)
+        for axis in tensor.space.token_axes
+        if axis.size.name
+    }
+    known = [*cost.letters, *sorted(axes), cost.graph.slots_name]
+    if cost.mode == "decode":  # new tokens come one by one: what grows is the text before them
+        known = [cost.graph.slots_name]
+    degrees = {name: cost_terms.degree(formula, name) for name in known}
+    most = max(degrees.values(), default=0)
+    return [name for name, power in degrees.items() if power == most and power > 0]
+
+
+def _widths(cost: Cost, formula: Dim) -> list[str]:
+    """Dims that a stream's width is, or is a multiple of."""
+    widths = [tensor.width.symbols for tensor in cost.graph.streams.values() if tensor.axes]
+    found = dict.fromkeys(name for names in widths if len(names) == 1 for name in names)
+    return [name for name in found if cost_terms.degree(formula, name) > 0]
+
+
+def _by_width(cost: Cost, formula: Dim) -> Dim:
+    """Dims that are declared by others written so: f as 4·d."""
+    graph = cost.graph
+    declared = {
+        name: decl.size.dim(graph.dims)
+        for name, decl in graph.spec.dims.items()
+        if decl.size is not None and decl.size.names
+    }
+    for _ in declared:
+        formula = formula.subs(declared)
+    return formula

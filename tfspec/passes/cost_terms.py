@@ -1,0 +1,84 @@
+"""How a cost grows, read off its formula: leading terms, and where they overtake the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tfspec.symbolic import Dim, sym
+from tfspec.symbolic.atoms import Atom, Division, Max, Mod, Symbol
+from tfspec.symbolic.terms import Monomial
+
+FARTHEST = 1 << 40
+"""No text is longer: beyond, the leading terms never overtake the rest."""
+
+
+def degree(formula: Dim, symbol: str) -> int:
+    """The highest power of a symbol among the formula's products; 0 where it has none."""
+    return max((_power(mono, symbol) for mono in formula.terms), default=0)
+
+
+def leading(formula: Dim, symbol: str) -> Dim:
+    """The terms that win where this symbol grows and all else stays."""
+    most = degree(formula, symbol)
+    return Dim({mono: n for mono, n in formula.terms.items() if _power(mono, symbol) == most})
+
+
+def order(formula: Dim, symbol: str, shown: Iterable[str]) -> str:
+    """O(N²·d): what the leading terms in a symbol are in the symbols shown, all else constant."""
+    names = list(dict.fromkeys([symbol, *shown]))
+    powers = {
+        tuple(_power(mono, name) for name in names) for mono in leading(formula, symbol).terms
+    }
+    total = Dim.of(0)
+    for each in powers:
+        if not any(_outgrown(each, other) for other in powers if other != each):
+            product = Dim.of(1)
+            for name, exponent in zip(names, each, strict=True):
+                product = product * sym(name) ** exponent
+            total = total + product
+    return f"O({total})"
+
+
+def overtakes(formula: Dim, symbol: str, values: Mapping[str, int]) -> int | None:
+    """The least value of a symbol from which on its leading terms are at least half of all.
+
+    None where they always are, or never. The terms must not be negative.
+    """
+    part = leading(formula, symbol)
+    rest = formula - part
+    if not rest.terms or degree(part, symbol) == 0:
+        return None
+
+    def ahead(at: int) -> bool:
+        here = {**values, symbol: at}
+        return part.value(here) >= rest.value(here)
+
+    low, high = 1, 1
+    while not ahead(high):
+        low, high = high + 1, high * 2
+        if high > FARTHEST:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if ahead(middle) else (middle + 1, high)
+    return high
+
+
+def _outgrown(powers: tuple[int, ...], by: tuple[int, ...]) -> bool:
+    return all(one <= other for one, other in zip(powers, by, strict=True))
+
+
+def _power(mono: Monomial, symbol: str) -> int:
+    return sum(exponent * _degree(atom, symbol) for atom, exponent in mono)
+
+
+def _degree(atom: Atom, symbol: str) -> int:
+    """How an atom grows in a symbol: a minimum as its slowest part, a maximum as its fastest."""
+    if isinstance(atom, Symbol):
+        return int(atom.name == symbol)
+    if isinstance(atom, Mod):
+        return 0
+    if isinstance(atom, Division):
+        return degree(atom.num, symbol) - degree(atom.den, symbol)
+    parts = [degree(part, symbol) for part in atom.parts]
+    return max(parts) if isinstance(atom, Max) else min(parts)

@@ -1,0 +1,144 @@
+"""Costs as plain text: what matters first, a table as the model runs, then every formula."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics.escape import escape, shorten
+from tfspec.passes.cost_growth import Growth, growth
+from tfspec.passes.text_table import COLUMNS, Column, table
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost import Cost, Quantity, Row
+
+_TABLE = (
+    Column("step", 40, gives=0),
+    Column("parameters", 17, right=True),
+    Column("FLOPs", 12, right=True),
+    Column("share", 7, right=True),
+    Column("", 20),
+)
+BAR = 20
+SCALES = ((10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def text(cost: Cost) -> str:
+    rows = [_cells(cost, row) for row in cost.rows if row.params.terms or row.work.forward.terms]
+    return "\n".join(
+        [_title(cost), *_taken(cost), "", *table(_TABLE, rows), "", *_formulas(cost), "",
+         *_growth(cost), "", *_wrapped(_legend(cost)), *_convention(cost)]
+    )  # fmt: skip
+
+
+def scaled(number: int, unit: str) -> str:
+    """291.65 GFLOPs, 497.76 MB: four or five digits, and the unit by thousands."""
+    size, letter = next(((size, letter) for size, letter in SCALES if number >= size), (1, ""))
+    return f"{number / size:,.2f} {letter}{unit}" if letter else f"{number:,} {unit}"
+
+
+def _title(cost: Cost) -> str:
+    flops = cost.number(cost.flops)
+    name = shorten(escape(cost.name), 40)
+    params = cost.number(cost.graph.params)
+    counts = f"{params:,} parameters, {scaled(flops, 'FLOPs')} ({scaled(flops // 2, 'MACs')})"
+    return f"{name}, {cost.mode}: {counts}"
+
+
+def _taken(cost: Cost) -> list[str]:
+    """What nobody set, and so was chosen."""
+    open_dims = [
+        f"{name} = {cost.values[name]}"
+        for name in cost.chosen
+        if cost.graph.facts.domains[name].high != cost.graph.facts.domains[name].low
+    ]
+    return _wrapped([f"taken, since not set: {', '.join(open_dims)}"]) if open_dims else []
+
+
+def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
+    done = row.work.forward + row.work.backward if cost.mode == "train" else row.work.forward
+    flops, total = cost.number(done), cost.number(cost.flops)
+    share = flops / total if total else 0.0
+    label = "  " * row.depth + (f"{row.label} × {row.count}" if row.count > 1 else row.label)
+    params = "shared" if row.shared else f"{cost.number(row.params):,}" if row.params.terms else ""
+    if not done.terms:
+        return (escape(label), params, "", "", "")
+    bar = "█" * round(share * BAR) or "▏"
+    return (escape(label), params, scaled(flops, "").rstrip(), f"{share:.1%}", bar)
+
+
+def _formulas(cost: Cost) -> Iterator[str]:
+    """Each quantity with its number, and under it its formula."""
+    wide = max(len(each.name) for each in cost.quantities)
+    for each in cost.quantities:
+        yield f"{each.name:<{wide}}  {_number(each)}"
+        indent = " " * (wide + 2)
+        formula = f"= {escape(str(each.formula))}"
+        wrap = textwrap.TextWrapper(
+            COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ",
+            break_on_hyphens=False, break_long_words=False,
+        )  # fmt: skip
+        yield from wrap.wrap(formula)
+
+
+def _number(each: Quantity) -> str:
+    if each.unit == "bytes":
+        return scaled(each.value, "B")
+    if each.unit == "FLOPs":
+        return f"{each.value:,} FLOPs, {scaled(each.value // 2, 'MACs')}"
+    return f"{each.value:,}"
+
+
+def _growth(cost: Cost) -> Iterator[str]:
+    for each in growth(cost):
+        yield f"in {escape(each.symbol)}, the {each.what}, FLOPs grow as {escape(each.order)}{_from(each)}"
+
+
+def _from(each: Growth) -> str:
+    if each.overtakes is None:
+        return ""
+    return f", and that overtakes the rest from {each.symbol} = {each.overtakes:,} on"
+
+
+def _legend(cost: Cost) -> list[str]:
+    """Every symbol that a formula has."""
+    shown = {name for each in cost.quantities for name in each.formula.symbols}
+    letters = [
+        f"{name} = {size} = {cost.values[name]}" for name, size in cost.letters.items()
+        if name in shown
+    ]  # fmt: skip
+    plain = [
+        f"{name} = {value}" for name, value in cost.values.items()
+        if name in shown and name not in cost.letters and name != cost.graph.slots_name
+    ]  # fmt: skip
+    slots = cost.graph.slots_name
+    cached = [f"{slots} = {cost.values[slots]} slots of the cache"] if slots in shown else []
+    return [escape("; ".join([*plain, *letters, *cached]))]
+
+
+def _convention(cost: Cost) -> list[str]:
+    from tfspec.passes.cost import CONVENTION
+
+    lines = [f"Convention: {CONVENTION}."]
+    if cost.mode == "train":
+        lines.append(_rule_of_thumb(cost))
+    if cost.mode == "decode":
+        lines.append("Decoding attends to every slot of the static cache, filled or not.")
+    if any(row.count > 1 for row in cost.rows):
+        lines.append("Rows under × n show all n together; so shares of one level sum to 100 %.")
+    return _wrapped(lines)
+
+
+def _rule_of_thumb(cost: Cost) -> str:
+    """6·N·D (Hoffmann et al. 2022): parameters times tokens, attention left out."""
+    tokens = max(
+        cost.number(tensor.rows) for tensor in cost.graph.streams.values() if tensor.axes
+    )
+    rule = 6 * cost.number(cost.graph.params) * tokens
+    share = rule / cost.number(cost.flops) if cost.flops.terms else 0
+    return f"The rule 6·N·D gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."
+
+
+def _wrapped(lines: Iterable[str]) -> list[str]:
+    return [part for line in lines for part in textwrap.wrap(line, COLUMNS)]

@@ -1,0 +1,134 @@
+"""What each primitive step of a graph computes: FLOPs forward, needed and backward, as formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from tfspec.graph.graph import Graph
+from tfspec.graph.space import Axis
+from tfspec.graph.structure import Stack
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.symbolic import Dim
+
+ShapeOf = Callable[[Tensor], tuple[Dim, ...]]
+ZERO = Dim.of(0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """FLOPs of one step, in all of its repetitions, a multiply-add being 2.
+
+    `forward` takes attention as dense; `needed` counts only pairs of a query and a key that a mask
+    allows; `backward` is one product more for each operand of a product that needs a gradient.
+    """
+
+    forward: Dim = ZERO
+    needed: Dim = ZERO
+    backward: Dim = ZERO
+
+    def __add__(self, other: Work) -> Work:
+        return Work(
+            self.forward + other.forward,
+            self.needed + other.needed,
+            self.backward + other.backward,
+        )
+
+
+def work(graph: Graph, shape_of: ShapeOf) -> dict[Node, Work]:
+    """The work of every primitive step, where tensors have these shapes."""
+    walk = _Walk(shape_of)
+    walk.trace(graph.trace, Dim.of(1))
+    return walk.found
+
+
+@dataclass
+class _Walk:
+    """Goes over traces in order; `learned` has the tensors that need a gradient so far,
+    `known` each tensor in its shape here."""
+
+    shape_of: ShapeOf
+    found: dict[Node, Work] = field(default_factory=dict[Node, Work])
+    learned: set[Tensor] = field(default_factory=set[Tensor])
+    known: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
+
+    def trace(self, trace: Trace, times: Dim) -> None:
+        for node in trace.body:
+            inner = inner_traces(node.op)
+            if isinstance(node.op, Stack):
+                self._stack(node, inner, node.op.count * times, times)
+            elif inner:
+                self._pass(node.inputs, inner[0].inputs)
+                self.trace(inner[0], times)
+                self._pass(inner[0].results, node.outputs)
+            elif node.inner is not None:
+                self._composite(node, node.inner, times)
+            else:
+                self._step(node, times, self._shaped(node.inputs), self._shaped(node.inputs))
+
+    def _pass(self, given: Sequence[Tensor], taken: Sequence[Tensor]) -> None:
+        """Values that go into a trace, or come out, under other names."""
+        for one, other in zip(given, taken, strict=True):
+            if one.original in self.learned:
+                self.learned.add(other.original)
+
+    def _stack(self, node: Node, traces: Sequence[Trace], rounds: Dim, times: Dim) -> None:
+        """A first round may read what needs no gradient; every later one reads a layer's result."""
+        at_once = not self._needs(node.inputs) and rounds != times
+        self._round(traces, node.inputs, times if at_once else rounds)
+        if at_once:
+            self._round(traces, traces[-1].results, rounds - times)
+        self._pass(traces[-1].results, node.outputs)
+
+    def _round(self, traces: Sequence[Trace], given: Sequence[Tensor], times: Dim) -> None:
+        for trace in traces:
+            self._pass(given, trace.inputs)
+            self.trace(trace, times)
+            given = trace.results
+
+    def _needs(self, tensors: Sequence[Tensor]) -> bool:
+        return any(tensor.original in self.learned for tensor in tensors)
+
+    def _composite(self, node: Node, inner: Trace, times: Dim) -> None:
+        """Its definition; what its mask needs is the definition's work on fewer pairs."""
+        shaped = dict(zip(inner.inputs, self._shaped(node.inputs), strict=True))
+        fewer = dict(zip(inner.inputs, node.op.needed(*shaped.values()), strict=True))
+        for step in inner.body:
+            dense = tuple(shaped.get(each) or self._shaped([each])[0] for each in step.inputs)
+            needed = tuple(fewer.get(each) or self._shaped([each])[0] for each in step.inputs)
+            shaped[step.outputs[0]], fewer[step.outputs[0]] = self._step(step, times, dense, needed)
+        self._pass(inner.results, node.outputs)
+
+    def _step(
+        self, node: Node, times: Dim, inputs: Sequence[Tensor], needed: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Counts a primitive step; gives its outputs for these inputs, and for those needed."""
+        out, out_needed = self._out(node, inputs), self._out(node, needed)
+        flops = node.op.flops(inputs, [out]) * times
+        operands = sum(self._needs([tensor]) for tensor in node.inputs)
+        learns = bool(node.op.weights(*node.inputs))
+        done = Work(flops, node.op.flops(needed, [out_needed]) * times, flops * (operands + learns))
+        self.found[node] = self.found.get(node, Work()) + done
+        if operands or learns:
+            self.learned.update(tensor.original for tensor in node.outputs)
+        return out, out_needed
+
+    def _out(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
+        """The output as it is where these inputs are the node's own, else as it follows of them."""
+        if all(one is other for one, other in zip(inputs, self._shaped(node.inputs), strict=True)):
+            return self._shaped(node.outputs)[0]
+        return node.op.infer(*inputs)
+
+    def _shaped(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(
+            self.known.get(tensor) or self.known.setdefault(tensor, self._reshaped(tensor))
+            for tensor in tensors
+        )
+
+    def _reshaped(self, tensor: Tensor) -> Tensor:
+        shape = self.shape_of(tensor)
+        if shape == tensor.shape:
+            return tensor
+        axes = zip(tensor.axes, shape, strict=True)
+        return replace(tensor, axes=tuple(Axis(axis.name, size) for axis, size in axes))

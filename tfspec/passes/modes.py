@@ -1,0 +1,58 @@
+"""What a model's tensors are in a mode: shapes as the lowered program has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfspec.diagnostics import Diagnostic, Rule
+from tfspec.graph.graph import Graph
+from tfspec.graph.tensor import Tensor
+from tfspec.program.lowering import Lowering
+from tfspec.program.program import Mode, Program
+from tfspec.program.refusal import NotYet
+from tfspec.symbolic import Dim
+from tfspec.targets import Target, find
+
+MODES: tuple[Mode, ...] = ("forward", "prefill", "decode")
+Shape = tuple[Dim, ...]
+
+NO_TEXT = Rule(
+    "TS451",
+    "a mode that the model has not",
+    "`prefill` and `decode` are asked of a model that reads no ids.",
+    "They run a text token by token, with a cache of keys and values.",
+    "tfspec shapes vit-b16 --mode decode",
+    "Leave `--mode` out.",
+)
+
+
+def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Shape]]:
+    """The shapes of the graph's tensors in a mode, and of the outputs, as the program has them."""
+    if all(tensor.kind != "ids" for tensor in graph.inputs):
+        message = f"{graph.name} reads no ids, and cannot {mode}"
+        raise NotYet(Diagnostic(NO_TEXT, message, None))
+    target = find("cpu")
+    assert isinstance(target, Target)
+    low = Lowering(Program(graph, target, "explicit"), mode, ("prefill", "decode"))
+    results = low.root().results
+    shapes = {tensor: value.shape for tensor, value in low.values.items()}
+    if mode == "prefill":  # outputs read the last token of streams, which are computed whole
+        streams = graph.trace.body[: graph.outputs_at]
+        shapes |= {tensor: tensor.shape for node in streams for tensor in node.outputs}
+    return shapes, [value.shape for value in results]
+
+
+def decoding(graph: Graph, mode: Mode, values: Mapping[str, int]) -> dict[str, int]:
+    """Sizes while decoding: one new token, where the spec allows that length.
+
+    A length that the user has set is how many slots the cache has.
+    """
+    found = dict(values)
+    length = str(graph.token_axis.size)
+    domain = graph.facts.domains.get(length)
+    longest = graph.token_axis.size.value(found)
+    slots = found.get(graph.slots_name, 0)
+    found[graph.slots_name] = graph.bound.get(length) or max(slots, longest)
+    if mode == "decode" and domain is not None and domain.contains(1):
+        found[length] = 1
+    return found
