@@ -72,7 +72,9 @@ def test_a_missing_section_gives_one_message() -> None:
         ("a: [{sum: [t, [t, relu]]}, {sum: [relu, [t, relu]]}]", []),
         (
             "a: [t.m]",
-            ["5:7-10 TS133 there is no input, stream, block or step `t.m`"],
+            [
+                "5:7-10 TS133 there is no input, stream, block or step `t.m` = the inputs and streams are `t`, `a`"
+            ],
         ),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
 from tfspec.ops import tokens as ops
 from tfspec.spec.expression import SizeExpr
-from tfspec.spec.located import only
+from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
 from tfspec.spec.types import AxisTable, PartNames
 from tfspec.symbolic import Dim
@@ -46,6 +46,8 @@ class Take(Layer):
 
     @classmethod
     def spread(cls, value: Any) -> Any:
+        if isinstance(value, int):
+            raise mistyped(value, "takes parts, or an index on an axis such as {T: 0}")
         return only("at" if isinstance(value, dict) else "names", value)
 
     @classmethod

@@ -45,6 +45,7 @@ BAD_INPUT = Rule(
 )
 
 _RANGE = re.compile(r"\s*(-?[0-9]+)\s*\.\.\s*(-?[0-9]+)\s*")
+_LIKE_A_RANGE = re.compile(r"\s*([0-9]{1,17})\s*(?:\.\.\.|-|–|:|to)\s*([0-9]{1,17})\s*")
 _MULTIPLE = re.compile(r"\s*multiple\s*\(\s*(-?[0-9]+)\s*\)\s*(?:<=\s*(-?[0-9]+)\s*)?")
 
 
@@ -123,6 +124,9 @@ def check_dim(value: Any) -> DimDecl:
 def _dim(text: LocatedStr) -> DimDecl:
     if text.strip() == "batch":
         return DimDecl("batch", text="batch", span=text.span)
+    if (found := _LIKE_A_RANGE.fullmatch(text)) and int(found[1]) < int(found[2]):
+        helps = (f"write {found[1]}..{found[2]}",)
+        raise wrong(BAD_DIM, "a range is written with two dots", text.span, helps=helps)
     if ".." in text:
         return _range(text)
     if found := _MULTIPLE.fullmatch(text):
