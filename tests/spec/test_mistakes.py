@@ -132,13 +132,13 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     (
         [("[tokens, ", "[")],
         [
-            "12:11-16 TS135 `embed` works on a value, and here is none yet = begin with an input, a stream, learn or zeros"
+            "12:11-16 TS135 `embed` works on a value, and here is none yet = begin with an input or a stream, such as `tokens`, or with `learn`"
         ],
     ),
     (
         [("[text, ", "[{embed: d}, ")],
         [
-            "14:13-18 TS135 `embed` works on a value, and here is none yet = begin with an input, a stream, learn or zeros"
+            "14:13-18 TS135 `embed` works on a value, and here is none yet = begin with an input or a stream, such as `tokens`, or with `learn`"
         ],
     ),
     (

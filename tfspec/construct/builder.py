@@ -124,7 +124,7 @@ class Builder(Holders):
         if self.diagnostics.ok:  # else the stream that has it stopped at a mistake
             message = f"`{ref.name}` is read before it is made"
             came = [Label(marks[each][name], "it is made here") for each in owners[:1]]
-            self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it behind its mark"])
+            self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it after its mark"])
         return UNKNOWN
 
     def no_layers_yet(self, pipeline: Pipeline) -> dict[str, object]:

@@ -91,7 +91,8 @@ class Stack(Layer):
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
-        depth = g.fixed_size(self.depth, x)
+        size = g.size(self.depth, x)
+        depth = g.fixed(size, self.depth.span, "a stack has one depth")
         layers = g.count(self.depth, x)
         pattern = len(self.of.layers)
         if layers % pattern:

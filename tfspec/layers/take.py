@@ -76,8 +76,11 @@ class Take(Layer):
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
         part = x.space.parts[0]
-        if where.index is None or len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
-            raise g.not_yet("this form of `take`", self.name_span)
+        if where.index is None:
+            raise g.not_yet("`take` by a condition or a label", self.at.span_of(name))
+        if len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
+            what = "`take` of an index in a value of several axes or parts"
+            raise g.not_yet(what, self.at.span_of(name))
         index = self._position(g, axis, where.index)
         space = x.space.with_parts(Part(part.name))
         return ops.Take(space, index, f"{name} = {where.index.text}")(x)

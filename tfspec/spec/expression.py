@@ -181,7 +181,9 @@ def _divide(sign: str, left: Dim, right: Dim, tree: Operation) -> Dim:
         return left.mod(right)
     if left.constant is not None and right.constant is not None and left.constant % right.constant:
         message = f"{left.constant} / {right.constant} is not a whole number"
-        raise ExpressionError(diagnostic(NOT_WHOLE, message, tree.span))
+        rounded = left.constant // right.constant
+        helps = (f"`//` rounds down, here to {rounded}",) if rounded >= 1 else ()
+        raise ExpressionError(diagnostic(NOT_WHOLE, message, tree.span, helps=helps))
     return left.exact_div(right)
 
 

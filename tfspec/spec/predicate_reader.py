@@ -93,7 +93,8 @@ class PredicateReader:
             second = self.words.next
             right = self._sum()
             values = self._as_number(left, first), self._as_number(right, second)
-            found.append(Compare(cast("Comparison", sign.text), *values))
+            span = self.words.span(first, self.words.last)
+            found.append(Compare(cast("Comparison", sign.text), *values, span))
             left, first = right, second
         if not found:
             return left
@@ -113,7 +114,8 @@ class PredicateReader:
         while sign := self.words.accept(*signs):
             second = self.words.next
             right = self._as_number(part(), second)
-            tree = Arithmetic(sign.text, self._as_number(tree, first), right)
+            span = self.words.span(first, self.words.last)
+            tree = Arithmetic(sign.text, self._as_number(tree, first), right, span)
         return tree
 
     def _signed(self) -> Value | Condition:

@@ -180,8 +180,14 @@ class _Resolver:
     def _needs_value(self, name: str, span: Span, place: _Place, what: Any) -> None:
         if not place.value and _reads(what):
             message = f"{quoted(name)} works on a value, and here is none yet"
-            helps = ("begin with an input, a stream, learn or zeros",)
+            helps = (self._begin(),)
             self.found.append(diagnostic(NO_VALUE, message, span, helps=helps))
+
+    def _begin(self) -> str:
+        """What a pipeline may begin with, by the name of one."""
+        inputs = [name for name in self.spec.inputs if name not in self.names.inputs("bool")]
+        such = f", such as {quoted(inputs[0])}" if inputs else ""
+        return f"begin with an input or a stream{such}, or with `learn`"
 
     def _layer(self, layer: Layer, place: _Place) -> None:
         if layer.reads == "nothing":
