@@ -41,7 +41,10 @@ class Builder(Holders):
         return value
 
     def apply(self, layer: Layer, x: Tensor | None) -> Tensor:
-        """One step. A mistake in it makes its value unknown, and later steps silent."""
+        """One step. After a mistake in it, later steps work on what it should have made.
+
+        Where that cannot be told, it is unknown, and they are silent.
+        """
         if x is not None and x.unknown:
             return UNKNOWN
         try:
@@ -59,7 +62,8 @@ class Builder(Holders):
                 return self._titled(layer.forward(self, value), value)
         except Stop:
             self.stopped()
-            return UNKNOWN
+            kept = layer.keeps_shape and x is not None and x.kind == "float"
+            return self.rows(x) if x is not None and kept else UNKNOWN
 
     def _check_input(self, layer: Layer, x: Tensor | None) -> None:
         if x is None:

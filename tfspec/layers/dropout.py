@@ -32,6 +32,7 @@ class Dropout(Layer):
     """In training, zeros at this rate and scales the rest (Srivastava et al. 2014)."""
 
     step: ClassVar[str] = "dropout"
+    keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "rate"
 
     rate: RateField = Field(description="how often a number becomes 0")

@@ -60,6 +60,7 @@ class Pos(Layer):
     """
 
     step: ClassVar[str] = "pos"
+    keeps_shape: ClassVar[bool] = True
 
     learned: SpaceField | None = Field(None, description="a learned table over this space")
     sinusoidal: SpaceField | None = Field(None, description="fixed sines over this space")

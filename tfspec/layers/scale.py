@@ -34,6 +34,7 @@ class Scale(Layer):
     """A constant factor: `[..., width] -> [..., width]`; v·factor."""
 
     step: ClassVar[str] = "scale"
+    keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "factor"
 
     factor: RateField = Field(description="the factor, an expression such as d ** 0.5")
@@ -47,6 +48,7 @@ class Softcap(Layer):
     """A smooth bound: `[..., width] -> [..., width]`; tanh(v / cap)·cap (Gemma team 2024)."""
 
     step: ClassVar[str] = "softcap"
+    keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "cap"
 
     cap: RateField = Field(description="the bound")

@@ -85,6 +85,7 @@ class Stack(Layer):
     """
 
     step: ClassVar[str] = "stack"
+    keeps_shape: ClassVar[bool] = True
 
     of: PatternField = Field(description="a block, or a pattern: [local, full], [[look, read]]")
     depth: Size = Field(description="number of layers")
