@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tfspec.diagnostics import Rule, Span
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.spec.expression import (
     LARGEST,
     OUT_OF_RANGE,
@@ -46,6 +46,7 @@ BAD_INPUT = Rule(
 
 _RANGE = re.compile(r"\s*(-?[0-9]+)\s*\.\.\s*(-?[0-9]+)\s*")
 _LIKE_A_RANGE = re.compile(r"\s*([0-9]{1,17})\s*(?:\.\.\.|-|–|:|to)\s*([0-9]{1,17})\s*")
+_CALL = re.compile(r"\s*(\w+)\s*\(")
 _MULTIPLE = re.compile(r"\s*multiple\s*\(\s*(-?[0-9]+)\s*\)\s*(?:<=\s*(-?[0-9]+)\s*)?")
 
 
@@ -133,6 +134,10 @@ def _dim(text: LocatedStr) -> DimDecl:
         return _multiple(text, found)
     if text.lstrip().startswith("multiple") and "(" in text:
         raise wrong(BAD_DIM, "`multiple` takes one integer, as in multiple(32)", text.span)
+    if (found := _CALL.match(text)) and nearest(found[1], ("multiple",)):
+        message = f"a dim has no function `{found[1]}`"
+        helps = ("did you mean `multiple`?",)
+        raise wrong(BAD_DIM, message, text.part(*found.span(1)), helps=helps)
     size = check_size(text)
     return DimDecl("size", size, text=str(text), span=text.span)
 

@@ -167,6 +167,8 @@ class Located(BaseModel):
             return () if value else ("write `none`",)
         if not isinstance(value, str | int | float):
             return ()
+        if nearest(str(value), ("none",)):
+            return ("did you mean `none`?",)
         meant = [name for name in cls.model_fields if value in choices(cls.model_fields[name])]
         keys = [cls._alias(name) for name in meant] or [name.strip("`") for name in needed]
         return (f"write `{{{keys[0]}: {value}}}`",) if len(keys) == 1 and is_short(value) else ()

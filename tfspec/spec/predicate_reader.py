@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from tfspec.diagnostics import Rule, Span
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.spec.expression import SizeExpr
 from tfspec.spec.expression_reader import read_size, read_whole
 from tfspec.spec.predicate import (
@@ -178,7 +178,9 @@ class PredicateReader:
             return Coordinate(None, word.text, span)
         if side not in ("query", "key"):
             message = f"only `query.` and `key.` have coordinates, and `{side}.` is neither"
-            raise wrong(KIND, message, span)
+            near = nearest(side, ("query", "key"))
+            helps = (f"did you mean `{near}.{name}`?",) if near else ()
+            raise wrong(KIND, message, span, helps=helps)
         return Coordinate("query" if side == "query" else "key", name, span)
 
     def _as_condition(self, tree: Value | Condition, first: Word) -> Condition:

@@ -271,8 +271,9 @@ class _Resolver:
             if each.name in ("i", "n") and each.name not in more:
                 helps = (f"`{each.name}` counts layers, and is known only in blocks",)
                 self.unknown.add("dim", each.name, each.span, (), helps)
-            elif each.name not in more:
-                self.unknown.check("dim", each.name, each.span, self.spec.dims, hint)
+            elif each.name not in more and each.name not in self.spec.dims:
+                also = (*more, "batch") if hint else more
+                self.unknown.add("dim", each.name, each.span, self.spec.dims, (), hint, also)
         if isinstance(expression, SizeExpr) and _may_explode(expression):
             self._evaluate(expression)
 

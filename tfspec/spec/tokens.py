@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tfspec.diagnostics import Rule, Span
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.located_values import LocatedStr
 from tfspec.spec.wrong import NOWHERE, Wrong, wrong
@@ -46,6 +46,7 @@ _WORD = re.compile(
 
 
 _SIGNS = {"x": "*", "×": "*", "·": "*", "÷": "/", "–": "-", "−": "-", "^": "**"}
+_FUNCTIONS = {"a predicate": ("within", "abs")}
 _CONDITIONS = {"&": "and", "|": "or", "!": "not", "=": "=="}
 
 
@@ -100,8 +101,16 @@ class Words:
         word = self.next
         if word.kind == "sign" and word.text not in "()" and "operator" in wanted:
             raise wrong(SYNTAX, f"{self.what} has no operator `{word.text}`", self.span(word))
+        if word.text == "(" and self.last.kind == "name" and "operator" in wanted:
+            raise self._no_function(self.last)
         if word.kind != "end":
             self._refuse(wanted)
+
+    def _no_function(self, word: Word) -> Wrong:
+        near = nearest(word.text, _FUNCTIONS.get(self.what, ()))
+        helps = (f"did you mean `{near}`?",) if near else ()
+        message = f"{self.what} has no function {quoted(word.text)}"
+        return wrong(SYNTAX, message, self.span(word), helps=helps)
 
     def fail(self, wanted: str) -> Wrong:
         """A syntax error at the next word: `wanted` is what should stand there."""

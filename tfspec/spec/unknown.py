@@ -30,6 +30,7 @@ class Mention:
     known: Iterable[str]
     helps: tuple[str, ...]
     hint: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     spans: dict[Span, None] = field(default_factory=dict[Span, None])
 
 
@@ -48,13 +49,14 @@ class Unknown:
 
     def add(
         self, kind: str, name: str, span: Span, known: Iterable[str],
-        helps: tuple[str, ...] = (), hint: tuple[str, ...] = (),
+        helps: tuple[str, ...] = (), hint: tuple[str, ...] = (), also: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         """A name that is unknown.
 
-        Without `helps`, the nearest known one is suggested; the hint is for where none is near.
+        Without `helps`, the nearest known one is suggested, or of the words that may stand there
+        `also`; the hint is for where none is near.
         """
-        mention = self.mentions.setdefault((kind, str(name)), Mention(known, helps, hint))
+        mention = self.mentions.setdefault((kind, str(name)), Mention(known, helps, hint, also))
         mention.spans.setdefault(span)
 
     def report(self, absent: Iterable[str] = ()) -> Iterator[Diagnostic]:
@@ -72,7 +74,7 @@ class Unknown:
 def _helps(kind: str, name: str, mention: Mention, suggest: bool) -> tuple[str, ...]:
     if mention.helps or not suggest:
         return mention.helps
-    if near := nearest(name, mention.known):
+    if near := nearest(name, {*mention.known, *mention.also}):
         return (f"did you mean {quoted(near)}?",)
     if mention.hint:
         return mention.hint
