@@ -66,6 +66,14 @@ def assumed(text: str, found: Found, help: re.Match[str]) -> str:
     return f"{text}{help[1]}\n"
 
 
+def given(text: str, found: Found, help: re.Match[str]) -> str:
+    """The spec with this number in place of what is underlined, or of the dim that is named there."""
+    line = text.split("\n")[found["line"] - 1]
+    word = line[found["column"] - 1 : found["end_column"] - 1]
+    dim, count = re.subn(rf"(?<=[{{ ]){word}: \d+(?=[,}}])", f"{word}: {help[1]}", text, count=1)
+    return dim if count else replaced(text, found, help)
+
+
 MENDS: list[tuple[str, Mend]] = [
     (r"declare `(\w+): (.*)`", declared),
     (r"give `(\w+)` one value, or a largest one: `\w+: (.*)`", declared),
@@ -73,7 +81,7 @@ MENDS: list[tuple[str, Mend]] = [
     (r"write `([^`]+)`(?: to .*)?", replaced),
     (r"write ([0-9.]+)", replaced),
     (r"take ([0-9]+)(?:,| or) .*", replaced),
-    (r"(?:kv_)?heads that divide \d+: .*?(\d+)", replaced),
+    (r"(?:kv_)?heads that divide \d+: .*?(\d+)", given),
     (r"`(?:partial: )?([^`]*)` turns \d+", replaced),
     (r"use an (even) width", lambda text, *_: text.replace("d: 63", "d: 64")),
     (r"leave (?:it|`\w+`) out(?: here)?", left_out),

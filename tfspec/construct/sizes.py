@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tfspec.construct.assume import as_assumed
@@ -28,6 +29,7 @@ from tfspec.layers.base import NOT_YET
 from tfspec.spec.environment import came_from
 from tfspec.spec.expression import LARGEST, OUT_OF_RANGE, ExpressionError, RateExpr, SizeExpr
 from tfspec.spec.tree import filled
+from tfspec.spec.unknown import MAX_PLACES
 from tfspec.spec.wrong import NOWHERE
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Floor, Mod, inside
@@ -53,6 +55,9 @@ class Sizes:
     layers: Layers | None = field(init=False, default=None)
     depth: Depth | None = field(init=False, default=None)
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
+    alike: dict[Diagnostic, Diagnostic] = field(
+        init=False, default_factory=dict[Diagnostic, Diagnostic]
+    )
 
     def refuse(
         self,
@@ -66,17 +71,39 @@ class Sizes:
     ) -> Stop:
         """Report a mistake; the caller raises what this returns.
 
-        Once for its rule and place, though a block runs on several values; a place that is in no
-        file (a dim set from outside) is left out.
+        Once for its rule and place, though a block runs on several values; where a dim is the
+        cause at several places, once with all of them. A place that is in no file (a dim set from
+        outside) is left out.
         """
         label = Label(place) if isinstance(place, Span) else place
         label = None if label is None or label.span == NOWHERE else label
         if label is None or (rule.code, label.span) not in self.told:
             came = tuple(each for each in came if each.span != NOWHERE)
-            self.diagnostics.add(Diagnostic(rule, message, label, came, tuple(help), tuple(notes)))
+            self._tell(Diagnostic(rule, message, label, came, tuple(help), tuple(notes)))
         if label is not None:
             self.told.add((rule.code, label.span))
         return Stop()
+
+    def _tell(self, found: Diagnostic) -> None:
+        """Add a message, or its place to the same one about a declaration that was told before."""
+        if found.primary is None or not self._declarations.intersection(_starts(found)):
+            self.diagnostics.add(found)
+            return
+        key = replace(found, primary=Label(NOWHERE, found.primary.text))
+        first = self.alike.setdefault(key, found)
+        if first is found:
+            self.diagnostics.add(found)
+        elif len(first.secondary) - len(found.secondary) < MAX_PLACES - 1:
+            also = Label(found.primary.span, "also here")
+            self.alike[key] = replace(first, secondary=(*first.secondary, also))
+            self.diagnostics.replace(first, self.alike[key])
+
+    @cached_property
+    def _declarations(self) -> set[tuple[int, int]]:
+        """Where dims and inputs are declared."""
+        dims, inputs = self.spec.dims, self.spec.inputs
+        spans = [*map(dims.span_of, dims), *(each.span for each in inputs.values())]
+        return {(span.line, span.column) for span in spans if span != NOWHERE}
 
     def not_yet(self, what: str, place: Span, help: Sequence[str] = ()) -> Stop:
         return self.refuse(NOT_YET, f"{what} is not supported yet", place, help=help)
@@ -371,3 +398,8 @@ class Sizes:
     def head(self, size: Dim) -> Dim:
         self.names.give(size, HEAD)
         return size
+
+
+def _starts(found: Diagnostic) -> Iterator[tuple[int, int]]:
+    """Where the second places of a message begin."""
+    return ((label.span.line, label.span.column) for label in found.secondary)

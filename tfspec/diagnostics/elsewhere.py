@@ -33,7 +33,8 @@ ELSEWHERE = {
     "heads": "num_heads n_head n_heads num_attention_heads nhead",
     "kv_heads": "num_kv_heads n_kv_heads num_key_value_heads groups num_query_groups",
     "head_dim": "dim_head d_head d_k head_size head_width size_per_head",
-    "hidden": "hidden_size d_ff dim_feedforward intermediate_size mlp_dim n_inner ffn_dim",
+    "hidden": "hidden_size d_ff dim_feedforward intermediate_size mlp_dim n_inner ffn_dim "
+    "mlp_ratio",
     "depth": "num_layers n_layers n_layer num_hidden_layers times repeats num_blocks",
     "of": "block layer",
     "act": "activation activation_function hidden_act",

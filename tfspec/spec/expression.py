@@ -17,9 +17,9 @@ from tfspec.spec.expression_reader import (
     read_size,
 )
 from tfspec.spec.located_values import span_of
-from tfspec.spec.tokens import Words
+from tfspec.spec.tokens import SYNTAX, Words, locate
 from tfspec.spec.tree import Name, Negative, Number, Operation, Tree, names_in, real_value
-from tfspec.spec.wrong import NOWHERE, diagnostic
+from tfspec.spec.wrong import NOWHERE, diagnostic, wrong
 
 if TYPE_CHECKING:
     from tfspec.symbolic.dim import Dim
@@ -119,6 +119,9 @@ _REASONS: dict[type[Exception], str] = {
 
 def parse_size(text: str) -> SizeExpr:
     """A size from its text. Raises Wrong."""
+    if ".." in text:
+        message = "a size is one number or expression, and a range stands in `dims` only"
+        raise wrong(SYNTAX, message, locate(text).span)
     words = Words(text, "a size")
     tree = read_size(words)
     words.finish()

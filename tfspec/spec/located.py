@@ -165,6 +165,8 @@ class Located(BaseModel):
         """What helps where a value stands for the mapping that would hold it."""
         if isinstance(value, bool):
             return () if value else ("write `none`",)
+        if isinstance(value, list):
+            return cls._as_list(cast("list[Any]", value))
         if not isinstance(value, str | int | float):
             return ()
         if nearest(str(value), ("none",)):
@@ -172,6 +174,14 @@ class Located(BaseModel):
         meant = [name for name in cls.model_fields if value in choices(cls.model_fields[name])]
         keys = [cls._alias(name) for name in meant] or [name.strip("`") for name in needed]
         return (f"write `{{{keys[0]}: {value}}}`",) if len(keys) == 1 and is_short(value) else ()
+
+    @classmethod
+    def _as_list(cls, value: list[Any]) -> tuple[str, ...]:
+        """What helps where words stand for the mapping that would hold their list."""
+        for name, field in cls.model_fields.items():
+            if value and all(isinstance(each, str) and each in choices(field) for each in value):
+                return (f"write `{{{cls._alias(name)}: [{', '.join(value)}]}}`",)
+        return ()
 
     @classmethod
     def _needs(cls, name: str) -> bool:
@@ -252,7 +262,10 @@ class Located(BaseModel):
         if key in written and written[key] is None:
             return []  # said already
         name = f"{cls.called} needs" if cls.called else "missing:"
-        return [diagnostic(MISSING_KEY, f"{name} {quoted(key)}", span_of(written))]
+        place, unset = span_of(written), ""
+        if written.get(key) == "none":
+            place, unset = getattr(written, "value_spans", {}).get(key, place), " and is given none"
+        return [diagnostic(MISSING_KEY, f"{name} {quoted(key)}{unset and ','}{unset}", place)]
 
     @classmethod
     def unknown(cls, key: str, span: Span | None, hint: tuple[str, ...] = ()) -> Diagnostic:

@@ -69,6 +69,7 @@ def resolve(spec: Spec) -> list[Diagnostic]:
 T = TypeVar("T")
 
 _VARIES = ("a size that varies is `batch`, a range `1..512` or `multiple(32)`",)
+_DECLARE = ("declare it in `dims`",)
 _NO_PART = ("`prepend: cls` makes a part, and `take: {T: 0}` takes an index of axis T",)
 
 
@@ -273,6 +274,7 @@ class _Resolver:
                 self.unknown.add("dim", each.name, each.span, (), helps)
             elif each.name not in more and each.name not in self.spec.dims:
                 also = (*more, "batch") if hint else more
+                hint = hint or (_DECLARE if len(self.spec.dims) > MOST_LISTED else ())
                 self.unknown.add("dim", each.name, each.span, self.spec.dims, (), hint, also)
         if isinstance(expression, SizeExpr) and _may_explode(expression):
             self._evaluate(expression)
