@@ -71,7 +71,8 @@ def given(text: str, found: Found, help: re.Match[str]) -> str:
     line = text.split("\n")[found["line"] - 1]
     word = line[found["column"] - 1 : found["end_column"] - 1]
     dim, count = re.subn(rf"(?<=[{{ ]){word}: \d+(?=[,}}])", f"{word}: {help[1]}", text, count=1)
-    return dim if count else replaced(text, found, help)
+    is_set = re.search(rf"[ ,]{word}=", found["call"])
+    return dim if count and not is_set else replaced(text, found, help)
 
 
 MENDS: list[tuple[str, Mend]] = [
@@ -212,7 +213,7 @@ def test_a_help_helps(
     Path(path.name).write_text(text, "utf-8")
     before = told(command, capsys)
     for found in before:
-        for help, changed in mended(path, text, found):
+        for help, changed in mended(path, text, {**found, "call": " ".join(command)}):
             Path(path.name).write_text(changed, "utf-8")
             after = told(command, capsys)
             assert (found["code"], found["message"]) not in [
