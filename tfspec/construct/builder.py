@@ -62,8 +62,8 @@ class Builder(Holders):
                 return self._titled(layer.forward(self, value), value)
         except Stop:
             self.stopped()
-            kept = layer.keeps_shape and x is not None and x.kind == "float"
-            return self.rows(x) if x is not None and kept else UNKNOWN
+            kept = x is not None and layer.keeps_shape and not x.space.single
+            return self.rows(x) if x is not None and kept and x.kind == "float" else UNKNOWN
 
     def _check_input(self, layer: Layer, x: Tensor | None) -> None:
         if x is None:
