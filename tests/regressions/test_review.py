@@ -33,7 +33,7 @@ outputs: {y: u}
 """
     assert messages(text.replace("FACTOR", "2")) == []
     (message,) = messages(text.replace("FACTOR", "3"))
-    assert message == "`s` as the weights of steps that differ is not supported yet"
+    assert message == "`s` shared by steps that differ is not supported yet"
 
 
 def test_blocks_with_stacks_of_two_depths_are_two_classes() -> None:

@@ -253,6 +253,7 @@ INDENTATION = [
           |
         2 |   layer:
           |   - the keys begin here
+          = help: indent it by as many spaces as the lines that it belongs with
         """,
     ),
     case(
@@ -267,6 +268,7 @@ INDENTATION = [
           |
         1 | do:
           | - the keys begin here
+          = help: indent it by as many spaces as the lines that it belongs with
         """,
     ),
     case(
@@ -341,6 +343,7 @@ INDENTATION = [
           |
         2 |   b: 1
           |   - the keys begin here
+          = help: line its dash up with the other dashes
         """,
     ),
     case(
@@ -563,6 +566,7 @@ QUOTES_AND_COLONS = [
         1 | : :
           | ^
           | - the keys begin here
+          = help: write a name before it
         """,
     ),
 ]

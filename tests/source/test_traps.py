@@ -85,7 +85,7 @@ KEYS = [
           |
         1 | dims: {[a, b]: 1}
           |        ^^^^^^
-          = help: put a text that begins with a brace or a bracket in quotes
+          = help: put a list in brackets, and a text that begins with a brace or bracket in quotes
         """,
     ),
     case(
@@ -97,7 +97,7 @@ KEYS = [
           |
         1 | about: {{ name }}
           |         ^^^^^^^^
-          = help: put a text that begins with a brace or a bracket in quotes
+          = help: put a list in brackets, and a text that begins with a brace or bracket in quotes
         """,
     ),
     case(

@@ -154,10 +154,11 @@ def test_spans_of_blocks_end_with_their_last_value() -> None:
     assert root.span == Span("a.yaml", 1, 1, 9, 11)
 
 
-def test_an_empty_value_stands_at_its_key() -> None:
+def test_an_empty_value_stands_at_its_key_and_colon() -> None:
     found = values("a:\nb: {c: }\n")
-    assert found.value_spans["a"] == at(1, 1, 2)
-    assert found["b"].value_spans["c"] == at(2, 5, 6)
+    assert found.value_spans["a"] == at(1, 1, 3)
+    assert found["b"].value_spans["c"] == at(2, 5, 7)
+    assert values("{a, b: 1}").value_spans["a"] == at(1, 2, 3)
 
 
 def test_columns_count_characters() -> None:

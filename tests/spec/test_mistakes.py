@@ -26,7 +26,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ),
     (
         [("outputs:\n  logits: [text, {linear: V}]\n", "outputs: [text]")],
-        ["13:10-16 TS103 `outputs` takes a mapping, not a list"],
+        ["13:10-16 TS103 `outputs` takes a mapping with a name for each value, not a list"],
     ),
     ([("norm: {at", "nrom: {at")], ["7:5-9 TS101 a block has no `nrom` = did you mean `norm`?"]),
     ([("at: pre", "att: pre")], ["7:12-15 TS101 `norm` has no `att` = did you mean `at`?"]),
@@ -132,13 +132,13 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     (
         [("[tokens, ", "[")],
         [
-            "12:11-16 TS135 `embed` works on a value, and here is none yet = begin with an input, a stream, learn or zeros"
+            "12:11-16 TS135 `embed` works on a value, and here is none yet = begin with an input or a stream, such as `tokens`, or with `learn`"
         ],
     ),
     (
         [("[text, ", "[{embed: d}, ")],
         [
-            "14:13-18 TS135 `embed` works on a value, and here is none yet = begin with an input, a stream, learn or zeros"
+            "14:13-18 TS135 `embed` works on a value, and here is none yet = begin with an input or a stream, such as `tokens`, or with `learn`"
         ],
     ),
     (
@@ -159,7 +159,9 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ),
     (
         [("norm]", "norm, {linear: d, relu: 3}]")],
-        ["12:84-104 TS107 one item has one step, and here stand `linear`, `relu`"],
+        [
+            "12:84-104 TS107 one item has one step, and here stand `linear`, `relu` = write each in its own braces"
+        ],
     ),
     (
         [("norm]", "norm, 3]")],
@@ -168,13 +170,18 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ([("norm]", "norm, []]")], ["12:84-86 TS107 an empty list makes no value"]),
     (
         [("norm]", "norm, {linear: }]")],
-        ["12:85-91 TS107 `linear` has no knobs here = write `linear` without the colon"],
+        ["12:85-92 TS107 `linear` has no knobs here = write `linear` without the colon"],
     ),
     (
         [("norm]", "norm, {take: {X: 0}}]")],
         ["12:92-93 TS133 there is no axis `X` = the axes are `B`, `T`"],
     ),
-    ([("norm]", "norm, {take: cls}]")], ["12:91-94 TS133 there is no part or ids input `cls`"]),
+    (
+        [("norm]", "norm, {take: cls}]")],
+        [
+            "12:91-94 TS133 there is no part or ids input `cls` = `prepend: cls` makes a part, and `take: {T: 0}` takes an index of axis T"
+        ],
+    ),
     ([("norm]", "norm, {take: {T: foo}}]")], ["12:95-98 TS133 there is no label or dim `foo`"]),
     (
         [("norm]", "norm, {pool: {mean: [Q]}}]")],
@@ -235,12 +242,14 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     (
         [("d: 8", "d: ")],
         [
-            "3:36-37 TS103 `d` takes a number, an expression, `batch`, `1..512` or `multiple(32)`, not nothing"
+            "3:36-38 TS103 `d` takes a number, an expression, `batch`, `1..512` or `multiple(32)`, not nothing"
         ],
     ),
     (
         [("d: 8", "d: width")],
-        ["3:39-44 TS133 there is no dim `width` = the dims are `B`, `T`, `V`, `d`, `h`"],
+        [
+            "3:39-44 TS133 there is no dim `width` = a size that varies is `batch`, a range `1..512` or `multiple(32)`"
+        ],
     ),
     ([("1..16", "5..2")], ["3:21-25 TS123 the range 5..2 is empty = write 2..5"]),
     ([("1..16", "0..2")], ["3:21-22 TS251 a size is at least 1, and 0 is not"]),
@@ -352,7 +361,9 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ),
     (
         [("causal and key.valid", "causal, to: imag")],
-        ["9:46-50 TS133 there is no part, mark, stream or input `imag`"],
+        [
+            "9:46-50 TS133 there is no part, mark, stream or input `imag` = the inputs and streams are `tokens`, `valid`, `text`"
+        ],
     ),
     ([("causal and key.valid", "causal, only: imag")], ["9:48-52 TS133 there is no part `imag`"]),
     (
@@ -412,7 +423,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
     ),
     (
         [("blocks:\n", "blocks:\n  a: {extends: layer, attend: 3}\n")],
-        ["6:31-32 TS103 `attend` takes a mapping, not `3`"],
+        ["6:31-32 TS103 `attend` takes a mapping with `heads`, not `3` = write `{heads: 3}`"],
     ),
     (
         [("blocks:\n", "blocks:\n  a: 3\n")],

@@ -67,12 +67,14 @@ def test_a_missing_section_gives_one_message() -> None:
         ),
         (
             "a: [{sum: [t, [relu]]}]",
-            ["5:18-22 TS135 `relu` works on a value, and here is none yet = begin with an input, a stream, learn or zeros"],
+            ["5:18-22 TS135 `relu` works on a value, and here is none yet = begin with an input or a stream, such as `t`, or with `learn`"],
         ),
         ("a: [{sum: [t, [t, relu]]}, {sum: [relu, [t, relu]]}]", []),
         (
             "a: [t.m]",
-            ["5:7-10 TS133 there is no input, stream, block or step `t.m`"],
+            [
+                "5:7-10 TS133 there is no input, stream, block or step `t.m` = the inputs and streams are `t`, `a`"
+            ],
         ),
     ],
 )  # fmt: skip

@@ -85,7 +85,7 @@ ANSWERS: list[tuple[Claim, Answer]] = [
     (claim(Divides, 256, H * W), ALGEBRA),
     (claim(Divides, 512, H * W), Refuted({"H": 8, "W": 32}, "H: multiple(16)")),
     (claim(Divides, 4, over(H, 8)), Refuted({"H": 8}, "H: multiple(32)")),
-    (claim(Divides, 10, T), Refuted({"T": 1}, "T: multiple(10)")),
+    (claim(Divides, 10, T), Refuted({"T": 1}, "T: multiple(10) <= 1024")),
     (claim(Divides, 4, 4 * T + 6), Refuted({"T": 1})),
     (claim(Divides, 2, B), Refuted({"B": 1})),
     (claim(Divides, B, B * T), ALGEBRA),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from tfspec.diagnostics import Diagnostic, Diagnostics, Label, Rule
@@ -73,8 +74,19 @@ def _false(predicate: Predicate, answer: Refuted) -> Diagnostic:
     """What to say of an assumption that an allowed size contradicts."""
     where = ", ".join(f"{name} = {value}" for name, value in answer.counterexample.items())
     message = f"`{predicate}` cannot be assumed: it is false{' for ' + where if where else ''}"
-    help = (f"declare {answer.mend}",) if answer.mend else ("leave it out",)
+    help = (f"declare `{answer.mend}`",) if answer.mend else ("leave it out",)
     return Diagnostic(NO_CLAIM, message, Label(predicate.span, where), help=help)
+
+
+def as_assumed(claim: Claim) -> list[str]:
+    """How a spec takes a claim on, as a help; nothing where an assumption cannot say it."""
+    left, right = claim.left.ascii(), claim.right.ascii()
+    text = f"({right}) % ({left}) == 0" if isinstance(claim, Divides) else f"{left} >= {right}"
+    text = re.sub(r"\((\w+)\)", r"\1", text)
+    text = re.sub(r"(\w+)\*\*([2-4])", lambda power: "*".join([power[1]] * int(power[2])), text)
+    if "**" in text or re.search("[^/]/[^/]", text):
+        return []
+    return [f"if you know that it holds, take it on: `assume: [{text}]`"]
 
 
 def _claims(tree: Condition, dims: Mapping[str, Dim]) -> Iterator[Claim]:

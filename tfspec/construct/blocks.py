@@ -38,7 +38,8 @@ UNEQUAL_RESIDUAL = Rule(
     "A branch of a residual block gives another shape than what it is added to.",
     "A residual adds element by element.",
     "blocks: {layer: {do: [{linear: 4 * width}]}}",
-    "End the branch with the width it began with, or use `residual: none`.",
+    "End the branch with the width it began with; `residual: none` in a block lets each of its "
+    "branches replace what it reads.",
 )
 CHANGED_SHAPE = Rule(
     "TS211",
@@ -203,9 +204,9 @@ def _joined(
     if not f.space.alike(x.space) or not g.same(f.width, x.width):
         message = f"this branch makes {g.shape(f)}, and cannot be added to {g.shape(x)}"
         alike = f.space.alike(x.space)
-        help = [f"end the branch with `linear: {x.width.ascii()}`"] if alike else []
-        help.append("`residual: none` lets it replace what it reads")
-        raise g.refuse(UNEQUAL_RESIDUAL, message, last_place(branch), help=help)
+        help = "do it in a step of its own, outside the block, where nothing is added"
+        help = f"end the branch with `linear: {x.width.ascii()}`" if alike else help
+        raise g.refuse(UNEQUAL_RESIDUAL, message, last_place(branch), help=[help])
     return f if rule is not None and not rule.keeps_input else Add()(x, f)
 
 

@@ -41,7 +41,10 @@ class Builder(Holders):
         return value
 
     def apply(self, layer: Layer, x: Tensor | None) -> Tensor:
-        """One step. A mistake in it makes its value unknown, and later steps silent."""
+        """One step. After a mistake in it, later steps work on what it should have made.
+
+        Where that cannot be told, it is unknown, and they are silent.
+        """
         if x is not None and x.unknown:
             return UNKNOWN
         try:
@@ -59,7 +62,8 @@ class Builder(Holders):
                 return self._titled(layer.forward(self, value), value)
         except Stop:
             self.stopped()
-            return UNKNOWN
+            kept = x is not None and layer.keeps_shape and not x.space.single
+            return self.rows(x) if x is not None and kept and x.kind == "float" else UNKNOWN
 
     def _check_input(self, layer: Layer, x: Tensor | None) -> None:
         if x is None:
@@ -124,7 +128,7 @@ class Builder(Holders):
         if self.diagnostics.ok:  # else the stream that has it stopped at a mistake
             message = f"`{ref.name}` is read before it is made"
             came = [Label(marks[each][name], "it is made here") for each in owners[:1]]
-            self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it behind its mark"])
+            self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it after its mark"])
         return UNKNOWN
 
     def no_layers_yet(self, pipeline: Pipeline) -> dict[str, object]:

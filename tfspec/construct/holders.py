@@ -137,9 +137,10 @@ class Holders(Sizes):
     def _another_kind(self, share: Share, first: Span) -> Stop:
         return self.refuse(
             NOT_YET,
-            f"`{share.name}` as the weights of steps that differ is not supported yet",
+            f"`{share.name}` shared by steps that differ is not supported yet",
             Label(share.span),
-            came=[Label(first, "another step has them here")],
+            came=[Label(first, "another step has these weights")],
+            help=["give one of them another name"],
         )
 
     def _two_shapes(self, name: str, share: Share, first: Span, held: Shape, asked: Shape) -> Stop:

@@ -13,7 +13,7 @@ NOT_DIVIDED = Rule(
     "others.",
     "dims: {H: 32..224, p: 16}  # patch: {size: {H: p, W: p}}, and H may be 33",
     "Change one of the sizes, narrow a dim's declaration as the message shows (here to "
-    "`H: multiple(16)`), or write `//` where rounding down is meant.",
+    "`H: multiple(16) <= 224`), or write `//` where rounding down is meant.",
 )
 NOT_POSITIVE = Rule(
     "TS203",
@@ -45,11 +45,11 @@ NOT_FIXED = Rule(
 NO_VALUE = Rule(
     "TS206",
     "a step without a value to work on",
-    "A step works on a value that is not there yet: nothing stands before it, or it reads a mark "
-    "of its own stream that stands behind it.",
+    "A step works on a value that is not there yet: nothing stands before it, it reads a mark "
+    "of its own stream that stands after it, or a size speaks of `width` where no vectors enter.",
     "A pipeline starts at a source, and its steps run one after the other.",
     "streams: {text: [tokens, {embed: 64}, {sum: [text.here, relu]}, {mark: here}]}",
-    "Put the source, or the mark, in front.",
+    "Put the source, or the mark, in front; write a number or a dim for `width`.",
 )
 WRONG_KIND = Rule(
     "TS207",
@@ -86,8 +86,9 @@ NO_AXIS = Rule(
 OUTSIDE = Rule(
     "TS215",
     "an index outside its axis",
-    "`take` asks for an index that the axis does not have at some allowed size.",
-    "Indices run from 0 to the size less one; negative ones count from the end.",
+    "`take` asks for an index that the axis does not have at some allowed size, or the `offset` of "
+    "a table of positions is negative.",
+    "Indices run from 0 to the size less one; negative ones of `take` count from the end.",
     "take: {T: 512}  # T: 1..512",
     "Use an index that every allowed size has.",
 )
@@ -99,14 +100,16 @@ NO_LAYER = Rule(
     "that runs between the layers.",
     "Layers are those of stacks, and blocks with `do`; a list block is a series, run in place.",
     "blocks: {halve: [{merge: {H: 2, W: 2}}, {dropout: 0.1 * i / n}]}",
-    "Give the block a `do`, run it in a stack, or write the rate without `i` and `n`.",
+    "Write the rate without `i` and `n`, or run the block in a stack if it keeps the shape.",
 )
 
 KINDS = {"float": "vectors", "ids": "ids", "bool": "flags"}
 """What a value of a kind is called."""
+ROUNDS_DOWN = ("`//` rounds down",)
+"""What helps where an exact quotient of the spec leaves a rest."""
 WAYS_OUT = {
     "float": "`linear` maps vectors to vectors",
-    "ids": "`embed` turns ids to vectors",
+    "ids": "`embed` turns ids into vectors",
     "bool": "flags are read in masks: `mask: key.valid`",
 }
 """What helps where a value is of the wrong kind."""

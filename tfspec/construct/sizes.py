@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tfspec.construct.assume import as_assumed
 from tfspec.construct.rules import (
     NO_LAYER,
     NO_VALUE,
@@ -13,6 +15,7 @@ from tfspec.construct.rules import (
     NOT_FIXED,
     NOT_POSITIVE,
     OUTSIDE,
+    ROUNDS_DOWN,
     UNDECIDED,
     UNKNOWN_PART,
 )
@@ -26,12 +29,14 @@ from tfspec.layers.base import NOT_YET
 from tfspec.spec.environment import came_from
 from tfspec.spec.expression import LARGEST, OUT_OF_RANGE, ExpressionError, RateExpr, SizeExpr
 from tfspec.spec.tree import filled
+from tfspec.spec.unknown import MAX_PLACES
 from tfspec.spec.wrong import NOWHERE
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Floor, Mod, inside
-from tfspec.symbolic.claims import Proved, Refuted, Unknown
+from tfspec.symbolic.claims import AtLeast, Claim, Divides, Proved, Refuted, Unknown
 from tfspec.symbolic.domain import Batch
 from tfspec.symbolic.facts import Facts
+from tfspec.symbolic.mending import mend
 
 if TYPE_CHECKING:
     from tfspec.construct.layer_index import Depth, Layers
@@ -50,6 +55,9 @@ class Sizes:
     layers: Layers | None = field(init=False, default=None)
     depth: Depth | None = field(init=False, default=None)
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
+    alike: dict[Diagnostic, Diagnostic] = field(
+        init=False, default_factory=dict[Diagnostic, Diagnostic]
+    )
 
     def refuse(
         self,
@@ -63,20 +71,42 @@ class Sizes:
     ) -> Stop:
         """Report a mistake; the caller raises what this returns.
 
-        Once for its rule and place, though a block runs on several values; a place that is in no
-        file (a dim set from outside) is left out.
+        Once for its rule and place, though a block runs on several values; where a dim is the
+        cause at several places, once with all of them. A place that is in no file (a dim set from
+        outside) is left out.
         """
         label = Label(place) if isinstance(place, Span) else place
         label = None if label is None or label.span == NOWHERE else label
         if label is None or (rule.code, label.span) not in self.told:
             came = tuple(each for each in came if each.span != NOWHERE)
-            self.diagnostics.add(Diagnostic(rule, message, label, came, tuple(help), tuple(notes)))
+            self._tell(Diagnostic(rule, message, label, came, tuple(help), tuple(notes)))
         if label is not None:
             self.told.add((rule.code, label.span))
         return Stop()
 
-    def not_yet(self, what: str, place: Span) -> Stop:
-        return self.refuse(NOT_YET, f"{what} is not supported yet", place)
+    def _tell(self, found: Diagnostic) -> None:
+        """Add a message, or its place to the same one about a declaration that was told before."""
+        if found.primary is None or not self._declarations.intersection(_starts(found)):
+            self.diagnostics.add(found)
+            return
+        key = replace(found, primary=Label(NOWHERE, found.primary.text))
+        first = self.alike.setdefault(key, found)
+        if first is found:
+            self.diagnostics.add(found)
+        elif len(first.secondary) - len(found.secondary) < MAX_PLACES - 1:
+            also = Label(found.primary.span, "also here")
+            self.alike[key] = replace(first, secondary=(*first.secondary, also))
+            self.diagnostics.replace(first, self.alike[key])
+
+    @cached_property
+    def _declarations(self) -> set[tuple[int, int]]:
+        """Where dims and inputs are declared."""
+        dims, inputs = self.spec.dims, self.spec.inputs
+        spans = [*map(dims.span_of, dims), *(each.span for each in inputs.values())]
+        return {(span.line, span.column) for span in spans if span != NOWHERE}
+
+    def not_yet(self, what: str, place: Span, help: Sequence[str] = ()) -> Stop:
+        return self.refuse(NOT_YET, f"{what} is not supported yet", place, help=help)
 
     def size(self, expr: SizeExpr, x: Tensor | None = None, least: int = 1) -> Dim:
         """A size of the spec; its exact quotients are proved, and so is that it is positive.
@@ -86,7 +116,7 @@ class Sizes:
         size = self._evaluated(expr, x)
         self._divisors(size, expr.span)
         for quotient in self.facts.obligations(size):
-            self.divides(quotient.den, quotient.num, expr.span)
+            self.divides(quotient.den, quotient.num, expr.span, help=ROUNDS_DOWN)
         answer = self.facts.at_least(size, least)
         if isinstance(answer, Refuted):
             value, shown = self.value_at(size, answer), self.example(answer)
@@ -101,7 +131,8 @@ class Sizes:
                 came=self.declared(*sorted(size.symbols)),
                 help=self._mend(answer),
             )
-        self._decided(answer, f"that {expr.text} is positive", expr.span, size)
+        claim = AtLeast(size, Dim.of(least))
+        self._decided(answer, f"that {expr.text} is positive", expr.span, claim)
         value = self.facts.value(size)
         if value is not None and value > LARGEST:
             message = f"a size is at most 2**53, and {expr.text} is {value}"
@@ -124,7 +155,8 @@ class Sizes:
                     came=self.declared(*sorted(divisor.symbols)),
                     help=self._mend(answer),
                 )
-            self._decided(answer, f"that {divisor} is positive", place, divisor)
+            claim = AtLeast(divisor, Dim.of(1))
+            self._decided(answer, f"that {divisor} is positive", place, claim)
 
     def _evaluated(self, expr: SizeExpr, x: Tensor | None) -> Dim:
         env = dict(self.dims)
@@ -216,7 +248,7 @@ class Sizes:
     def _no_layer(self, expr: RateExpr) -> Stop:
         name, place = next((e.name, e.span) for e in expr.places() if e.name in ("i", "n"))
         message = f"`{name}` speaks of a layer, and there is none here"
-        help = ["a list block counts as no layer: give it `do`, or run it in a stack"]
+        help = ["a list block between layers is none of them: write a rate without `i` and `n`"]
         return self.refuse(NO_LAYER, message, place, help=help)
 
     def _real(self, expr: RateExpr, env: Mapping[str, float]) -> float:
@@ -244,23 +276,23 @@ class Sizes:
             shown = self.example(answer)
             raise self.refuse(
                 NOT_DIVIDED,
-                message or f"{size} is not divisible by {divisor}",
+                message or f"{size} is not {'always ' if shown else ''}divisible by {divisor}",
                 Label(place, f"{shown}, and {sum_}" if shown else sum_),
                 came=self.declared(*sorted(size.symbols | divisor.symbols)),
-                help=[*help, *self._mend_cut(answer, divisor, axis)],
+                help=[*self._mend_cut(answer, divisor, axis), *help],
                 notes=self._story(axis, answer) if axis is not None else [],
             )
-        self._decided(answer, f"that {divisor} divides {size}", place, size, divisor)
+        self._decided(answer, f"that {divisor} divides {size}", place, Divides(divisor, size))
 
-    def _decided(self, answer: object, what: str, place: Span, *of: Dim) -> None:
+    def _decided(self, answer: object, what: str, place: Span, claim: Claim) -> None:
         if isinstance(answer, Unknown):
             raise self.refuse(
                 UNDECIDED,
                 f"could neither prove nor refute {what} for all sizes",
                 place,
-                came=self.declared(*sorted({name for size in of for name in size.symbols})),
+                came=self.declared(*sorted(claim.symbols)),
                 notes=[answer.why],
-                help=["narrow a range, fix a dim, or take the fact on under `assume`"],
+                help=["narrow a range, or fix a dim", *as_assumed(claim)],
             )
 
     def value_at(self, size: Dim, answer: Refuted) -> int:
@@ -287,15 +319,12 @@ class Sizes:
 
     def _mend_cut(self, answer: Refuted, divisor: Dim, axis: Axis | None) -> list[str]:
         """A tile's size cuts other axes too: what mends one axis is the size of that axis."""
-        name = None if axis is None else axis.size.name
-        if (
-            axis is None
-            or divisor.name is None
-            or not (answer.mend or "").startswith(f"{divisor.name}:")
-        ):
+        tile_mends = divisor.name and (answer.mend or "").startswith(f"{divisor.name}:")
+        if axis is None or not tile_mends:
             return self._mend(answer)
-        size, tile = self.value_at(axis.size, answer), self.value_at(divisor, answer)
-        return [f"declare `{name}: {max(1, round(size / tile)) * tile}`"] if name else []
+        tile = Dim.of(self.value_at(divisor, answer))
+        mended = mend(Divides(tile, axis.size), self.facts, {})
+        return [f"declare `{mended}`"] if mended else []
 
     def declared(self, *names: str, what: str = "") -> list[Label]:
         """Where dims are declared, for second places of a message."""
@@ -304,8 +333,8 @@ class Sizes:
 
     def inside(self, index: Dim, axis: Axis, place: Span, text: str) -> None:
         """The index, written as this text, is one of the axis's, for every allowed size."""
-        checks = (self.facts.at_least(index, 0), self.facts.at_least(axis.size, index + 1))
-        for answer in checks:
+        for claim in (AtLeast(index, Dim.of(0)), AtLeast(axis.size, index + 1)):
+            answer = self.facts.decide(claim)
             if isinstance(answer, Refuted):
                 size, shown = self.value_at(axis.size, answer), self.example(answer)
                 label = Label(place, self._indices(index, axis, size, shown))
@@ -314,7 +343,7 @@ class Sizes:
                 message = f"index {text} is outside axis {axis.name}"
                 raise self.refuse(OUTSIDE, message, label, came=came, help=help)
             what = f"that index {text} is inside axis {axis.name}"
-            self._decided(answer, what, place, index, axis.size)
+            self._decided(answer, what, place, claim)
 
     def _indices(self, index: Dim, axis: Axis, size: int, shown: str) -> str:
         """What the indices are: at most, where the index is outside at every length."""
@@ -334,11 +363,16 @@ class Sizes:
             known = [part.name for part in x.space.parts]
             near = nearest(name, known)
             help = [f"did you mean `{near}`?"] if near else [f"its parts: {', '.join(known)}"]
+            help += [] if near or self._is_read(name) else [f"`prepend: {name}` adds it"]
             message = f"the value here has no part `{name}`"
             alone = len(known) == 1 and name in self.spec.streams
             notes = ["a value with one part bears the name of its stream"] if alone else []
             raise self.refuse(UNKNOWN_PART, message, place, help=help, notes=notes)
         return part
+
+    def _is_read(self, name: str) -> bool:
+        """Whether it is a stream's or an input's, which a pipeline reads."""
+        return name in self.spec.streams or name in self.spec.inputs
 
     def shape(self, x: Tensor) -> str:
         """A value's shape in the symbols of the spec: [B, 1 + T, d]."""
@@ -364,3 +398,8 @@ class Sizes:
     def head(self, size: Dim) -> Dim:
         self.names.give(size, HEAD)
         return size
+
+
+def _starts(found: Diagnostic) -> Iterator[tuple[int, int]]:
+    """Where the second places of a message begin."""
+    return ((label.span.line, label.span.column) for label in found.secondary)

@@ -17,6 +17,11 @@ class Diagnostics:
         """Add one, unless an equal one is there."""
         self._found.setdefault(diagnostic)
 
+    def replace(self, old: Diagnostic, new: Diagnostic) -> None:
+        """One in place of another: the same mistake, of which more is known."""
+        self._found.pop(old, None)
+        self.add(new)
+
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Add each of several."""
         for diagnostic in found:

@@ -56,6 +56,7 @@ class Attend(Layer):
     """
 
     step: ClassVar[str] = "attend"
+    keeps_shape: ClassVar[bool] = True
     branch_knobs: ClassVar[frozenset[str]] = frozenset({"norm", "residual"})
     part_fields: ClassVar[frozenset[str]] = frozenset(("to",))
 

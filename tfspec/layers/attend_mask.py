@@ -90,26 +90,27 @@ class Reading:
                 return mt.Within(self.g.size(size))
             case sp.Flag():
                 return self.names.flag(tree)
-            case sp.Compare(sign, left, right):
-                return self._compare(sign, left, right)
+            case sp.Compare():
+                return self._compare(tree)
 
     def _of_self(self, tree: sp.Causal | sp.Within) -> None:
         if self.names.pairs.own:
             return
-        message = f"`{tree}` compares positions, and queries and keys are different values"
+        message = f"`{tree}` compares positions in one sequence, and here the keys are another's"
         came = [Label(self.layer.span_of("to"), "the keys come from here")]
         help = ["leave it out, or read flags: `mask: key.valid`"]
         raise self.g.refuse(NOT_SELF, message, tree.span, came=came, help=help)
 
-    def _compare(self, sign: sp.Comparison, left: sp.Value, right: sp.Value) -> mt.Answer:
-        found = mt.Compare(sign, number(self.names, left), number(self.names, right))
+    def _compare(self, tree: sp.Compare) -> mt.Answer:
+        left, right = number(self.names, tree.left), number(self.names, tree.right)
+        found = mt.Compare(tree.sign, left, right)
         if self.names.pairs.own and found in IN_ORDER:
             return IN_ORDER[found]
         if all(isinstance(each, mt.Size) for each in (found.left, found.right)):
             answer = self.names.pairs.at(found, (0, 0))
             if not isinstance(answer, bool):
-                what = f"`{left} {sign} {right}`, which depends on sizes alone,"
-                raise self.g.not_yet(what, self.layer.span_of("mask"))
+                what = f"`{tree}`, which depends on sizes alone,"
+                raise self.g.not_yet(what, tree.span)
             return answer
         return found
 

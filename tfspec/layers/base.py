@@ -47,6 +47,9 @@ class Layer(Located):
     takes_raw: ClassVar[bool] = False
     """Whether it wants an input as it comes (an image as [B, 3, H, W]), not as rows."""
 
+    keeps_shape: ClassVar[bool] = False
+    """Whether its value is over the same tokens, of the same width, as what it works on."""
+
     branch_knobs: ClassVar[frozenset[str]] = frozenset()
     """Knobs that speak of the branch of a block that this step begins, and of nothing elsewhere."""
 

@@ -106,7 +106,7 @@ def matched(
     if width and not g.same(a.width, b.width):
         message = f"`{step}` needs equal widths, not {g.facts.show(a.width)} and "
         message += g.facts.show(b.width)
-        help = [f"add `linear: {a.width.ascii()}` to the second, for instance"]
+        help = [f"end the second with `linear: {a.width.ascii()}`, for instance"]
         raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
 
 
@@ -172,7 +172,7 @@ class Concat(Layer):
                 message += g.facts.show(value.width)
                 label = Label(last_place(operand.of), f"this is {g.shape(value)}")
                 first = Label(last_place(self.of[0].of), f"this is {g.shape(values[0])}")
-                help = [f"add `linear: {values[0].width.ascii()}` to it, for instance"]
+                help = [f"end this one with `linear: {values[0].width.ascii()}`, for instance"]
                 raise g.refuse(UNEQUAL, message, label, came=[first], help=help)
         batch = max((value.space.batch for value in values), key=len)
         for value, operand in zip(values, self.of, strict=True):

@@ -32,6 +32,7 @@ class Dropout(Layer):
     """In training, zeros at this rate and scales the rest (Srivastava et al. 2014)."""
 
     step: ClassVar[str] = "dropout"
+    keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "rate"
 
     rate: RateField = Field(description="how often a number becomes 0")
@@ -59,7 +60,8 @@ def checked_rate(g: Builder, rate: RateExpr, x: Tensor, what: str = "a dropout r
     layers = p.layers if isinstance(p, PerLayer) else [None]
     for value, layer in zip(every(p), layers, strict=True):
         if not 0 <= value < 1:
-            of_layer = "" if layer is None else f" of layer {layer}"
-            message = f"{what} is from 0 to less than 1, and {value:g}{of_layer} is not"
-            raise g.refuse(BAD_RATE, message, rate.span)
+            found = f"{value:g} is not" if layer is None else f"in layer {layer} it is {value:g}"
+            message = f"{what} is from 0 to less than 1, and {found}"
+            help = [] if layer is None else ["`i / (n - 1)` grows from 0 to 1 over the layers"]
+            raise g.refuse(BAD_RATE, message, rate.span, help=help)
     return p

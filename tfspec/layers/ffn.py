@@ -61,6 +61,7 @@ class Ffn(Layer):
     """
 
     step: ClassVar[str] = "ffn"
+    keeps_shape: ClassVar[bool] = True
     branch_knobs: ClassVar[frozenset[str]] = frozenset({"norm", "residual"})
 
     hidden: Size = Field(description="features in the middle: 4 * width")

@@ -11,7 +11,6 @@ from tfspec.graph.mask_pairs import Pairs, start
 from tfspec.graph.space import Axis, Space
 from tfspec.graph.tensor import Tensor
 from tfspec.spec.predicate import Coordinate, Flag, Side
-from tfspec.symbolic import sym
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -137,5 +136,6 @@ def _axes(axes: Sequence[Axis]) -> str:
 
 
 def _axis(axis: Axis) -> str:
-    """An axis by its name, and its size where that is not the dim of this name."""
-    return axis.name if axis.size == sym(axis.name) else f"{axis.name} = {axis.size}"
+    """An axis by its size, or by its name where the size does not speak of it."""
+    size = str(axis.size)
+    return size if axis.name in axis.size.symbols else f"{axis.name} = {size}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfspec.construct.rules import NOT_POSITIVE
+from tfspec.diagnostics import Label
 from tfspec.graph import mask_tree as mt
 from tfspec.graph.mask_bounds import combined
 from tfspec.layers.mask_names import MaskNames
@@ -44,11 +45,11 @@ def _arithmetic(
         size = combined(sign, left.size, right.size)
     except TooComplex:
         message = f"{written} expands to too many terms or too large numbers"
-        raise names.g.refuse(TOO_COMPLEX, message, names.place) from None
+        raise names.g.refuse(TOO_COMPLEX, message, written.span) from None
     value = names.g.facts.value(size)
     if value is not None and abs(value) > LARGEST:
         message = f"a number in a mask is at most 2**53, and {written} is {value}"
-        raise names.g.refuse(OUT_OF_RANGE, message, names.place)
+        raise names.g.refuse(OUT_OF_RANGE, message, written.span)
     return mt.Size(size)
 
 
@@ -56,7 +57,7 @@ def _check_divisor(names: MaskNames, divisor: mt.Number, written: sp.Arithmetic)
     """Whatever `//` and `%` divide by is 1 or more for every allowed size."""
     g = names.g
     if not isinstance(divisor, mt.Size):
-        raise g.not_yet(f"`{written}`, which divides by a coordinate,", names.place)
+        raise g.not_yet(f"`{written}`, which divides by a coordinate,", written.span)
     answer = g.facts.positive(divisor.size)
     if isinstance(answer, Refuted):
         value = g.value_at(divisor.size, answer)
@@ -64,6 +65,8 @@ def _check_divisor(names: MaskNames, divisor: mt.Number, written: sp.Arithmetic)
         shown = f"`{written}` divides by {value}" if plain else f"{written.right} can be {value}"
         message = f"`//` and `%` divide by 1 or more, and {shown}"
         came = g.declared(*sorted(divisor.size.symbols))
-        raise g.refuse(NOT_POSITIVE, message, names.place, came=came)
+        help = [f"declare `{answer.mend}`"] if answer.mend else []
+        label = Label(written.span, g.example(answer))
+        raise g.refuse(NOT_POSITIVE, message, label, came=came, help=help)
     if not isinstance(answer, Proved):
-        raise g.not_yet(f"`{written}`, where {written.right} may be 0,", names.place)
+        raise g.not_yet(f"`{written}`, where {written.right} may be 0,", written.span)

@@ -122,6 +122,7 @@ class Norm(Normalisation, Layer):
     """Normalises the features of every token: `[..., width] -> [..., width]`."""
 
     step: ClassVar[str] = "norm"
+    keeps_shape: ClassVar[bool] = True
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

@@ -53,7 +53,15 @@ class Patch(Layer):
         lead = len(x.space.batch)
         image = x.raw and x.axes[lead].name == "width" and lead == 1
         if not image or len(x.space.parts) > 1 or set(self.size) != set(names) or len(names) > 3:
-            raise g.not_yet(
-                "a patch of anything but a whole [batch, channels, grid] input", self.name_span
-            )
+            what = "a patch of anything but a whole [batch, channels, grid] input"
+            raise g.not_yet(what, self.name_span, self._as_image(x, names))
         return part.axes
+
+    def _as_image(self, x: Tensor, names: list[str]) -> list[str]:
+        """How the input is declared or read so that it can be cut."""
+        if not x.raw:
+            return ["let `patch` be the first step after the input"]
+        if any(axis.name == "width" for axis in x.axes) and set(self.size) != set(names):
+            return [f"give a size along every axis: {', '.join(names)}"]
+        batch = " ".join(axis.name for axis in x.space.batch)
+        return [f"declare it as `float {batch} (C) {' '.join(self.size)}`, C being its channels"]

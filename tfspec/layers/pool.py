@@ -35,7 +35,8 @@ class Pool(Layer):
             return only("kind", value)
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
         if len(given) != 1:
-            raise mistyped(value, "takes `mean`, `max` or one of them with axes")
+            wanted = "takes `mean`, `max` or one of them with axes"
+            raise mistyped(value if given or not isinstance(value, dict) else None, wanted)
         (kind, axes), *_ = given.items()
         if kind not in _KINDS:
             raise unknown_choice(kind, _KINDS)

@@ -40,10 +40,10 @@ NO_POSITIONS = Rule(
 ODD_WIDTH = Rule(
     "TS221",
     "sinusoidal positions of an odd width",
-    "`pos: sinusoidal` is given vectors of an odd width.",
-    "Sines and cosines come in pairs.",
+    "`pos: sinusoidal` is given vectors of an odd width, or one that several axes cannot share.",
+    "Sines and cosines come in pairs, and each axis has as many pairs as the others.",
     "embed: 63  # pos: sinusoidal",
-    "Use an even width.",
+    "Use an even width; for two axes, one that 4 divides.",
 )
 
 _KINDS = ["learned", "sinusoidal"]
@@ -60,6 +60,7 @@ class Pos(Layer):
     """
 
     step: ClassVar[str] = "pos"
+    keeps_shape: ClassVar[bool] = True
 
     learned: SpaceField | None = Field(None, description="a learned table over this space")
     sinusoidal: SpaceField | None = Field(None, description="fixed sines over this space")
@@ -132,13 +133,19 @@ class Pos(Layer):
         terms: dict[str, Term] = {}
         for axes, parts in found:
             if not axes:
-                raise g.not_yet("a table of sinusoids over a single token", self.name_span)
+                what, help = "a table of sinusoids over a single token", self._without_single(x)
+                raise g.not_yet(what, self.name_span, help)
             self._check_width(g, x, len(axes))
             extents = tuple(longest_known(g, size) for size in sizes_of(axes, parts[0]))
             terms |= dict.fromkeys((part.name for part in parts), Term(axes, extents, Dim.of(0)))
         base = 10000.0 if self.base is None else positive_number(g, "base", self.base, x)
         by_part = tuple(terms.get(part.name) for part in x.space.parts)
         return AddSinusoids(base, self.layout or "interleaved", by_part)(x)
+
+    def _without_single(self, x: Tensor) -> list[str]:
+        """How to write the table over those parts alone that have axes."""
+        spaces = ["*".join(a.name for a in part.axes) for part in x.space.parts if part.axes]
+        return [f"write the axes alone: `pos: {{sinusoidal: {' + '.join(spaces)}}}`"]
 
     def _check_width(self, g: Builder, x: Tensor, axes: int) -> None:
         """Each axis has its even share of the features."""

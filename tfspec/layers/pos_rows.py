@@ -49,7 +49,7 @@ def first_row(g: Builder, offset: SizeExpr | None) -> Dim:
     start = g.fixed(offset.dim(g.dims), offset.span)
     value = g.facts.value(start) or 0
     if value < 0:
-        message = f"the first position has a row from 0 on, and {offset.text} is {value}"
+        message = f"an offset is 0 or more, and {offset.text} is {value}"
         came = g.declared(*sorted(start.symbols))
         raise g.refuse(OUTSIDE, message, offset.span, came=came)
     return start

@@ -135,7 +135,7 @@ class RelBias(Located):
         least, near = (4, count // 4) if both else (2, count // 2)
         if count < least:
             why = "without a causal mask" if both else "with a causal mask"
-            message = f"a `rel_bias` {why} has {least} buckets or more, and {count} is not"
+            message = f"a `rel_bias` {why} needs {least} buckets or more, and {count} is fewer"
             help = [f"take {least} or more; T5 has 32, with a `max` of 128"]
             raise g.refuse(FEW_BUCKETS, message, place, help=help)
         if most <= near:

@@ -63,7 +63,7 @@ class Rope(Located):
     ) -> Rotate:
         """What turns queries and keys of x, with every size checked."""
         if source is not None:
-            message = "`rope` compares positions, and queries and keys are different values"
+            message = "`rope` compares positions in one sequence, and here the keys are another's"
             came = [Label(layer.span_of("to"), "the keys come from here")]
             help = ["leave `rope` out here"]
             raise g.refuse(NOT_SELF, message, layer.key_span("rope"), came=came, help=help)

@@ -34,7 +34,7 @@ Settings = tuple[tuple[str, float], ...]
 class LinearScaling(Located):
     """Positions divided by a factor (Chen et al. 2023)."""
 
-    called: ClassVar[str] = "`scaling`"
+    called: ClassVar[str] = "a linear `scaling`"
 
     kind: Literal["linear"] = Field(description="linear: all alike")
     factor: Rate = Field(description="positions are divided by it")
@@ -47,7 +47,7 @@ class LinearScaling(Located):
 class Llama3Scaling(Located):
     """Slow pairs slowed down, quick ones kept (Llama 3: Grattafiori et al. 2024)."""
 
-    called: ClassVar[str] = "`scaling`"
+    called: ClassVar[str] = "a llama3 `scaling`"
 
     kind: Literal["llama3"] = Field(description="llama3: each pair by how often it turns")
     factor: Rate = Field(description="slow pairs turn slower by it")
@@ -78,7 +78,9 @@ def check_kind(value: Any) -> Any:
     if isinstance(value, Located):
         return value
     if not isinstance(value, dict):
-        raise mistyped(value, "takes a mapping with `kind`")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        helps = (f"write `{{kind: linear, factor: {value}}}`",) if number else ()
+        raise mistyped(value, "takes a mapping with `kind`", helps)
     given = cast("dict[str, Any]", value)
     kind = given.get("kind")
     if kind is None:

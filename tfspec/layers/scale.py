@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 NOT_ABOVE_ZERO = Rule(
     "TS227",
     "a number that is not above 0",
-    "A `softcap`, or the `base` of sinusoids, is 0 or less.",
-    "A value is divided by the one, and by powers of the other.",
+    "A `softcap`, a `base` of positions or a factor of their `scaling` is 0 or less.",
+    "Something is divided by it, or by powers of it.",
     "softcap: 0",
     "Give a number above 0, or leave the knob out.",
 )
@@ -34,6 +34,7 @@ class Scale(Layer):
     """A constant factor: `[..., width] -> [..., width]`; v·factor."""
 
     step: ClassVar[str] = "scale"
+    keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "factor"
 
     factor: RateField = Field(description="the factor, an expression such as d ** 0.5")
@@ -47,6 +48,7 @@ class Softcap(Layer):
     """A smooth bound: `[..., width] -> [..., width]`; tanh(v / cap)·cap (Gemma team 2024)."""
 
     step: ClassVar[str] = "softcap"
+    keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "cap"
 
     cap: RateField = Field(description="the bound")

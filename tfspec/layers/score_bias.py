@@ -35,7 +35,7 @@ def score_bias(
     """
     for knob in ("alibi", "rel_bias"):
         if getattr(layer, knob) and source is not None:
-            message = f"`{knob}` reads distances, and queries and keys are different values"
+            message = f"`{knob}` needs distances in one sequence, and here the keys are another's"
             came = [Label(layer.span_of("to"), "the keys come from here")]
             help = ["leave it out"]
             raise g.refuse(NO_DISTANCE, message, layer.key_span(knob), came=came, help=help)

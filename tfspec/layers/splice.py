@@ -15,6 +15,7 @@ class Splice(Layer):
     """Replaces tokens where true: by one token repeated, or by another value's tokens in order."""
 
     step: ClassVar[str] = "splice"
+    keeps_shape: ClassVar[bool] = True
 
     at: PredicateField = Field(description="which tokens: tokens == slot")
     source: Pipeline = Field(alias="from", description="what stands there instead")

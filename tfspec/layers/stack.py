@@ -85,13 +85,15 @@ class Stack(Layer):
     """
 
     step: ClassVar[str] = "stack"
+    keeps_shape: ClassVar[bool] = True
 
     of: PatternField = Field(description="a block, or a pattern: [local, full], [[look, read]]")
     depth: Size = Field(description="number of layers")
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
-        depth = g.fixed_size(self.depth, x)
+        size = g.size(self.depth, x)
+        depth = g.fixed(size, self.depth.span, "a stack has one depth")
         layers = g.count(self.depth, x)
         pattern = len(self.of.layers)
         if layers % pattern:

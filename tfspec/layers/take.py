@@ -13,7 +13,7 @@ from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
 from tfspec.ops import tokens as ops
 from tfspec.spec.expression import SizeExpr
-from tfspec.spec.located import only
+from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
 from tfspec.spec.types import AxisTable, PartNames
 from tfspec.symbolic import Dim
@@ -46,6 +46,8 @@ class Take(Layer):
 
     @classmethod
     def spread(cls, value: Any) -> Any:
+        if isinstance(value, int):
+            raise mistyped(value, "takes parts, or an index on an axis such as {T: 0}")
         return only("at" if isinstance(value, dict) else "names", value)
 
     @classmethod
@@ -74,8 +76,11 @@ class Take(Layer):
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
         part = x.space.parts[0]
-        if where.index is None or len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
-            raise g.not_yet("this form of `take`", self.name_span)
+        if where.index is None:
+            raise g.not_yet("`take` by a condition or a label", self.at.span_of(name))
+        if len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
+            what = "`take` of an index in a value of several axes or parts"
+            raise g.not_yet(what, self.at.span_of(name))
         index = self._position(g, axis, where.index)
         space = x.space.with_parts(Part(part.name))
         return ops.Take(space, index, f"{name} = {where.index.text}")(x)

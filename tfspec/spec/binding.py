@@ -53,7 +53,7 @@ def _outside(name: str, number: int, declared: DimDecl) -> Diagnostic:
     helps: tuple[str, ...] = ()
     if declared.kind == "range" and number > 0:
         low, high = min(declared.low, number), max(declared.high or number, number)
-        helps = (f"`--set {name}={low}..{high}` declares another range, and its weights",)
+        helps = (f"`--set {name}={low}..{high}` declares a longer one: tables of positions grow",)
     if declared.kind == "multiple":
         near = max(1, -(number // -declared.of)) * declared.of
         near = min(near, (declared.high or near) // declared.of * declared.of)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tfspec.diagnostics import Rule, Span
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.spec.expression import (
     LARGEST,
     OUT_OF_RANGE,
@@ -45,6 +45,8 @@ BAD_INPUT = Rule(
 )
 
 _RANGE = re.compile(r"\s*(-?[0-9]+)\s*\.\.\s*(-?[0-9]+)\s*")
+_LIKE_A_RANGE = re.compile(r"\s*([0-9]{1,17})\s*(?:\.\.\.|-|–|:|to)\s*([0-9]{1,17})\s*")
+_CALL = re.compile(r"\s*(\w+)\s*\(")
 _MULTIPLE = re.compile(r"\s*multiple\s*\(\s*(-?[0-9]+)\s*\)\s*(?:<=\s*(-?[0-9]+)\s*)?")
 
 
@@ -123,12 +125,19 @@ def check_dim(value: Any) -> DimDecl:
 def _dim(text: LocatedStr) -> DimDecl:
     if text.strip() == "batch":
         return DimDecl("batch", text="batch", span=text.span)
+    if (found := _LIKE_A_RANGE.fullmatch(text)) and int(found[1]) < int(found[2]):
+        helps = (f"write {found[1]}..{found[2]}",)
+        raise wrong(BAD_DIM, "a range is written with two dots", text.span, helps=helps)
     if ".." in text:
         return _range(text)
     if found := _MULTIPLE.fullmatch(text):
         return _multiple(text, found)
     if text.lstrip().startswith("multiple") and "(" in text:
         raise wrong(BAD_DIM, "`multiple` takes one integer, as in multiple(32)", text.span)
+    if (found := _CALL.match(text)) and nearest(found[1], ("multiple",)):
+        message = f"a dim has no function `{found[1]}`"
+        helps = ("did you mean `multiple`?",)
+        raise wrong(BAD_DIM, message, text.part(*found.span(1)), helps=helps)
     size = check_size(text)
     return DimDecl("size", size, text=str(text), span=text.span)
 

@@ -17,9 +17,9 @@ from tfspec.spec.expression_reader import (
     read_size,
 )
 from tfspec.spec.located_values import span_of
-from tfspec.spec.tokens import Words
+from tfspec.spec.tokens import SYNTAX, Words, locate
 from tfspec.spec.tree import Name, Negative, Number, Operation, Tree, names_in, real_value
-from tfspec.spec.wrong import NOWHERE, diagnostic
+from tfspec.spec.wrong import NOWHERE, diagnostic, wrong
 
 if TYPE_CHECKING:
     from tfspec.symbolic.dim import Dim
@@ -119,6 +119,9 @@ _REASONS: dict[type[Exception], str] = {
 
 def parse_size(text: str) -> SizeExpr:
     """A size from its text. Raises Wrong."""
+    if ".." in text:
+        message = "a size is one number or expression, and a range stands in `dims` only"
+        raise wrong(SYNTAX, message, locate(text).span)
     words = Words(text, "a size")
     tree = read_size(words)
     words.finish()
@@ -181,7 +184,9 @@ def _divide(sign: str, left: Dim, right: Dim, tree: Operation) -> Dim:
         return left.mod(right)
     if left.constant is not None and right.constant is not None and left.constant % right.constant:
         message = f"{left.constant} / {right.constant} is not a whole number"
-        raise ExpressionError(diagnostic(NOT_WHOLE, message, tree.span))
+        rounded = left.constant // right.constant
+        helps = (f"`//` rounds down, here to {rounded}",) if rounded >= 1 else ()
+        raise ExpressionError(diagnostic(NOT_WHOLE, message, tree.span, helps=helps))
     return left.exact_div(right)
 
 

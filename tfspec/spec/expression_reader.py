@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from tfspec.diagnostics import Rule
 from tfspec.spec.tokens import Word, Words
 from tfspec.spec.tree import INTEGER, Name, Negative, Number, Operation, Tree
-from tfspec.spec.wrong import wrong
+from tfspec.spec.wrong import Wrong, wrong
 
 LARGEST = 2**53
 MAX_EXPONENT = 16
@@ -113,12 +114,24 @@ class Reader:
             return Name(word.text, words.span(word))
         raise words.fail("a number, a name or a parenthesis")
 
+    def _not_whole(self, word: Word) -> Wrong:
+        """What to say of a number with a point or an exponent in a size."""
+        value = Fraction(word.text)
+        if value.denominator == 1 and abs(value) <= LARGEST:
+            message = f"a size is written in whole numbers, not {word.text}"
+            helps = (f"write {value}",)
+        else:
+            message = f"a size is a whole number, and {word.text} is not"
+            simple = 0 < value.numerator < 100 and value.denominator < 100
+            helps = (f"{word.text} * n is `{value.numerator} * n / {value.denominator}`",)
+            helps = helps if simple else ()
+        return wrong(NOT_WHOLE, message, self.words.span(word), helps=helps)
+
     def number(self, word: Word) -> Number:
         """The number that a word is."""
         if not word.text.isdecimal():
             if self.whole:
-                message = f"a size is a whole number, and {word.text} is not"
-                raise wrong(NOT_WHOLE, message, self.words.span(word))
+                raise self._not_whole(word)
             return Number(float(word.text))
         if self.whole and (len(word.text) > 16 or int(word.text) > LARGEST):
             raise wrong(OUT_OF_RANGE, "a size is at most 2**53", self.words.span(word))

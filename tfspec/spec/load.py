@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 from tfspec import zoo
 from tfspec.diagnostics import Diagnostic, Diagnostics, Rule, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.extend_blocks import extend_blocks
 from tfspec.spec.extend_specs import Chain, merged
+from tfspec.spec.pipeline import block_names
 from tfspec.spec.recover import behind
 from tfspec.spec.resolve import resolve
 from tfspec.spec.schema import Spec
@@ -79,14 +81,22 @@ def _load(source: Source, diagnostics: list[Diagnostic]) -> Loaded:
     root, problems = extend_blocks(root)
     found.extend(problems)
     data = plain(root)
+    token = block_names.set(_blocks(data))
     try:
         spec = Spec.read(data)
     except Wrong as error:
         found.extend(error.diagnostics)
         found.extend(behind(data, error.diagnostics))
         return Loaded(None, found, texts)
+    finally:
+        block_names.reset(token)
     found.extend(resolve(spec))
     return Loaded(spec if found.ok else None, found, texts)
+
+
+def _blocks(data: dict[str, Any]) -> dict[str, Any]:
+    blocks = data.get("blocks")
+    return cast("dict[str, Any]", blocks) if isinstance(blocks, dict) else {}
 
 
 def _is_bare(name: str) -> bool:

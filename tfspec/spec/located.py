@@ -23,10 +23,14 @@ from tfspec.spec.mistakes import (
     MISSING_KEY,
     UNKNOWN_KEY,
     WRONG_TYPE,
+    cut_by_comma,
+    known_elsewhere,
     mismatch,
     mistyped,
+    no_mapping,
     unknown_choice,
 )
+from tfspec.spec.words import choices, is_short
 from tfspec.spec.wrong import NOWHERE, Wrong, diagnostic, either, recovering
 
 _SOURCE = "_source"  # in __dict__, where pydantic keeps fields, and ignores what is none
@@ -136,7 +140,7 @@ class Located(BaseModel):
         except ValidationError as error:
             if recovering.get():
                 return cls._salvaged(given, error, written)
-            empty += cls._explain(error, written)
+            empty += cls._explain(error, written, shortened=spread is not value)
             raise Wrong(dict.fromkeys(empty)) from None
         if empty and not recovering.get():
             raise Wrong(empty)
@@ -150,16 +154,47 @@ class Located(BaseModel):
         known = cls.known_keys()
         if not known:
             return mistyped(value, "takes no knobs")
-        wanted = f"takes a mapping with {either(known)}" if len(known) < 6 else "takes a mapping"
-        return mistyped(value, wanted)
+        needed = [quoted(cls._alias(name)) for name in cls.model_fields if cls._needs(name)]
+        helps = cls._as_mapping(value, needed)
+        listed = " and ".join(needed) or (either(known) if len(known) < 8 and not helps else "")
+        wanted = f"takes a mapping with {listed}" if listed else "takes a mapping"
+        return no_mapping(value, wanted, helps)
+
+    @classmethod
+    def _as_mapping(cls, value: Any, needed: list[str]) -> tuple[str, ...]:
+        """What helps where a value stands for the mapping that would hold it."""
+        if isinstance(value, bool):
+            return () if value else ("write `none`",)
+        if isinstance(value, list):
+            return cls._as_list(cast("list[Any]", value))
+        if not isinstance(value, str | int | float):
+            return ()
+        if nearest(str(value), ("none",)):
+            return ("did you mean `none`?",)
+        meant = [name for name in cls.model_fields if value in choices(cls.model_fields[name])]
+        keys = [cls._alias(name) for name in meant] or [name.strip("`") for name in needed]
+        return (f"write `{{{keys[0]}: {value}}}`",) if len(keys) == 1 and is_short(value) else ()
+
+    @classmethod
+    def _as_list(cls, value: list[Any]) -> tuple[str, ...]:
+        """What helps where words stand for the mapping that would hold their list."""
+        for name, field in cls.model_fields.items():
+            if value and all(isinstance(each, str) and each in choices(field) for each in value):
+                return (f"write `{{{cls._alias(name)}: [{', '.join(value)}]}}`",)
+        return ()
+
+    @classmethod
+    def _needs(cls, name: str) -> bool:
+        return cls.model_fields[name].is_required()
 
     @classmethod
     def _given(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Diagnostic]]:
         """What is left to validate, without what `none` unsets, and what is written as nothing."""
+        empty = {key for key in cls.known_keys() if key in written and written[key] is None}
         given = {
             key: value
             for key, value in written.items()
-            if value is not None and (value != "none" or key in cls.keeps_none)
+            if key not in empty and (value != "none" or key in cls.keeps_none)
         }
         return given, [
             diagnostic(
@@ -168,12 +203,14 @@ class Located(BaseModel):
                 getattr(written, "key_spans", {}).get(key),
                 helps=("`none` unsets a knob",),
             )
-            for key, value in written.items()
-            if value is None
+            for key in written
+            if key in empty
         ]
 
     @classmethod
-    def _explain(cls, error: ValidationError, written: dict[str, Any]) -> list[Diagnostic]:
+    def _explain(
+        cls, error: ValidationError, written: dict[str, Any], *, shortened: bool
+    ) -> list[Diagnostic]:
         found: list[Diagnostic] = []
         missing: dict[str, list[Diagnostic]] = {}
         for each in error.errors(include_url=False):
@@ -181,17 +218,24 @@ class Located(BaseModel):
             cause = each.get("ctx", {}).get("error")
             span = getattr(written, "value_spans", {}).get(key)
             if isinstance(cause, Wrong):
-                found += cause.about(key, span)
+                found += cause.about(cls._said(key, shortened), span)
             elif each["type"] == "missing":
                 missing[key] = cls._missing(key, written)
             elif each["type"] == "extra_forbidden":
                 missing.pop(nearest(key, missing) or "", None)  # a typo: one mistake, one message
-                found.append(cls.unknown(key, getattr(written, "key_spans", {}).get(key)))
+                span = getattr(written, "key_spans", {}).get(key)
+                found.append(cls.unknown(key, span, cut_by_comma(written, key)))
             elif cause is not None:
                 raise RuntimeError("a check failed in another way than it may") from cause
             else:
-                found += mismatch(each["type"], each.get("ctx", {}), each["input"]).about(key, span)
+                told = mismatch(each["type"], each.get("ctx", {}), each["input"])
+                found += told.about(cls._said(key, shortened), span)
         return [*found, *(each for group in missing.values() for each in group)]
+
+    @classmethod
+    def _said(cls, key: str, shortened: bool) -> str:
+        """What a message calls a field: its key, or its step where no key is written."""
+        return cls.called.strip("`") if shortened and cls.called.startswith("`") else key
 
     @classmethod
     def _salvaged(
@@ -218,15 +262,19 @@ class Located(BaseModel):
         if key in written and written[key] is None:
             return []  # said already
         name = f"{cls.called} needs" if cls.called else "missing:"
-        return [diagnostic(MISSING_KEY, f"{name} {quoted(key)}", span_of(written))]
+        place, unset = span_of(written), ""
+        if written.get(key) == "none":
+            place, unset = getattr(written, "value_spans", {}).get(key, place), " and is given none"
+        return [diagnostic(MISSING_KEY, f"{name} {quoted(key)}{unset and ','}{unset}", place)]
 
     @classmethod
-    def unknown(cls, key: str, span: Span | None) -> Diagnostic:
-        """What to say of a key that no field has."""
+    def unknown(cls, key: str, span: Span | None, hint: tuple[str, ...] = ()) -> Diagnostic:
+        """What to say of a key that no field has; the hint stands in for a list of all keys."""
         known = cls.known_keys()
         near = nearest(key, cls.suggestions())
         listed = f"known: {', '.join(known)}" if known else f"{cls.called} takes no knobs"
-        helps = (f"did you mean {quoted(near)}?" if near else listed,)
+        helps = (f"did you mean {quoted(near)}?",) if near else known_elsewhere(key)
+        helps = (*helps, *hint) or (listed,)
         return diagnostic(UNKNOWN_KEY, f"{cls.called} has no {quoted(key)}", span, helps=helps)
 
     @classmethod

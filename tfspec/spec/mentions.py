@@ -8,7 +8,7 @@ from tfspec.diagnostics import Diagnostic
 from tfspec.spec.names import Names
 from tfspec.spec.predicate import Coordinate, Flag, Predicate
 from tfspec.spec.predicate_reader import KIND
-from tfspec.spec.unknown import Unknown
+from tfspec.spec.unknown import MOST_LISTED, Unknown
 from tfspec.spec.wrong import diagnostic
 
 
@@ -61,5 +61,12 @@ class Mentions:
             self.found.append(diagnostic(KIND, message, each.span, helps=helps))
             return
         kind = "axis, ids input or dim" if is_number else "bool input or part"
-        known = numbers if is_number else flags | {"causal"}
-        self.unknown.add(kind, each.name, each.span, known)
+        known = numbers if is_number else flags | {"causal", "none"}
+        hint = () if is_number else self._conditions
+        self.unknown.add(kind, each.name, each.span, known, hint=hint)
+
+    @property
+    def _conditions(self) -> tuple[str, ...]:
+        """What there is to write masks with."""
+        flags = [f"`key.{name}`" for name in sorted(self.bools)][:MOST_LISTED]
+        return (f"conditions are {', '.join(['`causal`', '`within(128)`', *flags])}",)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
-from tfspec.diagnostics import Rule, nearest
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.located_values import span_of
 from tfspec.spec.wrong import Wrong, diagnostic, either
@@ -44,10 +45,18 @@ NOT_A_CHOICE = Rule(
 )
 
 
-def mistyped(value: Any, wanted: str) -> Wrong:
+def mistyped(value: Any, wanted: str, helps: Iterable[str] = ()) -> Wrong:
     """A value of the wrong type, where the knob `wanted` ("takes a size") another."""
     message = f"{wanted}, not {describe(value)}"
-    return Wrong((diagnostic(WRONG_TYPE, message, span_of(value)),), names_knob=False)
+    return Wrong((diagnostic(WRONG_TYPE, message, span_of(value), helps=helps),), names_knob=False)
+
+
+def no_mapping(value: Any, wanted: str, helps: Iterable[str] = ()) -> Wrong:
+    """A value where `wanted` is a mapping, which a list of its entries is not."""
+    items = cast("list[object]", value if isinstance(value, list) else [])
+    if items and all(isinstance(item, dict) for item in items):
+        helps = ("leave the dashes out: these are the keys of one mapping",)
+    return mistyped(value, wanted, helps)
 
 
 _FEW = 6
@@ -56,13 +65,38 @@ _FEW = 6
 def unknown_choice(value: str, choices: list[str]) -> Wrong:
     """A word that is none of the choices."""
     near = nearest(value, choices)
-    helps = (f"did you mean {quoted(near)}?",) if near else ()
+    helps = (f"did you mean {quoted(near)}?",) if near else known_elsewhere(value)
     message = f"is {either(choices)}, not {quoted(value)}"
     if len(choices) > _FEW:  # a sentence with all of them would hide what is wrong
         message = f"cannot be {quoted(value)}"
         helps = (*helps, f"it is one of {', '.join(choices)}")
     found = diagnostic(NOT_A_CHOICE, message, span_of(value), helps=helps)
     return Wrong((found,), names_knob=False)
+
+
+def known_elsewhere(name: str) -> tuple[str, ...]:
+    """What helps where a name is a knob of another step, and of that one only."""
+    from tfspec.layers.base import steps
+
+    owners = [step for step, layer in steps().items() if name in layer.known_keys()]
+    return (f"{quoted(name)} is a knob of {quoted(owners[0])}",) if len(owners) == 1 else ()
+
+
+def cut_by_comma(written: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """What helps where a key has no value, as the rest of a value cut in two by its comma."""
+    places: Mapping[str, Span] = getattr(written, "key_spans", {})
+    has_colon = getattr(written, "value_spans", {}).get(key) != places.get(key)
+    before = [each for each in places if each != key and _just_before(places, each, key)]
+    if written.get(key) is not None or has_colon or not before:
+        return ()
+    return (f"in braces, a comma ends the value of {quoted(before[-1])}",)
+
+
+def _just_before(places: Mapping[str, Span], other: str, key: str) -> bool:
+    """Whether a key stands before another on one line, as it can in braces only."""
+    if key not in places:
+        return False
+    return places[other].line == places[key].line and places[other].column < places[key].column
 
 
 def describe(value: object) -> str:

@@ -90,7 +90,7 @@ def check_share(value: Any) -> Share:
         text = str(value)[first.start : words.last.end]
         words.expect(")", "to close the index")
         index = SizeExpr(tree, text, span)
-    words.finish()
+    words.finish("the end")
     return Share(name.text, index, words.text.span)
 
 

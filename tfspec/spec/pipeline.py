@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -13,7 +14,7 @@ from tfspec.diagnostics.escape import quoted
 from tfspec.spec.located import causes, mistyped, stands_under
 from tfspec.spec.located_values import LocatedDict, LocatedStr, span_of
 from tfspec.spec.tokens import locate
-from tfspec.spec.types import NAME, Parsed, check_name, each_of, link
+from tfspec.spec.types import BAD_NAME, NAME, Parsed, check_name, each_of, is_name, link
 from tfspec.spec.wrong import NOWHERE, Wrong, recovering, wrong
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def last_place(pipeline: Pipeline) -> Span:
     return last.span if isinstance(last, Ref | Series) else last.name_span
 
 
+block_names: ContextVar[Collection[str]] = ContextVar("block_names", default=())
+"""The blocks of the spec that is read, for what is said of a block that is used as a step."""
+
 HOLE = Ref("")
 """What stands for an item that is wrong, where validation goes on behind a mistake."""
 
@@ -121,7 +125,21 @@ def _name(value: str) -> Pipeline:
         _check_part(value, stream, 0)
         _check_part(value, mark, len(stream) + 1)
         return Ref(str(value), locate(value).span)
+    if not is_name(value):
+        raise _no_item(value)
     return Ref(str(check_name(value)), locate(value).span)
+
+
+def _no_item(value: str) -> Wrong:
+    """What to say of a text that is no name, where an item of a pipeline should be."""
+    from tfspec.layers.base import find_step
+
+    word = value.split()[0] if value.split() else ""
+    helps = ["an item is a name, or a step with its knobs: `linear: 8`"]
+    if find_step(word):
+        helps = [f"a step with knobs has a colon: `{word}: ...`"]
+    message = f"{quoted(value)} is no name: names have letters, digits and _"
+    return wrong(BAD_NAME, message, span_of(value), helps=helps)
 
 
 def _check_part(whole: str, name: str, start: int) -> None:
@@ -174,16 +192,31 @@ def _unknown_step(name: str, span: Span | None) -> Wrong:
 
     near = nearest(name, steps())
     helps = (f"did you mean {quoted(near)}?",) if near else ()
+    if name in block_names.get():
+        helps = (f"{quoted(name)} is a block: `stack: {{of: {name}, depth: 2}}` repeats it",)
     return wrong(UNKNOWN_STEP, f"there is no step {quoted(name)}", span, helps=helps)
 
 
 def _not_one_step(value: Any) -> Wrong:
     message = "a pipeline is a name, a step with its knobs, or a list of these"
     given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
+    helps = ()
     if given:
         keys = ", ".join(map(quoted, given))
         message = f"one item has one step, and here stand {keys}"
-    return wrong(NOT_ONE_STEP, message, span_of(cast("object", value)))
+        helps = (_apart(given),)
+    return wrong(NOT_ONE_STEP, message, span_of(cast("object", value)), helps=helps)
+
+
+def _apart(given: dict[str, Any]) -> str:
+    """How several keys of one item are meant: knobs below their step, or a step each."""
+    from tfspec.layers.base import find_step
+
+    first, *others = given
+    if find_step(first) and given[first] is None and not any(map(find_step, others)):
+        return f"indent {', '.join(map(quoted, others))} deeper: they are knobs of {quoted(first)}"
+    lines = {span.line for span in getattr(given, "key_spans", {}).values()}
+    return "write each with a dash of its own" if len(lines) > 1 else "write each in its own braces"
 
 
 def check_pipelines(value: Any) -> tuple[Pipeline, ...]:

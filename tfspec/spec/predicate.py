@@ -9,6 +9,7 @@ from typing import Literal
 
 from tfspec.diagnostics import Span
 from tfspec.spec.expression import SizeExpr
+from tfspec.spec.wrong import NOWHERE
 
 Side = Literal["query", "key"]
 Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
@@ -93,6 +94,7 @@ class Arithmetic:
     sign: str
     left: Value
     right: Value
+    span: Span = field(compare=False, default=NOWHERE)
 
     def __str__(self) -> str:
         binds = _binds(self.sign)
@@ -108,6 +110,7 @@ class Compare:
     sign: Comparison
     left: Value
     right: Value
+    span: Span = field(compare=False, default=NOWHERE)
 
     def __str__(self) -> str:
         return f"{self.left} {self.sign} {self.right}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from tfspec.diagnostics import Rule, Span
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.spec.expression import SizeExpr
 from tfspec.spec.expression_reader import read_size, read_whole
 from tfspec.spec.predicate import (
@@ -93,7 +93,8 @@ class PredicateReader:
             second = self.words.next
             right = self._sum()
             values = self._as_number(left, first), self._as_number(right, second)
-            found.append(Compare(cast("Comparison", sign.text), *values))
+            span = self.words.span(first, self.words.last)
+            found.append(Compare(cast("Comparison", sign.text), *values, span))
             left, first = right, second
         if not found:
             return left
@@ -113,7 +114,8 @@ class PredicateReader:
         while sign := self.words.accept(*signs):
             second = self.words.next
             right = self._as_number(part(), second)
-            tree = Arithmetic(sign.text, self._as_number(tree, first), right)
+            span = self.words.span(first, self.words.last)
+            tree = Arithmetic(sign.text, self._as_number(tree, first), right, span)
         return tree
 
     def _signed(self) -> Value | Condition:
@@ -176,7 +178,9 @@ class PredicateReader:
             return Coordinate(None, word.text, span)
         if side not in ("query", "key"):
             message = f"only `query.` and `key.` have coordinates, and `{side}.` is neither"
-            raise wrong(KIND, message, span)
+            near = nearest(side, ("query", "key"))
+            helps = (f"did you mean `{near}.{name}`?",) if near else ()
+            raise wrong(KIND, message, span, helps=helps)
         return Coordinate("query" if side == "query" else "key", name, span)
 
     def _as_condition(self, tree: Value | Condition, first: Word) -> Condition:

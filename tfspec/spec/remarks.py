@@ -8,8 +8,9 @@ from typing import Any
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.expression import Expression
-from tfspec.spec.names import inside
+from tfspec.spec.names import collect, inside
 from tfspec.spec.parts import Position, Space
+from tfspec.spec.pipeline import Ref
 from tfspec.spec.predicate import Predicate
 from tfspec.spec.schema import Spec
 from tfspec.spec.types import Axes
@@ -32,6 +33,16 @@ UNUSED = Rule(
 )
 
 
+UNREAD = Rule(
+    "TS313",
+    "a stream that nothing reads",
+    "A stream is declared, and no output, block or other stream reads it.",
+    "Its weights would be in the model, and change nothing.",
+    "streams: {memory: [source, norm], text: [target, norm]}  # outputs: {states: text}",
+    "Read it, in `outputs` or by `to`, or leave it out.",
+)
+
+
 def remarks(spec: Spec) -> Iterator[Diagnostic]:
     """Notes about a spec whose names are resolved."""
     sources = [each for each in spec.inputs.values() if len(each.layout) > 1]
@@ -47,6 +58,27 @@ def remarks(spec: Spec) -> Iterator[Diagnostic]:
     for name in spec.dims.keys() - used:
         place = Label(spec.dims.span_of(name))
         yield Diagnostic(UNUSED, f"nothing uses dim {quoted(name)}", place, severity="note")
+    yield from _unread(spec)
+
+
+def _unread(spec: Spec) -> Iterator[Diagnostic]:
+    """Streams that neither an output nor anything else reads, by their names or marks."""
+    read = {ref.stream for ref in _refs((spec.blocks, spec.streams, spec.outputs))}
+    marks = collect(spec)[0].marks
+    for name in spec.streams.keys() - read:
+        if not marks[name].keys() & read:
+            message = f"nothing reads stream {quoted(name)}: its weights change nothing"
+            help = ("read it in `outputs`, or by `to`",)
+            place = Label(spec.streams.span_of(name))
+            yield Diagnostic(UNREAD, message, place, help=help, severity="note")
+
+
+def _refs(value: Any) -> Iterator[Ref]:
+    """Every name that a pipeline reads, in a value of a spec."""
+    if isinstance(value, Ref):
+        yield value
+    for each in inside(value):
+        yield from _refs(each)
 
 
 def _names(value: Any) -> Iterator[str]:

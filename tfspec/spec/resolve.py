@@ -22,8 +22,8 @@ from tfspec.spec.parts import Position, Share, Space
 from tfspec.spec.pipeline import HOLE, Pipeline, Ref, Series
 from tfspec.spec.predicate import Predicate
 from tfspec.spec.schema import BlockDecl, Spec
-from tfspec.spec.types import Axes, AxisTable, Parts
-from tfspec.spec.unknown import Unknown
+from tfspec.spec.types import Axes, AxisTable, Parts, is_name
+from tfspec.spec.unknown import MOST_LISTED, Unknown
 from tfspec.spec.wrong import diagnostic
 
 OUT_OF_ORDER = Rule(
@@ -68,6 +68,10 @@ def resolve(spec: Spec) -> list[Diagnostic]:
 
 T = TypeVar("T")
 
+_VARIES = ("a size that varies is `batch`, a range `1..512` or `multiple(32)`",)
+_DECLARE = ("declare it in `dims`",)
+_NO_PART = ("`prepend: cls` makes a part, and `take: {T: 0}` takes an index of axis T",)
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -99,7 +103,7 @@ class _Resolver:
         """Visits every section."""
         for dim in _known(self.spec.dims):
             if dim.size:
-                self._expression(dim.size, ())
+                self._expression(dim.size, (), hint=_VARIES if is_name(dim.size.text) else ())
         for each in _known(self.spec.inputs):
             for size in (each.vocabulary, *(axis.size for axis in each.layout)):
                 if size:
@@ -152,7 +156,18 @@ class _Resolver:
             if place.part:
                 known |= self.names.parts | self.names.any_mark
                 kind = "part, mark, stream or input"
-            self.unknown.add(kind, ref.name, ref.span, known)
+            self.unknown.add(kind, ref.name, ref.span, known, hint=self._sources(ref.name))
+
+    def _sources(self, name: str) -> tuple[str, ...]:
+        """What there is to read, where a name is none of it."""
+        listed = [*self.spec.inputs, *self.spec.streams]
+        if name in self.spec.outputs:
+            return (f"{quoted(name)} is an output, which nothing can read: name a stream",)
+        if not self.spec.streams:
+            return ("the spec has no `streams`",)
+        if len(listed) > MOST_LISTED:
+            return ()
+        return (f"the inputs and streams are {', '.join(map(quoted, listed))}",)
 
     def _readable(self, name: str) -> bool:
         return name in self.names.parts or name in self.names.any_mark
@@ -166,8 +181,14 @@ class _Resolver:
     def _needs_value(self, name: str, span: Span, place: _Place, what: Any) -> None:
         if not place.value and _reads(what):
             message = f"{quoted(name)} works on a value, and here is none yet"
-            helps = ("begin with an input, a stream, learn or zeros",)
+            helps = (self._begin(),)
             self.found.append(diagnostic(NO_VALUE, message, span, helps=helps))
+
+    def _begin(self) -> str:
+        """What a pipeline may begin with, by the name of one."""
+        inputs = [name for name in self.spec.inputs if name not in self.names.inputs("bool")]
+        such = f", such as {quoted(inputs[0])}" if inputs else ""
+        return f"begin with an input or a stream{such}, or with `learn`"
 
     def _layer(self, layer: Layer, place: _Place) -> None:
         if layer.reads == "nothing":
@@ -190,7 +211,7 @@ class _Resolver:
                 self._predicate(value, self.mentions.mask)
             elif isinstance(model, Take) and name == "names" and value:
                 known = self.names.parts | self.names.inputs("ids")
-                self._each("part or ids input", value, known)
+                self._each("part or ids input", value, known, _NO_PART)
             else:
                 part = isinstance(model, Layer) and name in model.part_fields
                 self._values((value,), replace(inner, part=part))
@@ -244,13 +265,17 @@ class _Resolver:
             self.unknown.check("label or dim", position.label, position.span, known)
         self._values((position.index, position.predicate), place)
 
-    def _expression(self, expression: Expression, more: tuple[str, ...]) -> None:
+    def _expression(
+        self, expression: Expression, more: tuple[str, ...], hint: tuple[str, ...] = ()
+    ) -> None:
         for each in expression.places():
             if each.name in ("i", "n") and each.name not in more:
                 helps = (f"`{each.name}` counts layers, and is known only in blocks",)
                 self.unknown.add("dim", each.name, each.span, (), helps)
-            elif each.name not in more:
-                self.unknown.check("dim", each.name, each.span, self.spec.dims)
+            elif each.name not in more and each.name not in self.spec.dims:
+                also = (*more, "batch") if hint else more
+                hint = hint or (_DECLARE if len(self.spec.dims) > MOST_LISTED else ())
+                self.unknown.add("dim", each.name, each.span, self.spec.dims, (), hint, also)
         if isinstance(expression, SizeExpr) and _may_explode(expression):
             self._evaluate(expression)
 
@@ -268,9 +293,11 @@ class _Resolver:
         for each in predicate.windows():
             self._expression(each.size, ("width",))
 
-    def _each(self, kind: str, names: Iterable[Any], known: Iterable[str]) -> None:
+    def _each(
+        self, kind: str, names: Iterable[Any], known: Iterable[str], hint: tuple[str, ...] = ()
+    ) -> None:
         for name in names:
-            self.unknown.check(kind, name, name.span, known)
+            self.unknown.check(kind, name, name.span, known, hint)
 
 
 def _known(table: Mapping[str, T]) -> Iterator[T]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, ValidationError, core_schema
 
 from tfspec.diagnostics import Diagnostic, Rule, Span
 from tfspec.diagnostics.escape import quoted
-from tfspec.spec.mistakes import mistyped
+from tfspec.spec.mistakes import cut_by_comma, no_mapping
 from tfspec.spec.wrong import NOWHERE, Wrong, diagnostic, recovering
 
 NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -41,6 +42,7 @@ class Table(dict[str, T], Generic[T]):
     """Named values of a spec, in order, with the places of their names. Not to be changed."""
 
     spans: Mapping[str, Span] = MappingProxyType({})
+    wanted: ClassVar[str] = "takes a mapping with a name for each value"
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self.items()))
@@ -82,10 +84,12 @@ class AxisTable(Table[T]):
     ) -> dict[str, Any]:
         return {**super().__get_pydantic_json_schema__(core, handler), "minProperties": 1}
 
+    wanted: ClassVar[str] = "takes a mapping of axes, such as {H: 2}"
+
 
 def _fill(table: Table[Any], value: Any, handler: Callable[[Any], dict[str, Any]]) -> Table[Any]:
     if not isinstance(value, dict):
-        raise mistyped(value, "takes a mapping")
+        raise no_mapping(value, table.wanted)
     names = cast("dict[str, Any]", value)
     if recovering.get():
         return _salvage(table, names, handler)
@@ -119,7 +123,7 @@ def _bad_name(name: str, names: dict[str, Any]) -> list[Diagnostic]:
         return []
     span = getattr(names, "key_spans", {}).get(name)
     message = f"{quoted(name)} is no name: names have letters, digits and _"
-    return [diagnostic(BAD_NAME, message, span)]
+    return [diagnostic(BAD_NAME, message, span, helps=cut_by_comma(names, name))]
 
 
 def _explain_items(error: ValidationError, names: dict[str, Any]) -> list[Diagnostic]:
@@ -130,5 +134,8 @@ def _explain_items(error: ValidationError, names: dict[str, Any]) -> list[Diagno
         span = getattr(names, "value_spans", {}).get(name)
         if not isinstance(cause, Wrong):
             raise RuntimeError(f"an error that no check of ours made: {each}") from cause
-        found += cause.about(name, span)
+        helps = cut_by_comma(names, name)
+        if not helps or is_name(name):  # else its name was told, and that it is part of a value
+            told = cause.about(name, span)
+            found += (replace(one, help=(*one.help, *helps)) for one in told)
     return found

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tfspec.diagnostics import Rule, Span
+from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.located_values import LocatedStr
 from tfspec.spec.wrong import NOWHERE, Wrong, wrong
@@ -43,6 +43,11 @@ _WORD = re.compile(
     )""",
     re.VERBOSE,
 )
+
+
+_SIGNS = {"x": "*", "×": "*", "·": "*", "÷": "/", "–": "-", "−": "-", "^": "**"}
+_FUNCTIONS = {"a predicate": ("within", "abs")}
+_CONDITIONS = {"&": "and", "|": "or", "!": "not", "=": "=="}
 
 
 class Word(NamedTuple):
@@ -91,17 +96,42 @@ class Words:
         """The next word, which must be this one."""
         return self.accept(text) or self._refuse(f"{quoted(text)} {why}")
 
-    def finish(self) -> None:
+    def finish(self, wanted: str = "an operator or the end") -> None:
         """Nothing may be left."""
-        if self.next.kind != "end":
-            self._refuse("nothing more")
+        word = self.next
+        if word.kind == "sign" and word.text not in "()" and "operator" in wanted:
+            raise wrong(SYNTAX, f"{self.what} has no operator `{word.text}`", self.span(word))
+        if word.text == "(" and self.last.kind == "name" and "operator" in wanted:
+            raise self._no_function(self.last)
+        if word.kind != "end":
+            self._refuse(wanted)
+
+    def _no_function(self, word: Word) -> Wrong:
+        near = nearest(word.text, _FUNCTIONS.get(self.what, ()))
+        helps = (f"did you mean `{near}`?",) if near else ()
+        message = f"{self.what} has no function {quoted(word.text)}"
+        return wrong(SYNTAX, message, self.span(word), helps=helps)
 
     def fail(self, wanted: str) -> Wrong:
         """A syntax error at the next word: `wanted` is what should stand there."""
         word = self.next
         found = "the text ends" if word.kind == "end" else f"{quoted(word.text)} stands"
         message = f"{self.what} cannot be read: {found} where {wanted} should be"
-        return wrong(SYNTAX, message, self.span(word))
+        return wrong(SYNTAX, message, self.span(word), helps=self._meant(word))
+
+    def _meant(self, word: Word) -> tuple[str, ...]:
+        """What helps where a sign is another language's, or a product has none."""
+        sign = _SIGNS.get(word.text) or (_CONDITIONS if self.what == "a predicate" else {}).get(
+            word.text
+        )
+        last = self.last
+        if sign:
+            return (f"write `{sign}`",)
+        if word.kind == "name" and last.kind == "number" and last.end == word.start:
+            whole = (last.text + word.text).replace("_", "")
+            product = f"{last.text} * {word.text}"
+            return (f"write `{whole if whole.isdecimal() else product}`",)
+        return ()
 
     def span(self, first: Word, last: Word | None = None) -> Span:
         """The place of a word, or of all from one to another."""

@@ -120,7 +120,8 @@ def check_flag(value: Any) -> bool:
     """true or false. Raises Wrong."""
     if isinstance(value, bool):
         return value
-    raise mistyped(value, "takes true or false")
+    meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(str(value).lower())
+    raise mistyped(value, "takes true or false", (f"write `{meant}`",) if meant else ())
 
 
 def check_text(value: Any) -> str:
@@ -135,7 +136,8 @@ def check_predicate(value: Any) -> Predicate:
     if isinstance(value, Predicate):
         return value
     if isinstance(value, bool | list | dict):
-        raise mistyped(value, "takes a predicate such as `causal`")
+        helps = ("join conditions: `causal and key.valid`",) if isinstance(value, list) else ()
+        raise mistyped(value, "takes a predicate such as `causal`", helps)
     return parse_predicate(value if isinstance(value, str) else _text_of(value))
 
 

@@ -29,6 +29,8 @@ class Mention:
 
     known: Iterable[str]
     helps: tuple[str, ...]
+    hint: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     spans: dict[Span, None] = field(default_factory=dict[Span, None])
 
 
@@ -38,16 +40,23 @@ class Unknown:
 
     mentions: dict[tuple[str, str], Mention] = field(default_factory=dict[tuple[str, str], Mention])
 
-    def check(self, kind: str, name: str, span: Span, known: Iterable[str]) -> None:
+    def check(
+        self, kind: str, name: str, span: Span, known: Iterable[str], hint: tuple[str, ...] = ()
+    ) -> None:
         """A name that should be among the known ones of this kind."""
         if name not in known:
-            self.add(kind, name, span, known)
+            self.add(kind, name, span, known, hint=hint)
 
     def add(
-        self, kind: str, name: str, span: Span, known: Iterable[str], helps: tuple[str, ...] = ()
-    ) -> None:
-        """A name that is unknown; without `helps`, the nearest known one is suggested."""
-        mention = self.mentions.setdefault((kind, str(name)), Mention(known, helps))
+        self, kind: str, name: str, span: Span, known: Iterable[str],
+        helps: tuple[str, ...] = (), hint: tuple[str, ...] = (), also: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """A name that is unknown.
+
+        Without `helps`, the nearest known one is suggested, or of the words that may stand there
+        `also`; the hint is for where none is near.
+        """
+        mention = self.mentions.setdefault((kind, str(name)), Mention(known, helps, hint, also))
         mention.spans.setdefault(span)
 
     def report(self, absent: Iterable[str] = ()) -> Iterator[Diagnostic]:
@@ -65,8 +74,10 @@ class Unknown:
 def _helps(kind: str, name: str, mention: Mention, suggest: bool) -> tuple[str, ...]:
     if mention.helps or not suggest:
         return mention.helps
-    if near := nearest(name, mention.known):
+    if near := nearest(name, {*mention.known, *mention.also}):
         return (f"did you mean {quoted(near)}?",)
+    if mention.hint:
+        return mention.hint
     known = sorted(map(str, mention.known))
     if kind not in LISTED or not 0 < len(known) <= MOST_LISTED:
         return ()

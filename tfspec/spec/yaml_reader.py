@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -183,7 +184,7 @@ class _Reader:
             return self.report(refused)
         if isinstance(value, Scalar) and value.value is None and not value.text:
             self.report(yaml_traps.missing_space(key))
-            value = Scalar(key.span, None, "")  # nothing is written: the key shows the place
+            value = Scalar(_key_and_colon(key.span, value.span), None, "")
         key = Scalar(key.span, key.text, key.text, key.content_column)
         if key.text == "<<" and plain_key:
             return self.report(yaml_traps.merge_key(key))
@@ -259,6 +260,12 @@ class _Reader:
 def _events(text: str, loader: Loader) -> Iterator[Event]:
     # PyYAML bears no types, and those that pyright brings along leave `parse` out.
     return yaml.parse(text, Loader=loader)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def _key_and_colon(key: Span, nothing: Span) -> Span:
+    """The place of a value that is not written: the key, with its colon if it has one."""
+    has_colon = (nothing.line, nothing.column) != (key.end_line, key.end_column)
+    return replace(key, end_column=key.end_column + has_colon)
 
 
 def _content_column(span: Span, text: str, is_quoted: bool) -> int | None:

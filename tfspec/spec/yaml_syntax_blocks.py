@@ -109,13 +109,14 @@ def _misplaced(trouble: Trouble) -> Diagnostic | None:
     if trouble.before.strip():
         return says(_MORE, trouble.at())
     if trouble.here.startswith("- ") and trouble.column == trouble.start_column:
-        what = "a list item stands among keys"
+        what, way = "a list item stands among keys", "line its dash up with the other dashes"
     elif trouble.here.startswith(":"):
-        what = "a colon has no key before it"
+        what, way = "a colon has no key before it", "write a name before it"
     else:
         what = "the indentation of a line fits no line above"
+        way = "indent it by as many spaces as the lines that it belongs with"
     primary = trouble.at(width=_first_word(trouble))
-    return says(what, primary, trouble.since("the keys begin here"))
+    return says(what, primary, trouble.since("the keys begin here"), hint=way)
 
 
 def _first_word(trouble: Trouble) -> int:

@@ -107,7 +107,8 @@ def not_a_name(key: Node) -> Diagnostic | None:
         what = "a list" if isinstance(key, Sequence) else "a mapping"
     if what is None:
         return None
-    hints = ("put a text that begins with a brace or a bracket in quotes",) * (what != "nothing")
+    way = "put a list in brackets, and a text that begins with a brace or bracket in quotes"
+    hints = (way,) * (what != "nothing")
     return Diagnostic(KEY, f"a key must be a name, and here is {what}", Label(key.span), help=hints)
 
 

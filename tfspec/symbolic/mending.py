@@ -8,7 +8,7 @@ from math import lcm
 from typing import TYPE_CHECKING
 
 from tfspec.symbolic.claims import AtLeast, Claim, Divides, Equal
-from tfspec.symbolic.dim import Dim
+from tfspec.symbolic.dim import Dim, sym
 from tfspec.symbolic.domain import Domain, Fixed, Multiple, Range
 from tfspec.symbolic.errors import Indivisible, TooComplex
 
@@ -34,19 +34,30 @@ def _fixed(claim: Claim, facts: Facts) -> str | None:
     left, right = facts.value(claim.left), facts.value(claim.right)
     if left is None or right is None:
         return None
-    for name, value in _lone(claim, left, right):
+    for name, value in _lone(claim, facts, left, right):
         if value > 0 and facts.changed({name: Fixed(value)}).proves(claim):
             return f"{name}: {value}"
     return None
 
 
-def _lone(claim: Claim, left: int, right: int) -> Iterator[tuple[str, int]]:
-    """A dim that is one side by itself, and a value of it that would do."""
+def _lone(claim: Claim, facts: Facts, left: int, right: int) -> Iterator[tuple[str, int]]:
+    """A dim that is one side by itself, or is divided there, and a value of it that would do."""
     divides = isinstance(claim, Divides)
     if claim.left.name is not None:
         yield claim.left.name, nearest_divisor(left, right) if divides else right
     if claim.right.name is not None:
-        yield claim.right.name, max(1, round(right / left)) * left if divides and left else left
+        yield claim.right.name, nearest_multiple(right, left) if divides and left else left
+    elif divides and left:
+        den = facts.value(_denominator(claim.right, facts))
+        for name in sorted(claim.right.symbols):
+            value = facts.value(sym(name))
+            if value is not None and den is not None:
+                yield name, nearest_multiple(value, left * den)
+
+
+def nearest_multiple(wanted: int, of: int) -> int:
+    """The positive multiple of `of` nearest to `wanted`."""
+    return max(1, round(wanted / of)) * of
 
 
 def divisors(number: int) -> list[int]:
@@ -75,12 +86,12 @@ def _free(claim: Claim, facts: Facts, point: Mapping[str, int]) -> str | None:
 
 
 def _multiples(claim: Claim, facts: Facts, name: str) -> Iterator[Domain]:
-    """Multiples of ever more of what must divide."""
+    """Multiples of ever more of what must divide, no larger than the dim may be now."""
     domain = facts.domains[name]
     number = facts.value(claim.left * _denominator(claim.right, facts))
     if not isinstance(domain, Multiple | Range) or not number or abs(number) > _LARGEST:
         return
-    unit, most = (domain.of, domain.most) if isinstance(domain, Multiple) else (1, None)
+    unit, most = (domain.of, domain.most) if isinstance(domain, Multiple) else (1, domain.last)
     units = sorted({lcm(unit, part) for part in divisors(abs(number))})
     yield from (Multiple(of, most) for of in units if unit < of <= (most or of))
 
