@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tfspec.graph.graph import Graph
+    from tfspec.passes.cost import Cost, CostMode
     from tfspec.passes.diff import Diff
     from tfspec.passes.shapes import Flow
 
@@ -66,6 +67,25 @@ class Architecture:
 
         with self._refusals():
             return shape_flow(self.graph, mode)
+
+    def cost(
+        self, mode: CostMode = "forward", *, dtype: str = "fp32", optimizer: str = "adamw"
+    ) -> Cost:
+        """Parameters, FLOPs and memory as formulas and numbers.
+
+        Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
+        sgd, momentum, lion. Raises SpecError for a mode that this model has not, or for a dim that
+        has no largest value and is not set.
+        """
+        from tfspec.passes.cost import MODES
+        from tfspec.passes.cost import cost as cost_pass
+        from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS
+
+        _one_of(mode, MODES, "mode")
+        _one_of(dtype, tuple(PRECISIONS), "dtype")
+        _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
+        with self._refusals():
+            return cost_pass(self.graph, mode, dtype, optimizer)
 
     def emit(
         self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()
@@ -141,6 +161,11 @@ def check(spec: Spec, sets: Sets | None = None) -> Checked:
 def shapes(spec: Spec, sets: Sets | None = None, *, mode: str = "forward") -> Flow:
     """The shape of every step, in symbols and numbers. Raises SpecError."""
     return load(spec, sets).shapes(mode)
+
+
+def cost(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how: Any) -> Cost:
+    """Parameters, FLOPs and memory, as formulas and numbers; see `Architecture.cost`."""
+    return load(spec, sets).cost(mode, **how)
 
 
 def diff(

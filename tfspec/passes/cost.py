@@ -11,6 +11,7 @@ from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Scope, Weight
 from tfspec.graph.trace import Node
+from tfspec.passes.cost_groups import By, grouped
 from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
 from tfspec.passes.cost_names import Counts
 from tfspec.passes.cost_work import Work, work
@@ -50,12 +51,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A formula and what it comes to. `unit` is FLOPs, bytes or parameters."""
+    """A formula and what it comes to. `unit` is FLOPs, bytes or parameters.
+
+    `said` is what tables write for the formula, where words are shorter.
+    """
 
     name: str
     unit: str
     formula: Dim
     value: int
+    said: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,8 +97,11 @@ class Cost:
     @property
     def flops(self) -> Dim:
         """FLOPs of the mode: of a training step, forward and backward."""
-        done = self.work
-        return done.forward + done.backward if self.mode == "train" else done.forward
+        return self.of_mode(self.work)
+
+    def of_mode(self, work: Work) -> Dim:
+        """What of a row's work is done in this mode."""
+        return work.forward + work.backward if self.mode == "train" else work.forward
 
     @cached_property
     def cache(self) -> Dim | None:
@@ -107,58 +115,73 @@ class Cost:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything about the whole model, formula and number."""
-        return tuple(
-            Quantity(name, unit, formula, self.number(formula))
-            for name, unit, formula in [*self._counts(), *self._memory()]
-        )
+        return (*self._counts(), *self.memory)
 
-    def _counts(self) -> list[tuple[str, str, Dim]]:
+    def _counts(self) -> list[Quantity]:
         done = self.work
         found = [
-            ("parameters", "parameters", self.graph.params),
-            ("forward", "FLOPs", done.forward),
-            ("needed", "FLOPs", done.needed),
+            self._of("parameters", "parameters", self.graph.params),
+            self._of("forward", "FLOPs", done.forward),
         ]
-        return [*found, ("backward", "FLOPs", done.backward)] if self.mode == "train" else found
-
-    def _memory(self) -> list[tuple[str, str, Dim]]:
-        """Bytes by kind, of what has a formula in the sizes alone."""
-        params, each = self.graph.params, self.precision
-        found = [("weights", "bytes", each.weight * params)]
+        if done.needed != done.forward:
+            found.append(self._of("needed", "FLOPs", done.needed))
         if self.mode == "train":
-            states = OPTIMIZERS[self.optimizer] * each.state
-            found.append(("gradients", "bytes", each.weight * params))
-            found.append(("optimizer", "bytes", states * params))
-        if self.mode in ("prefill", "decode") and self.cache is not None:
-            found.append(("cache", "bytes", each.weight * self.cache))
+            found.append(self._of("backward", "FLOPs", done.backward))
         return found
+
+    @cached_property
+    def memory(self) -> tuple[Quantity, ...]:
+        """Bytes by kind, of what has a formula in the sizes alone: no activations yet."""
+        each = self.precision
+        found = [self._each("weights", each.weight)]
+        if self.mode == "train":
+            found.append(self._each("gradients", each.weight))
+            found.append(self._each("optimizer", OPTIMIZERS[self.optimizer] * each.state))
+        if self.mode in ("prefill", "decode") and self.cache is not None:
+            found.append(self._of("cache", "bytes", each.weight * self.cache))
+        return tuple(found)
+
+    def _each(self, name: str, size: int) -> Quantity:
+        """So many bytes for each parameter."""
+        return self._of(name, "bytes", size * self.graph.params, f"{size} bytes a parameter")
+
+    def _of(self, name: str, unit: str, formula: Dim, said: str = "") -> Quantity:
+        return Quantity(name, unit, formula, self.number(formula), said)
+
+    def grouped(self, by: By) -> list[Row]:
+        """Rows that cost something: by `module`, `kind`, `layer`, or every `step`."""
+        return grouped(self.rows, by)
 
     def __repr__(self) -> str:
         return self.text()
 
-    def text(self) -> str:
+    def text(self, by: By = "module") -> str:
         """A table and the formulas, in at most 100 columns."""
         from tfspec.passes.cost_text import text
 
-        return text(self)
+        return text(self, by)
 
-    def json(self) -> str:
-        """An object: `name`, `mode`, `dims`, `convention`, `params`, `flops`, `memory`, `rows`."""
+    def json(self, by: By = "step") -> str:
+        """An object: `name`, `mode`, `dims` (each symbol's value), `letters` (what N stands for),
+        `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
+        (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
+        kind), `growth`. Formulas are over the symbols of `dims`. These keys stay.
+        """
         from tfspec.passes.cost_machine import as_json
 
-        return as_json(self)
+        return as_json(self, by)
 
-    def csv(self) -> str:
+    def csv(self, by: By = "step") -> str:
         """A line for each step: its parameters and FLOPs, and their formulas."""
         from tfspec.passes.cost_machine import as_csv
 
-        return as_csv(self)
+        return as_csv(self, by)
 
-    def latex(self) -> str:
-        """A LaTeX tabular of blocks and formulas."""
+    def latex(self, by: By = "layer") -> str:
+        """A LaTeX table, with the whole model's formulas in its caption."""
         from tfspec.passes.cost_latex import latex
 
-        return latex(self)
+        return latex(self, by)
 
 
 def cost(
@@ -168,8 +191,10 @@ def cost(
 
     A dim that is not bound counts as its largest value, a batch as 1; NotYet where there is none.
     """
+    domains = graph.facts.domains
     taken = chosen(graph)
-    values = {**taken, **graph.bound, graph.slots_name: 1}
+    fixed = {name: domain.low for name, domain in domains.items() if domain.low == domain.high}
+    values = {name: {**taken, **fixed, **graph.bound}[name] for name in domains}
     counts = Counts(graph)
     shapes, results = {}, [tensor.shape for tensor in graph.outputs.values()]
     if mode in ("prefill", "decode"):
@@ -196,15 +221,12 @@ def chosen(graph: Graph) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, domain in graph.facts.domains.items():
         if name in graph.bound or domain.low == domain.high:
-            found |= {} if name in graph.bound else {name: domain.low}
-        elif domain.high is not None:
-            found[name] = domain.high
-        elif domain.step == 1:
-            found[name] = 1
-        else:
+            continue
+        if domain.high is None and domain.step != 1:
             message = f"`{name}` is declared as {domain}, and has no largest value to take"
             help = (f"set it: `--set {name}={domain.step * max(1, 224 // domain.step)}`",)
             raise NotYet(Diagnostic(OPEN_DIM, message, None, help=help))
+        found[name] = 1 if domain.high is None else domain.high
     return found
 
 

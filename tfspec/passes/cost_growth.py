@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Growth:
-    """A symbol, what the FLOPs are of it (`O(N²·d)`), and where its leading terms overtake the rest.
+    """How FLOPs grow in a symbol (`O(N²·d)`), and where the leading terms overtake the rest.
 
     `what` is `length` or `width`. `overtakes` is None where the leading terms never do, or always.
     """

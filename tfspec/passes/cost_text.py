@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape, shorten
+from tfspec.passes.cost_groups import By
 from tfspec.passes.cost_growth import Growth, growth
-from tfspec.passes.text_table import COLUMNS, Column, table
+from tfspec.passes.text_table import COLUMNS, Column, joined, table
 
 if TYPE_CHECKING:
     from tfspec.passes.cost import Cost, Quantity, Row
@@ -24,11 +25,11 @@ BAR = 20
 SCALES = ((10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
-def text(cost: Cost) -> str:
-    rows = [_cells(cost, row) for row in cost.rows if row.params.terms or row.work.forward.terms]
+def text(cost: Cost, by: By = "module") -> str:
+    rows = [_cells(cost, row) for row in cost.grouped(by)]
     return "\n".join(
         [_title(cost), *_taken(cost), "", *table(_TABLE, rows), "", *_formulas(cost), "",
-         *_growth(cost), "", *_wrapped(_legend(cost)), *_convention(cost)]
+         *_growth(cost), "", *_legend(cost), *_convention(cost)]
     )  # fmt: skip
 
 
@@ -48,16 +49,12 @@ def _title(cost: Cost) -> str:
 
 def _taken(cost: Cost) -> list[str]:
     """What nobody set, and so was chosen."""
-    open_dims = [
-        f"{name} = {cost.values[name]}"
-        for name in cost.chosen
-        if cost.graph.facts.domains[name].high != cost.graph.facts.domains[name].low
-    ]
-    return _wrapped([f"taken, since not set: {', '.join(open_dims)}"]) if open_dims else []
+    taken = ", ".join(f"{name} = {size}" for name, size in cost.chosen.items())
+    return _wrapped([escape(f"taken, since not set: {taken}")]) if taken else []
 
 
 def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
-    done = row.work.forward + row.work.backward if cost.mode == "train" else row.work.forward
+    done = cost.of_mode(row.work)
     flops, total = cost.number(done), cost.number(cost.flops)
     share = flops / total if total else 0.0
     label = "  " * row.depth + (f"{row.label} × {row.count}" if row.count > 1 else row.label)
@@ -74,7 +71,7 @@ def _formulas(cost: Cost) -> Iterator[str]:
     for each in cost.quantities:
         yield f"{each.name:<{wide}}  {_number(each)}"
         indent = " " * (wide + 2)
-        formula = f"= {escape(str(each.formula))}"
+        formula = f"= {each.said or escape(str(each.formula))}"
         wrap = textwrap.TextWrapper(
             COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ",
             break_on_hyphens=False, break_long_words=False,
@@ -92,7 +89,8 @@ def _number(each: Quantity) -> str:
 
 def _growth(cost: Cost) -> Iterator[str]:
     for each in growth(cost):
-        yield f"in {escape(each.symbol)}, the {each.what}, FLOPs grow as {escape(each.order)}{_from(each)}"
+        said = f"in {each.symbol}, the {each.what}, FLOPs grow as {each.order}{_from(each)}"
+        yield escape(said)
 
 
 def _from(each: Growth) -> str:
@@ -104,17 +102,16 @@ def _from(each: Growth) -> str:
 def _legend(cost: Cost) -> list[str]:
     """Every symbol that a formula has."""
     shown = {name for each in cost.quantities for name in each.formula.symbols}
-    letters = [
-        f"{name} = {size} = {cost.values[name]}" for name, size in cost.letters.items()
-        if name in shown
-    ]  # fmt: skip
-    plain = [
-        f"{name} = {value}" for name, value in cost.values.items()
-        if name in shown and name not in cost.letters and name != cost.graph.slots_name
-    ]  # fmt: skip
-    slots = cost.graph.slots_name
-    cached = [f"{slots} = {cost.values[slots]} slots of the cache"] if slots in shown else []
-    return [escape("; ".join([*plain, *letters, *cached]))]
+    said: list[str] = []
+    for name, value in cost.values.items():
+        if name == cost.graph.slots_name:
+            words = f"{name} = {value} slots of the cache"
+        elif name in cost.letters:
+            words = f"{name} = {cost.letters[name]} = {value}"
+        else:
+            words = f"{name} = {value}"
+        said += [words] if name in shown else []
+    return list(joined([escape(words) for words in said]))
 
 
 def _convention(cost: Cost) -> list[str]:
@@ -132,9 +129,7 @@ def _convention(cost: Cost) -> list[str]:
 
 def _rule_of_thumb(cost: Cost) -> str:
     """6·N·D (Hoffmann et al. 2022): parameters times tokens, attention left out."""
-    tokens = max(
-        cost.number(tensor.rows) for tensor in cost.graph.streams.values() if tensor.axes
-    )
+    tokens = max(cost.number(tensor.rows) for tensor in cost.graph.streams.values() if tensor.axes)
     rule = 6 * cost.number(cost.graph.params) * tokens
     share = rule / cost.number(cost.flops) if cost.flops.terms else 0
     return f"The rule 6·N·D gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."

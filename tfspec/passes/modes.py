@@ -30,7 +30,7 @@ def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Sha
     """The shapes of the graph's tensors in a mode, and of the outputs, as the program has them."""
     if all(tensor.kind != "ids" for tensor in graph.inputs):
         message = f"{graph.name} reads no ids, and cannot {mode}"
-        raise NotYet(Diagnostic(NO_TEXT, message, None))
+        raise NotYet(Diagnostic(NO_TEXT, message, None, help=("leave `--mode` out",)))
     target = find("cpu")
     assert isinstance(target, Target)
     low = Lowering(Program(graph, target, "explicit"), mode, ("prefill", "decode"))

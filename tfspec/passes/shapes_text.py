@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.text_table import COLUMNS, Column, table
+from tfspec.passes.text_table import Column, joined, table
 
 if TYPE_CHECKING:
     from tfspec.passes.shapes import Flow, Symbol
@@ -61,21 +59,9 @@ def params(row: Row) -> str:
 
 def _legend(flow: Flow) -> list[str]:
     said = [escape(f"{symbol.name} = {meaning(symbol)}") for symbol in flow.symbols()]
-    lines = _joined(said)
+    lines = joined(said)
     if any(row.count > 1 for row in flow.rows):
         lines.append("Rows under × n show one of n; the × n row counts the parameters of all.")
-    return lines
-
-
-def _joined(said: Sequence[str]) -> list[str]:
-    """The definitions in lines, none broken in two unless it is longer than a line."""
-    lines = [""]
-    for each in said:
-        longer = f"{lines[-1]}; {each}" if lines[-1] else each
-        if len(longer) <= COLUMNS:
-            lines[-1] = longer
-        else:
-            lines += textwrap.wrap(each, COLUMNS)
     return lines
 
 

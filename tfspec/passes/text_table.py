@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,3 +53,15 @@ def _line(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int]
         for column, text, width in zip(columns, map(shorten, cells, widths), widths, strict=True)
     ]
     return GAP.join(placed).rstrip()
+
+
+def joined(said: Sequence[str]) -> list[str]:
+    """The definitions in lines, none broken in two unless it is longer than a line."""
+    lines = [""]
+    for each in said:
+        longer = f"{lines[-1]}; {each}" if lines[-1] else each
+        if len(longer) <= COLUMNS:
+            lines[-1] = longer
+        else:
+            lines += textwrap.wrap(each, COLUMNS)
+    return lines

@@ -20,18 +20,29 @@ OUTSIDE = Rule(
 )
 
 
+LARGEST = "max"
+"""A size that stands for the largest that the dim may have."""
+
+
 def bind(
     spec: Spec, values: Mapping[str, int | str]
 ) -> tuple[dict[str, int], dict[str, int | str], list[Diagnostic]]:
     """Values that only bind an open dim, those that override a declaration, and what is wrong.
 
     `T=128` binds a `T: 1..1024`: weights and `expect` stay; `T=1..128` and `d=64` override.
+    `T=max` binds it to 1024.
     """
     bound: dict[str, int] = {}
     other: dict[str, int | str] = {}
     found: list[Diagnostic] = []
     for name, value in values.items():
-        declared, number = spec.dims.get(name), _number(value)
+        declared = spec.dims.get(name)
+        number = _number(value)
+        if value == LARGEST and declared is not None and LARGEST not in spec.dims:
+            number = declared.domain.high if declared.domain is not None else None
+            if number is None:
+                found.append(_endless(name, declared))
+                continue
         if declared is None or declared.kind == "size" or number is None:
             other[name] = value
         elif declared.domain is not None and declared.domain.contains(number):
@@ -46,6 +57,12 @@ def _number(value: int | str) -> int | None:
         text = value.strip()
         return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else None
     return value
+
+
+def _endless(name: str, declared: DimDecl) -> Diagnostic:
+    message = f"{quoted(name)} is declared as {declared}, and has no largest size"
+    label = Label(declared.span, "declared here")
+    return Diagnostic(OUTSIDE, message, label, help=(f"set a size: `--set {name}=8`",))
 
 
 def _outside(name: str, number: int, declared: DimDecl) -> Diagnostic:

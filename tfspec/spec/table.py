@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, ValidationError, core_schema
 
 from tfspec.diagnostics import Diagnostic, Rule, Span
 from tfspec.diagnostics.escape import quoted
-from tfspec.spec.mistakes import cut_by_comma, no_mapping
+from tfspec.spec.mistakes import cut_by_comma, mistyped, no_mapping
 from tfspec.spec.wrong import NOWHERE, Wrong, diagnostic, recovering
 
 NAME = "[A-Za-z_][A-Za-z0-9_]*"

@@ -1,0 +1,70 @@
+"""FLOPs as torch counts them on emitted files, on the meta device: no number is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from tfspec.api import Architecture
+from tfspec.graph.graph import Graph
+from tfspec.passes.cost import Cost
+from tfspec.runtime.draws import inputs
+
+
+def model(architecture: Architecture, **how: Any) -> nn.Module:
+    """The emitted model, without memory, in eval mode."""
+    space: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(architecture.emit(**how), "<emitted>", "exec"), space)
+    with torch.device("meta"):
+        return space["build"](device="meta").eval()
+
+
+def sizes(architecture: Architecture, seed: int) -> dict[str, int]:
+    """An allowed size for each dim that varies, drawn by the seed."""
+    rng = Random(seed)
+    domains = architecture.graph.facts.domains
+    return {
+        name: rng.choice(domain.samples(8, rng)[:6])
+        for name, domain in domains.items()
+        if domain.low != domain.high
+    }
+
+
+def given(graph: Graph, at: Mapping[str, int]) -> list[Tensor]:
+    """Inputs in the order of forward: flags last."""
+    fixed = {name: domain.low for name, domain in graph.facts.domains.items()}
+    values = inputs(graph, {**fixed, **at}, "meta")
+    order = sorted(graph.inputs, key=lambda tensor: tensor.kind == "bool")
+    return [values[tensor.role or ""] for tensor in order]
+
+
+def flops(run: Callable[[], object]) -> int:
+    """What FlopCounterMode counts while this runs, attention by products of matrices."""
+    counter = FlopCounterMode(display=False)
+    with counter, sdpa_kernel(SDPBackend.MATH):
+        run()
+    return counter.get_total_flops()
+
+
+def forward_and_backward(made: nn.Module, values: list[Tensor]) -> tuple[int, int]:
+    """FLOPs of a forward, and of the backward of all its outputs."""
+    results: list[Tensor] = []
+
+    def run() -> None:
+        out = made(*values)
+        results.extend(out if isinstance(out, tuple) else (out,))
+
+    forward = flops(run)
+    total = sum(result.sum() for result in results)
+    assert isinstance(total, Tensor)
+    return forward, flops(total.backward)
+
+
+def costs(architecture: Architecture, at: Mapping[str, int], mode: Any = "forward") -> Cost:
+    return Architecture(architecture.loaded, {**architecture.sets, **at}).cost(mode)

@@ -1,0 +1,115 @@
+"""`tfspec cost` on the command line: what it prints, in each format, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tfspec.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(["cost", *words])
+    return code, *capsys.readouterr()
+
+
+def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "gpt2", "--set", "B=1,T=128", "--by", "layer")
+    assert (code, err) == (0, "")
+    rows = [line.rstrip() for line in out.splitlines()]
+    assert max(map(len, rows)) <= 100
+    assert rows[0] == "gpt2, forward: 124,439,808 parameters, 32.23 GFLOPs (16.11 GMACs)"
+    assert "= 4·B·L·T²·d + 8·B·L·T·d² + 4·B·L·T·d·f + 2·B·T·V·d" in out
+    assert "in T, the length, FLOPs grow as O(T²·d)" in out
+    assert "Convention: a multiply-add is 2 FLOPs" in out
+
+
+@pytest.mark.parametrize("mode", ["forward", "train", "prefill", "decode"])
+def test_every_format_of_every_mode(capsys: pytest.CaptureFixture[str], mode: str) -> None:
+    for form in ("text", "json", "csv", "latex"):
+        for more in ([], ["--sweep", "T=64..1024"]):
+            code, out, err = run(capsys, "gpt2", "--mode", mode, "--format", form, *more)
+            assert (code, err) == (0, "")
+            assert out.endswith("\n")
+            assert not out.endswith("\n\n")
+
+
+def test_json_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "vit-b16", "--mode", "train", "--dtype", "mixed", "--format", "json")
+    found = json.loads(out)
+    assert {"name", "dims", "convention", "params", "flops", "memory"} <= found.keys()
+    assert found["params"] | {"formula": ""} == {
+        "total": 86567656,
+        "active": 86567656,
+        "formula": "",
+    }
+    assert {"forward", "backward", "formula", "by_module"} <= found["flops"].keys()
+    assert found["flops"]["forward"] == 35127656448
+    # mixed precision with AdamW: 16 bytes a parameter (Rajbhandari et al. 2019)
+    assert sum(found["memory"].values()) == 16 * 86567656
+
+
+def test_optimizers_and_dtypes(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = {"fp32": 4, "bf16": 2, "fp16": 2, "mixed": 4}
+    states = {"adamw": 2, "sgd": 0, "momentum": 1, "lion": 1}
+    for dtype, size in sizes.items():
+        for optimizer, count in states.items():
+            words = ("gpt2", "--mode", "train", "--dtype", dtype, "--optimizer", optimizer)
+            memory = json.loads(run(capsys, *words, "--format", "json")[1])["memory"]
+            assert sum(memory.values()) == 124439808 * size * (2 + count)
+
+
+def test_a_sweep_is_the_cost_at_each_size(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("llama-3-8b", "--mode", "decode", "--format")
+    _, out, _ = run(capsys, *words, "csv", "--sweep", "T=1024..8192")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["T"] for row in rows] == ["1024", "2048", "4096", "8192"]
+    for row in rows:
+        _, out, _ = run(capsys, *words, "json", "--set", f"T={row['T']}")
+        found = json.loads(out)
+        assert int(row["forward_flops"]) == found["flops"]["forward"]
+        assert int(row["cache_bytes"]) == found["memory"]["cache"]
+
+
+def test_a_sweep_over_an_images_height(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("vit-b16", "--set", "H=multiple(16) <= 448", "--format")
+    _, out, _ = run(capsys, *words, "csv", "--sweep", "H=224..448")
+    assert out.splitlines()[1].split(",")[:2] == ["224", "35127656448"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("gpt2 --mode trane", 2, "unknown mode `trane`"),
+        ("gpt2 --dtype bf61", 2, "unknown dtype `bf61`"),
+        ("gpt2 --optimizer adamv", 2, "unknown optimizer `adamv`"),
+        ("gpt2 --by modul", 2, "unknown group `modul`"),
+        ("gpt2 --set T=1025", 1, "`T` is declared as 1..1024, and 1025 is none of its sizes"),
+        ("gpt2 --set B=max", 1, "`B` is declared as batch, and has no largest size"),
+        ("gpt2 --sweep T", 2, "`T` is no sweep"),
+        ("gpt2 --sweep t=1..8", 2, "there is no dim `t`"),
+        ("gpt2 --sweep d=1..8", 2, "`d` has one size"),
+        ("gpt2 --sweep T=8..1", 2, "`T=8..1` runs from 8 to 1"),
+        ("gpt2 --sweep T=1..2048", 2, "`T` is declared as 1..1024, and 2048 is none of its sizes"),
+        ("gpt2 --sweep B=1..9:1000000000", 2, "1000000000 points are not between 2 and 10,000"),
+        ("gpt2 --set T=4 --sweep T=1..8", 2, "`T` is swept and set"),
+        ("vit-b16 --mode decode", 2, "vit-b16 reads no ids, and cannot decode"),
+        ("swin-t --set H=multiple(224)", 2, "`H` is declared as multiple(224), and has no largest"),
+    ],
+)
+def test_what_is_refused(
+    capsys: pytest.CaptureFixture[str], words: str, code: int, message: str
+) -> None:
+    found, out, err = run(capsys, *words.split())
+    assert (found, out) == (code, "")
+    assert message in err
+    assert "help:" in err
+
+
+def test_max_is_the_end_of_a_range(capsys: pytest.CaptureFixture[str]) -> None:
+    _, largest, _ = run(capsys, "gpt2", "--set", "B=1,T=max", "--format", "json")
+    _, same, _ = run(capsys, "gpt2", "--set", "B=1,T=1024", "--format", "json")
+    assert largest == same

@@ -1,0 +1,142 @@
+"""FLOPs equal what FlopCounterMode counts on the emitted file, to the last one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import tfspec
+from tests.bundled import NAMES, small
+from tests.cost.counted import costs, flops, forward_and_backward, given, model, sizes
+from tfspec.ops.attention import Mix
+from tfspec.symbolic import Dim
+
+# Forward at batch 1 of the public implementations, as FlopCounterMode counts them with eager
+# attention; Llama's without the product by which transformers makes its rotary angles.
+PUBLISHED = {
+    "bert-base": ({"T": 512}, 96_637_943_808),
+    "bert-large": ({"T": 512}, 335_009_546_240),
+    "gpt2": ({"T": 1024}, 291_648_307_200),
+    "gpt2-xl": ({"T": 1024}, 3_506_703_564_800),
+    "llama-3-8b": ({"T": 8192}, 158_140_695_838_720),
+    "llama-3-70b": ({"T": 8192}, 1_314_637_949_698_048),
+    "llama-3.1-405b": ({"T": 8192}, 7_169_159_410_483_200),
+    "vit-b16": ({}, 35_127_656_448),
+    "vit-l16": ({}, 123_109_425_152),
+    "swin-t": ({}, 8_981_133_312),
+}
+
+
+@pytest.mark.parametrize("style", ["fast", "explicit"])
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_and_backward_are_counted_exactly(name: str, style: str) -> None:
+    architecture = small(name)
+    made = model(architecture, style=style)
+    for seed in (0, 1):
+        at = sizes(architecture, seed)
+        forward, backward = forward_and_backward(made, given(architecture.graph, at))
+        cost = costs(architecture, at)
+        assert cost.number(cost.work.forward) == forward, at
+        assert cost.number(cost.work.backward) == backward, at
+
+
+def test_that_test_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product that is not counted is seen, and one counted twice."""
+    architecture = small("gpt2")
+    at = sizes(architecture, 0)
+    forward, _ = forward_and_backward(model(architecture), given(architecture.graph, at))
+    for wrong in (lambda *_: Dim.of(0), lambda _, inputs, outputs: 4 * inputs[0].elements):
+        monkeypatch.setattr(Mix, "flops", wrong)
+        cost = costs(architecture, at)
+        assert cost.number(cost.work.forward) != forward
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_counts_come_out(name: str) -> None:
+    at, published = PUBLISHED[name]
+    cost = tfspec.cost(name, {"B": 1, **at})
+    assert cost.number(cost.work.forward) == published
+    assert cost.number(cost.work.forward) * 2 != published
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b"])
+@pytest.mark.parametrize(("batch", "tokens", "slots"), [(1, 5, 9), (3, 8, 8)])
+def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots: int) -> None:
+    architecture = small(name)
+    made = model(architecture, parts=("generate",))
+    cache = made.cache(batch, slots)
+    text = torch.zeros(batch, tokens, dtype=torch.int64, device="meta")
+    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    counted = {
+        "prefill": flops(lambda: made.prefill(text, cache)),
+        "decode": flops(lambda: made.decode(text[:, :1], position, cache)),
+    }
+    for mode, number in counted.items():
+        length = tokens if mode == "prefill" else slots
+        cost = costs(architecture, {"B": batch, "T": length}, mode)
+        assert cost.number(cost.work.forward) == number, mode
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b"])
+def test_the_cache_is_what_buffers_hold(name: str) -> None:
+    architecture = small(name)
+    caches = model(architecture, parts=("generate",)).cache(3, 7)
+    held = sum(buffer.numel() for cache in caches for buffer in cache.buffers())
+    cost = costs(architecture, {"B": 3, "T": 7}, "decode")
+    assert cost.cache is not None
+    assert cost.number(cost.cache) == held
+    assert {each.name: each.value for each in cost.memory}["cache"] == 4 * held
+
+
+def test_a_model_without_a_cache_has_none() -> None:
+    assert tfspec.cost("vit-b16").cache is None
+    assert tfspec.cost("bert-base").cache is None
+
+
+# ---- needed: the pairs of a query and a key that a mask allows
+MASKED = """\
+tfspec: 1
+name: toy
+dims: {{B: batch, T: 1..64, d: 8}}
+inputs: {{x: float B T (d), valid: bool B T}}
+streams: {{s: [x, {{attend: {{heads: 2, mask: {mask}}}}}]}}
+outputs: {{y: s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mask", "allowed"),
+    [
+        ("causal", lambda q, k: k <= q),
+        ("within(5)", lambda q, k: abs(q - k) < 5),
+        ("causal and within(5)", lambda q, k: q - 5 < k <= q),
+        ("causal and key.valid", lambda q, k: k <= q),
+        ("key.valid", lambda q, k: True),
+    ],
+)
+@pytest.mark.parametrize("tokens", [1, 3, 5, 17])
+def test_needed_counts_the_pairs_that_a_mask_allows(
+    tmp_path, mask: str, allowed, tokens: int
+) -> None:
+    file = tmp_path / "toy.yaml"
+    file.write_text(MASKED.format(mask=mask))
+    cost = tfspec.cost(file, {"B": 3, "T": tokens})
+    pairs = sum(allowed(q, k) for q in range(tokens) for k in range(tokens))
+    dense, needed = cost.number(cost.work.forward), cost.number(cost.work.needed)
+    assert dense - needed == 3 * 2 * 2 * (tokens**2 - pairs) * (4 + 4)
+
+
+def test_an_input_needs_no_gradient(tmp_path) -> None:
+    """A stack over an input: its first layer's maps have one product less in the backward."""
+    file = tmp_path / "toy.yaml"
+    file.write_text(
+        "tfspec: 1\nname: toy\ndims: {B: batch, T: 1..9, d: 8, L: 3}\ninputs: {x: float B T (d)}\n"
+        "blocks: {layer: {do: [{ffn: {hidden: 16, act: gelu}}]}}\n"
+        "streams: {s: [x, {stack: {of: layer, depth: L}}]}\noutputs: {y: s}\n"
+    )
+    architecture = tfspec.load(file)
+    at = {"B": 2, "T": 5}
+    _, backward = forward_and_backward(model(architecture), given(architecture.graph, at))
+    cost = costs(architecture, at)
+    assert cost.number(cost.work.backward) == backward
+    assert backward == 2 * cost.number(cost.work.forward) - 2 * 2 * 5 * 8 * 16

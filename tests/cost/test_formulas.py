@@ -1,0 +1,129 @@
+"""Formulas equal their numbers, parts sum to the whole, and growth is what doubling shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+import tfspec
+from tests.bundled import NAMES, small
+from tests.cost.counted import costs, sizes
+from tfspec.passes import cost_terms
+from tfspec.passes.cost_growth import growth
+from tfspec.symbolic import Dim, sym
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("mode", ["forward", "train"])
+def test_parts_sum_to_the_whole(name: str, mode: str) -> None:
+    cost = tfspec.load(name).cost(mode)
+    total = {}
+    for by in ("step", "kind"):
+        found = cost.grouped(by)
+        leaves = found if by == "kind" else [
+            row for row, after in zip(found, [*found[1:], replace(found[0], depth=0)], strict=True)
+            if after.depth <= row.depth
+        ]  # fmt: skip
+        total[by] = sum(cost.number(cost.of_mode(row.work)) for row in leaves)
+        params = sum(cost.number(row.params) for row in leaves)
+        assert params == cost.number(cost.graph.params)
+    assert set(total.values()) == {cost.number(cost.flops)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_formulas_are_their_numbers(name: str) -> None:
+    """Each formula, as JSON writes it, computed by Python at three bindings."""
+    architecture = small(name)
+    for seed in (0, 1, 2):
+        found = json.loads(costs(architecture, sizes(architecture, seed), "train").json())
+        pairs = [
+            (found["params"]["formula"], found["params"]["total"]),
+            (found["flops"]["formula"], found["flops"]["forward"]),
+            (found["flops"]["needed_formula"], found["flops"]["needed"]),
+            (found["flops"]["backward_formula"], found["flops"]["backward"]),
+        ]
+        for row in found["flops"]["by_module"]:
+            pairs.append((row["params_formula"], row["params"]))
+            pairs.append((row["forward_formula"], row["forward_flops"]))
+            pairs.append((row["backward_formula"], row["backward_flops"]))
+        for formula, number in pairs:
+            assert computed(formula, found["dims"]) == number, formula
+        for letter, size in found["letters"].items():
+            assert computed(size, found["dims"]) == found["dims"][letter]
+
+
+def computed(formula: str, dims: Mapping[str, int]) -> int:
+    """A formula as the spec language has it: `/` leaves no rest."""
+    value = eval(formula, {"min": min, "max": max}, dict(dims))
+    assert value == int(value)
+    return int(value)
+
+
+# ---- growth
+@pytest.mark.parametrize(
+    ("name", "mode", "symbol", "order"),
+    [
+        ("vit-b16", "forward", "N", "O(N²·d)"),
+        ("vit-b16", "forward", "d", "O(N·d²)"),
+        ("gpt2", "train", "T", "O(T²·d)"),
+        ("swin-t", "forward", "M", "O(M·d²)"),
+        ("llama-3-8b", "decode", "S", "O(S·d)"),
+        ("transformer-base", "forward", "S", "O(S²·d)"),
+        ("transformer-base", "forward", "T", "O(T²·d)"),
+    ],
+)
+def test_growth_is_read_off_the_formula(name: str, mode: str, symbol: str, order: str) -> None:
+    found = {each.symbol: each.order for each in growth(tfspec.load(name).cost(mode))}
+    assert found[symbol] == order
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_growth_is_what_doubling_shows(name: str) -> None:
+    """Far out, doubling a symbol multiplies the FLOPs by 2 to its power in the order."""
+    cost = tfspec.load(name).cost("train")
+    assert growth(cost)
+    for each in growth(cost):
+        formula = cost.flops
+        if each.what == "width":  # f is 4·d there
+            continue
+        power = cost_terms.degree(formula, each.symbol)
+        far = {**cost.values, each.symbol: 2**40}
+        farther = {**cost.values, each.symbol: 2**41}
+        ratio = formula.value(farther) / formula.value(far)
+        assert ratio == pytest.approx(2**power, rel=1e-4)
+        assert f"{each.symbol}{'²' if power == 2 else ''}" in each.order
+
+
+@pytest.mark.parametrize("name", ["gpt2", "vit-b16", "llama-3-8b", "transformer-base"])
+def test_the_leading_terms_overtake_where_it_says(name: str) -> None:
+    cost = tfspec.load(name).cost()
+    told = [each for each in growth(cost) if each.overtakes is not None]
+    assert told
+    for each in told:
+        part = cost_terms.leading(cost.flops, each.symbol)
+        rest = cost.flops - part
+        for at, ahead in ((each.overtakes, True), (each.overtakes - 1, False)):
+            values = {**cost.values, each.symbol: at}
+            assert (part.value(values) >= rest.value(values)) is ahead
+
+
+def test_vits_attention_overtakes_at_six_widths() -> None:
+    """4·N²·d = 8·N·d² + 4·N·d·f, with f = 4·d, where N = 6·d; patches and head come on top."""
+    found = {each.symbol: each.overtakes for each in growth(tfspec.load("vit-b16").cost())}
+    assert found["N"] == 6 * 768 + 2
+
+
+def test_terms() -> None:
+    a, b = sym("a"), sym("b")
+    formula = 4 * a * a * b + 8 * a * b * b + 3
+    assert cost_terms.degree(formula, "a") == 2
+    assert cost_terms.leading(formula, "b") == 8 * a * b * b
+    assert cost_terms.order(formula, "a", ["b"]) == "O(a²·b)"
+    assert cost_terms.order(a * a.exact_div(b), "a", []) == "O(a²)"
+    assert cost_terms.degree(Dim.minimum(a, b), "a") == 0
+    assert cost_terms.degree(Dim.maximum(a, b), "a") == 1
+    assert cost_terms.overtakes(a * a + 10 * a, "a", {}) == 10
+    assert cost_terms.overtakes(a, "a", {}) is None

@@ -1,0 +1,74 @@
+"""`--sweep T=1024..131072`: one dim over many sizes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tfspec.cli.failure import Failure
+from tfspec.diagnostics import Rule, nearest
+from tfspec.diagnostics.escape import quoted
+
+if TYPE_CHECKING:
+    from tfspec.api import Architecture
+    from tfspec.symbolic.domain import Domain
+
+SWEEP = Rule(
+    "TS471",
+    "a sweep that cannot be made",
+    "`--sweep` takes one dim of the spec and sizes that it may have, 10,000 points at most.",
+    "A curve over sizes that the spec does not allow would show another model's costs.",
+    "tfspec cost gpt2 --sweep T=1..2048",
+    "Write `--sweep T=128..1024` for doubled sizes, `--sweep T=128..1024:8` for even steps.",
+)
+MOST = 10_000
+_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([0-9]{1,12})\.\.([0-9]{1,12})(?::([0-9]{1,12}))?")
+_HELP = "write `--sweep T=128..1024`, or `--sweep T=128..1024:8` for 8 even steps"
+
+
+def values_of(text: str, architecture: Architecture) -> tuple[str, list[int]]:
+    """The dim and its sizes. Raises Failure for a text, a dim or a size that cannot be."""
+    found = _FORM.fullmatch(text.replace(" ", ""))
+    if found is None:
+        raise Failure(SWEEP, f"{quoted(text)} is no sweep", _HELP)
+    name, low, high = found[1], int(found[2]), int(found[3])
+    steps = int(found[4]) if found[4] else None
+    domain = _domain(name, architecture)
+    if not 1 <= low <= high:
+        raise Failure(SWEEP, f"{quoted(text)} runs from {low} to {high}", "name the smaller first")
+    if steps is not None and not 2 <= steps <= MOST:
+        raise Failure(SWEEP, f"{steps} points are not between 2 and {MOST:,}", _HELP)
+    sizes = _even(low, high, steps) if steps else _doubled(low, high)
+    for size in sizes:
+        if not domain.contains(size):
+            message = f"`{name}` is declared as {domain}, and {size} is none of its sizes"
+            raise Failure(SWEEP, message, f"declare other sizes: `--set {name}={low}..{high}`")
+    return name, sizes
+
+
+def _domain(name: str, architecture: Architecture) -> Domain:
+    graph = architecture.graph
+    domains = {
+        each: domain for each, domain in graph.facts.domains.items() if domain.low != domain.high
+    }
+    if name in graph.bound:
+        raise Failure(SWEEP, f"`{name}` is swept and set", "leave it out of `--set`")
+    if name in domains:
+        return domains[name]
+    if name in graph.dims:
+        help = f"declare it as a range: `--set {name}=1..1024`"
+        raise Failure(SWEEP, f"`{name}` has one size", help)
+    near = nearest(name, domains)
+    help = f"did you mean `{near}`?" if near else f"dims that vary: {', '.join(domains) or 'none'}"
+    raise Failure(SWEEP, f"there is no dim {quoted(name)}", help)
+
+
+def _doubled(low: int, high: int) -> list[int]:
+    sizes = [low]
+    while sizes[-1] * 2 <= high:
+        sizes.append(sizes[-1] * 2)
+    return sizes if sizes[-1] == high else [*sizes, high]
+
+
+def _even(low: int, high: int, steps: int) -> list[int]:
+    return sorted({low + (high - low) * at // (steps - 1) for at in range(steps)})

@@ -1,0 +1,74 @@
+"""`tfspec cost`: parameters, FLOPs and memory, each as a formula and as a number."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from tfspec.cli import output, sets, specs
+from tfspec.cli.parser import format_option, one_of
+from tfspec.cli.sweep import values_of
+from tfspec.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from tfspec.api import Architecture
+
+_EXAMPLES = """\
+  tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
+  tfspec cost vit-b16 --set B=256 --mode train --dtype bf16
+  tfspec cost llama-3-8b --mode decode --set B=8,T=8192    one token, and the cache
+  tfspec cost gpt2 --by kind                 equal work together
+  tfspec cost llama-3-8b --sweep T=1024..8192 --format csv
+  tfspec cost vit-b16 --format latex         for a paper
+"""
+
+
+def _options(parser: ArgumentParser) -> None:
+    from tfspec.passes.cost import MODES
+    from tfspec.passes.cost_groups import GROUPS
+    from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS
+
+    specs.option(parser)
+    sets.option(parser)
+    _choice(parser, "--mode", MODES, "what the model does")
+    _choice(parser, "--dtype", tuple(PRECISIONS), "bytes of a number")
+    _choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
+    parser.add_argument(
+        "--by",
+        type=one_of(GROUPS, "group"),
+        metavar="|".join(GROUPS),
+        help="how rows are put together (default: module; for json and csv: step)",
+    )
+    parser.add_argument(
+        "--sweep",
+        metavar="NAME=A..B[:STEPS]",
+        help="one dim over its sizes, doubled from A to B, or in so many even steps",
+    )
+    format_option(parser, "text", "json", "csv", "latex")
+    output.option(parser, "the costs")
+
+
+def _choice(parser: ArgumentParser, name: str, words: tuple[str, ...], what: str) -> None:
+    parser.add_argument(
+        name,
+        type=one_of(words, name.lstrip("-")),
+        default=words[0],
+        metavar="|".join(words),
+        help=f"{what} (default: {words[0]})",
+    )
+
+
+def _run(architecture: Architecture, args: Namespace) -> int:
+    found = architecture.cost(args.mode, dtype=args.dtype, optimizer=args.optimizer)
+    if args.sweep is not None:
+        from tfspec.passes.cost_sweep import sweep
+
+        name, sizes = values_of(args.sweep, architecture)
+        text = getattr(sweep(found, name, sizes), args.format)()
+    else:
+        text = getattr(found, args.format)(*([args.by] if args.by else []))
+    output.write(text, args.output, never=architecture.loaded.sources)
+    return 0
+
+
+VERB = Verb("tell what a model costs, as formulas", _EXAMPLES, _options, specs.with_spec(_run))

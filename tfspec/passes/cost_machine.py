@@ -1,0 +1,96 @@
+"""Costs for programs: JSON and CSV with every number, its unit and its formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics.machine import json_text
+from tfspec.passes.cost_groups import By
+from tfspec.passes.cost_growth import growth
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost import Cost, Row
+
+COLUMNS = (
+    "path", "count", "params", "params_formula", "forward_flops", "forward_formula",
+    "needed_flops", "backward_flops", "backward_formula",
+)  # fmt: skip
+
+
+def as_json(cost: Cost, by: By = "step") -> str:
+    """The whole cost as an object; formulas are over `dims` and `letters`."""
+    from tfspec.passes.cost import CONVENTION
+
+    done, params = cost.work, cost.graph.params
+    found = {
+        "name": cost.name,
+        "mode": cost.mode,
+        "dims": dict(cost.values),
+        "letters": {name: size.ascii() for name, size in cost.letters.items()},
+        "chosen": dict(cost.chosen),
+        "convention": CONVENTION,
+        "dtype": cost.precision.name,
+        "params": {
+            "total": cost.number(params),
+            "active": cost.number(params),
+            "formula": params.ascii(),
+        },
+        "flops": {
+            "forward": cost.number(done.forward),
+            "needed": cost.number(done.needed),
+            "backward": cost.number(done.backward),
+            "formula": done.forward.ascii(),
+            "needed_formula": done.needed.ascii(),
+            "backward_formula": done.backward.ascii(),
+            "macs": cost.number(done.forward) // 2,
+            "by_module": [_module(cost, path, row) for path, row in _paths(cost, by)],
+        },
+        "memory": {each.name: each.value for each in cost.memory},
+        "growth": [
+            {
+                "what": each.what,
+                "symbol": each.symbol,
+                "order": each.order,
+                "overtakes": each.overtakes,
+            }
+            for each in growth(cost)
+        ],
+    }
+    return json_text(found)
+
+
+def as_csv(cost: Cost, by: By = "step") -> str:
+    """A line for each row, the first with the columns' names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for path, row in _paths(cost, by):
+        found = _module(cost, path, row)
+        writer.writerow([found[name] for name in COLUMNS])
+    return text.getvalue().rstrip("\n")
+
+
+def _paths(cost: Cost, by: By) -> list[tuple[str, Row]]:
+    """Each row with the labels that lead to it: `image / Layer / attention / q`."""
+    found: list[tuple[str, Row]] = []
+    above: list[str] = []
+    for row in cost.grouped(by):
+        above[row.depth :] = [row.label]
+        found.append((" / ".join(above), row))
+    return found
+
+
+def _module(cost: Cost, path: str, row: Row) -> dict[str, object]:
+    return {
+        "path": path,
+        "count": row.count,
+        "params": cost.number(row.params),
+        "params_formula": row.params.ascii(),
+        "forward_flops": cost.number(row.work.forward),
+        "forward_formula": row.work.forward.ascii(),
+        "needed_flops": cost.number(row.work.needed),
+        "backward_flops": cost.number(row.work.backward),
+        "backward_formula": row.work.backward.ascii(),
+    }

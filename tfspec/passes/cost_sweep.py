@@ -1,0 +1,95 @@
+"""Costs of a model over many sizes of one dim: its formulas at each of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfspec.diagnostics.escape import escape
+from tfspec.diagnostics.machine import json_text
+from tfspec.passes.cost import Cost
+from tfspec.passes.cost_text import scaled
+from tfspec.passes.shapes_latex import words
+from tfspec.passes.text_table import Column, table
+
+BAR = 24
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """`points` has the sizes of a dim, each with the quantities by name at it."""
+
+    cost: Cost
+    dim: str
+    points: tuple[tuple[int, dict[str, int]], ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [each.name for each in self.cost.quantities if each.name != "parameters"]
+
+    def text(self) -> str:
+        """A table with a chart of the FLOPs of the mode."""
+        flops = [values["flops"] for _, values in self.points]
+        most = max(flops) or 1
+        columns = [Column(self.dim, 14, right=True)]
+        columns += [Column(name, 12, right=True) for name in self.names]
+        rows = [
+            [f"{size:,}", *(self._short(values, name) for name in self.names),
+             "█" * max(1, round(values["flops"] / most * BAR))]
+            for size, values in self.points
+        ]  # fmt: skip
+        head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
+        return "\n".join([head, "", *table([*columns, Column("FLOPs", BAR)], rows)])
+
+    def _short(self, values: dict[str, int], name: str) -> str:
+        unit = next(each.unit for each in self.cost.quantities if each.name == name)
+        return scaled(values[name], "B" if unit == "bytes" else "").rstrip()
+
+    def csv(self) -> str:
+        """The dim, then every quantity as a whole number: FLOPs, or bytes."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([self.dim, *self._columns()])
+        for size, values in self.points:
+            writer.writerow([size, *(values[name] for name in self.names)])
+        return text.getvalue().rstrip("\n")
+
+    def _columns(self) -> list[str]:
+        units = {each.name: each.unit.lower() for each in self.cost.quantities}
+        return [f"{name}_{units[name]}" for name in self.names]
+
+    def json(self) -> str:
+        """An object: `name`, `mode`, `dim`, `points` (a list of objects)."""
+        points = [{self.dim: size, **values} for size, values in self.points]
+        found = {
+            "name": self.cost.name, "mode": self.cost.mode, "dim": self.dim, "points": points,
+        }  # fmt: skip
+        return json_text(found)
+
+    def latex(self) -> str:
+        """A tabular of the same columns as the CSV's."""
+        lines = [" & ".join([words(self.dim), *map(words, self.names)]) + r" \\", r"\hline"]
+        for size, values in self.points:
+            cells = [f"{size:,}", *(self._short(values, name) for name in self.names)]
+            lines.append(" & ".join(cells) + r" \\")
+        body = "\n".join(f"  {line}" for line in lines)
+        return f"\\begin{{tabular}}{{{'r' * (1 + len(self.names))}}}\n{body}\n\\end{{tabular}}"
+
+
+def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
+    """The costs at each size of a dim; nothing is built anew."""
+    points = tuple((size, _at(cost, dim, size)) for size in sizes)
+    return Sweep(cost, dim, points)
+
+
+def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
+    """Every quantity where the dim has this size; letters follow from it."""
+    values = {**cost.values, dim: size}
+    if cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size):
+        values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
+        values[dim] = cost.values[dim] if cost.mode == "decode" else size
+    values |= {letter: whole.value(values) for letter, whole in cost.letters.items()}
+    found = {each.name: each.formula.value(values) for each in cost.quantities}
+    return {**found, "flops": cost.flops.value(values)}
