@@ -23,6 +23,7 @@ demo: $(STAMP)
 	@mkdir -p $(OUT)
 	$(BIN)/tfspec check gpt2 vit-b16 transformer-base bert-base llama-3-8b swin-t
 	$(BIN)/tfspec shapes vit-b16
+	$(BIN)/tfspec cost vit-b16
 	$(BIN)/tfspec diff gpt2 llama-3-8b
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py

@@ -152,15 +152,15 @@ class Expect(Located):
     max_active_params: Annotated[Amount | None, LATER] = Field(
         None, description="at most so many parameters that one token uses"
     )
-    flops: Annotated[Amount | None, LATER] = Field(None, description="FLOPs of one forward pass")
-    max_flops: Annotated[Amount | None, LATER] = Field(
-        None, description="at most so many FLOPs of one forward pass"
+    flops: Amount | None = Field(
+        None, description="FLOPs of one forward pass at batch 1, every range at its end"
     )
-    cache_bytes_per_token: Annotated[Amount | None, LATER] = Field(
-        None, description="bytes of the cache for every token"
+    max_flops: Amount | None = Field(None, description="at most so many of these FLOPs")
+    cache_bytes_per_token: Amount | None = Field(
+        None, description="bytes of the cache for every token at batch 1, in bf16"
     )
-    max_cache_bytes_per_token: Annotated[Amount | None, LATER] = Field(
-        None, description="at most so many bytes of the cache for every token"
+    max_cache_bytes_per_token: Amount | None = Field(
+        None, description="at most so many of these bytes"
     )
 
 

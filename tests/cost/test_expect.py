@@ -1,0 +1,69 @@
+"""`expect` on FLOPs and on the cache: equalities and budgets, with the block that has most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tfspec
+
+LLAMA = {
+    "params": 8_030_261_248,
+    "flops": 158_140_695_838_720,
+    "cache_bytes_per_token": 131_072,  # 2 (k, v) x 32 layers x 8 heads x 128 x 2 bytes
+}
+
+
+def found(folder: Path, base: str, **expect: float) -> list[tuple[str, str]]:
+    file = folder / "mine.yaml"
+    said = ", ".join(f"{key}: {value}" for key, value in expect.items())
+    file.write_text(f"tfspec: 1\nname: mine\nextends: {base}\nexpect: {{{said}}}\n")
+    return [(each.code, each.message) for each in tfspec.check(file).diagnostics]
+
+
+def test_what_holds(tmp_path: Path) -> None:
+    assert found(tmp_path, "llama-3-8b", **LLAMA) == []
+    assert found(tmp_path, "llama-3-8b", **{f"max_{key}": n for key, n in LLAMA.items()}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("params", "parameters"),
+        ("flops", "FLOPs"),
+        ("cache_bytes_per_token", "bytes of cache a token"),
+    ],
+)
+def test_what_does_not(tmp_path: Path, key: str, words: str) -> None:
+    value = LLAMA[key]
+    assert found(tmp_path, "llama-3-8b", **{key: value - 1}) == [
+        ("TS301", f"{value - 1:,} {words} are expected, and the spec has {value:,}")
+    ]
+    assert found(tmp_path, "llama-3-8b", **{f"max_{key}": value - 1}) == [
+        ("TS302", f"at most {value - 1:,} {words} are allowed, and the spec has {value:,}")
+    ]
+
+
+def test_the_block_that_has_most_is_named(tmp_path: Path) -> None:
+    found(tmp_path, "gpt2", max_flops=1e11, max_params=1e8)
+    helps = [each.help for each in tfspec.check(tmp_path / "mine.yaml").diagnostics]
+    assert helps == [
+        ("most are in `Layer × 12`: 212,600,881,152",),
+        ("most are in `Layer × 12`: 85,054,464",),
+    ]
+
+
+def test_a_model_without_a_cache_keeps_nothing(tmp_path: Path) -> None:
+    assert found(tmp_path, "vit-b16", cache_bytes_per_token=0, max_cache_bytes_per_token=1) == []
+
+
+def test_flops_need_a_largest_size(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "tfspec: 1\nname: mine\ndims: {B: batch, T: multiple(8), d: 8}\n"
+        "inputs: {x: float B T (d)}\nstreams: {s: [x, {linear: 8}]}\noutputs: {y: s}\n"
+        "expect: {max_flops: 1e9, params: 72}\n"
+    )
+    (only,) = tfspec.check(file).diagnostics
+    assert only.code == "TS470"

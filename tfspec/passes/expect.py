@@ -1,0 +1,128 @@
+"""`expect` held against what comes out: equalities and budgets on parameters, FLOPs and cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tfspec.diagnostics import Diagnostic, Label, Rule
+from tfspec.graph.graph import Graph
+from tfspec.layers.base import NOT_YET
+from tfspec.program.refusal import NotYet
+from tfspec.spec.schema import Expect
+
+UNEXPECTED = Rule(
+    "TS301",
+    "an expectation that does not hold",
+    "`expect` says what must come out, and something else does.",
+    "The spec or the expectation is wrong; a published model's count tells which.",
+    "expect: {params: 124439809}",
+    "Correct the spec, or write the number that the message gives.",
+)
+OVER_BUDGET = Rule(
+    "TS302",
+    "a budget that is exceeded",
+    "`expect` sets a budget, and the model needs more.",
+    "CI holds a model to its budget this way.",
+    "expect: {max_params: 100e6}",
+    "Make the model smaller, or raise the budget.",
+)
+CACHED = 2
+"""Bytes of a number in the cache, which is kept in bf16 where it is large."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A quantity that `expect` may speak of: its key, its words, and how it is found."""
+
+    key: str
+    words: str
+    value: Callable[[Graph], int | None]
+
+
+def expected(expect: Expect, graph: Graph) -> Iterator[Diagnostic]:
+    """What of an `expect` does not hold, or cannot be told yet."""
+    for held in _HELD:
+        if getattr(expect, held.key) is not None or getattr(expect, f"max_{held.key}") is not None:
+            yield from _compared(expect, held, graph)
+    for knob, span in expect.unsupported():
+        yield Diagnostic(NOT_YET, f"`{knob}` is not supported yet", Label(span))
+
+
+def _compared(expect: Expect, held: Held, graph: Graph) -> Iterator[Diagnostic]:
+    try:
+        value = held.value(graph)
+    except NotYet as refusal:
+        yield refusal.diagnostic
+        return
+    if value is not None:
+        yield from _equal(expect, held, value)
+        yield from _within(expect, held, value, graph)
+
+
+def _equal(expect: Expect, held: Held, value: int) -> Iterator[Diagnostic]:
+    wanted: int | None = getattr(expect, held.key)
+    if wanted is None or wanted == value:
+        return
+    more = value - wanted
+    message = f"{wanted:,} {held.words} are expected, and the spec has {value:,}"
+    words = f"{abs(more):,} {'fewer' if more > 0 else 'more'} than it has"
+    yield Diagnostic(UNEXPECTED, message, Label(expect.span_of(held.key), words))
+
+
+def _within(expect: Expect, held: Held, value: int, graph: Graph) -> Iterator[Diagnostic]:
+    key = f"max_{held.key}"
+    most: int | None = getattr(expect, key)
+    if most is None or value <= most:
+        return
+    message = f"at most {most:,} {held.words} are allowed, and the spec has {value:,}"
+    label = Label(expect.span_of(key), f"{value - most:,} over")
+    yield Diagnostic(OVER_BUDGET, message, label, help=_largest(held, graph))
+
+
+def _largest(held: Held, graph: Graph) -> tuple[str, ...]:
+    """Where most of it is, of a quantity that has parts."""
+    from tfspec.passes.cost import cost
+
+    if held.key not in ("params", "flops"):
+        return ()
+    try:
+        found = cost(graph)
+    except NotYet:  # a dim without a largest value: parameters are known all the same
+        return ()
+    rows = [row for row in found.grouped("layer") if row.kind not in ("stream", "output")]
+    each = [found.number(row.params if held.key == "params" else row.work.forward) for row in rows]
+    if not any(each):
+        return ()
+    share, row = max(zip(each, rows, strict=True), key=lambda pair: pair[0])
+    count = f" × {row.count}" if row.count > 1 else ""
+    return (f"most are in `{row.label}{count}`: {share:,}",)
+
+
+def _params(graph: Graph) -> int | None:
+    return graph.facts.value(graph.params)
+
+
+def _flops(graph: Graph) -> int | None:
+    """Of one forward at batch 1, every range at its end."""
+    from tfspec.passes.cost import cost
+
+    found = cost(graph)
+    return found.number(found.work.forward)
+
+
+def _cache_bytes(graph: Graph) -> int | None:
+    """Of one slot at batch 1; 0 for a model that keeps nothing."""
+    from tfspec.passes.cost import cost
+
+    found = cost(graph)
+    if found.cache is None:
+        return 0
+    return CACHED * found.cache.value({**found.values, graph.slots_name: 1})
+
+
+_HELD = (
+    Held("params", "parameters", _params),
+    Held("flops", "FLOPs", _flops),
+    Held("cache_bytes_per_token", "bytes of cache a token", _cache_bytes),
+)
