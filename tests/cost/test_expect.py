@@ -49,8 +49,8 @@ def test_the_block_that_has_most_is_named(tmp_path: Path) -> None:
     found(tmp_path, "gpt2", max_flops=1e11, max_params=1e8)
     helps = [each.help for each in tfspec.check(tmp_path / "mine.yaml").diagnostics]
     assert helps == [
-        ("most are in `Layer × 12`: 212,600,881,152",),
-        ("most are in `Layer × 12`: 85,054,464",),
+        ("the largest part is `Layer × 12`: 212,600,881,152",),
+        ("the largest part is `Layer × 12`: 85,054,464",),
     ]
 
 

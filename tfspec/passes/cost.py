@@ -28,7 +28,7 @@ OPEN_DIM = Rule(
     "a dim without a value",
     "A cost is asked for as a number, and a dim has no largest value that could be taken.",
     "A cost at a size that nobody chose would be quoted as the model's.",
-    "tfspec cost swin-t --set 'H=multiple(224)'",
+    "tfspec cost mine.yaml --set 'T=multiple(8)'",
     "Give it a size: `--set H=224`.",
 )
 

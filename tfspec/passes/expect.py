@@ -96,7 +96,7 @@ def _largest(held: Held, graph: Graph) -> tuple[str, ...]:
         return ()
     share, row = max(zip(each, rows, strict=True), key=lambda pair: pair[0])
     count = f" × {row.count}" if row.count > 1 else ""
-    return (f"most are in `{row.label}{count}`: {share:,}",)
+    return (f"the largest part is `{row.label}{count}`: {share:,}",)
 
 
 def _params(graph: Graph) -> int | None:
