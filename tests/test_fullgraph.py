@@ -10,7 +10,7 @@ from tests.bundled import NAMES, batches, small
 from tests.parity.running import run_file
 
 pytestmark = pytest.mark.filterwarnings("default")
-BY_INDUCTOR = ("gpt2", "vit-b16")  # the others in `make slow`: half a minute each on two cores
+BY_INDUCTOR = ("gpt2", "vit-b16", "bert-base", "llama-3-8b")  # the others in `make slow`
 
 
 def graphs_after(name: str, backend: str, style: str = "fast") -> list[int]:
