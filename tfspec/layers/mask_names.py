@@ -9,12 +9,13 @@ from tfspec.construct.rules import UNKNOWN_PART
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostic, Label, Rule, Span, nearest
 from tfspec.graph import mask_tree as mt
-from tfspec.graph.mask_pairs import Pairs, start
+from tfspec.graph.mask_pairs import Pairs
+from tfspec.graph.places import place
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.layers.mask_inputs import WORDS, fitted
 from tfspec.spec.predicate import Coordinate, Flag, Side
-from tfspec.symbolic import Dim, product
+from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -64,8 +65,8 @@ class MaskNames:
         space = self.pairs.space(each.side)
         if any(axis.name == each.name for axis in space.batch):
             raise self.g.not_yet(f"`{each}`, a coordinate on a batch axis,", each.span)
-        places = [self._on(each.side, number, each.name) for number in range(len(space.parts))]
-        found = tuple(place for place in places if place is not None)
+        places = (place(space, number, each.name) for number in range(len(space.parts)))
+        found = tuple(there for there in places if there is not None)
         if not found:
             raise self._no_axis(each)
         if len(space.parts) == 1 and len(space.parts[0].axes) == 1:
@@ -80,16 +81,6 @@ class MaskNames:
         if given is None:
             raise self._no_axis(each, tensor)
         return replace(given, values=tensor.vocabulary)
-
-    def _on(self, side: Side, number: int, axis: str) -> mt.Place | None:
-        """An axis in a part of a side, if it is there."""
-        space = self.pairs.space(side)
-        axes = space.parts[number].axes
-        at = next((at for at, each in enumerate(axes) if each.name == axis), None)
-        if at is None:
-            return None
-        step = product(each.size for each in axes[at + 1 :])
-        return mt.Place(number, start(space, number), step, axes[at].size, outer=at == 0)
 
     def _no_axis(self, each: Coordinate, tensor: Tensor | None = None) -> Exception:
         assert each.side is not None
