@@ -36,6 +36,15 @@ NO_FLAG = Rule(
     "attend: {mask: key.valid}  # in a stream of image regions, where valid is bool B T",
     "Nothing needs mending if the block serves several streams; else name the right flag.",
 )
+TWO_MEANINGS = Rule(
+    "TS239",
+    "a name of two things",
+    "A mask reads `query.X` or `key.X`, and X is an input and a part or an axis of the tokens too.",
+    "A part gets its name in `prepend` or `concat`, where an input's name is allowed; a mask asks "
+    "for both alike.",
+    "attend: {mask: key.valid}  # valid: bool B T, and the tokens have a part by `prepend: valid`",
+    "Call the part, the axis or the input otherwise.",
+)
 
 
 @dataclass
@@ -77,6 +86,8 @@ class MaskNames:
         assert each.side is not None
         if tensor.unknown:
             raise Stop
+        if self.pairs.space(each.side).axis(each.name) is not None:
+            raise self._two_meanings(each, "axis")
         given = fitted(self.g, self.pairs, tensor, each)
         if given is None:
             raise self._no_axis(each, tensor)
@@ -96,14 +107,26 @@ class MaskNames:
         help = [f"did you mean `{each.side}.{near}`?"] if near else [f"they have {has}"]
         return self.g.refuse(NO_AXIS, f"`{each}`: the {words} have {what}", each.span, help=help)
 
+    def _two_meanings(self, each: Coordinate | Flag, other: str) -> Exception:
+        """An input whose name is also a part's or an axis's on the side that is asked."""
+        assert each.side is not None
+        which = f"{'an' if other == 'axis' else 'a'} {other} of the {WORDS[each.side]}"
+        message = f"`{each}` may be the input `{each.name}` or {which}: both have this name"
+        came = [Label(self.g.spec.inputs.span_of(each.name), "the input")]
+        help = [f"call the {other} otherwise where it is made, or the input"]
+        return self.g.refuse(TWO_MEANINGS, message, each.span, came=came, help=help)
+
     # ---- conditions
     def flag(self, each: Flag) -> mt.Answer:
         """A bool input's flag, or membership in a part."""
-        if each.name not in self.g.spec.inputs or each.side is None:
-            return self._input(each) if each.side is None else self._member(each, each.side)
-        if self.g.values.get(each.name, UNKNOWN).kind == "bool":
+        if each.side is None:
             return self._input(each)
-        return self._member(each, each.side)
+        tensor = self.g.values.get(each.name, UNKNOWN)
+        if each.name not in self.g.spec.inputs or tensor.kind != "bool":
+            return self._member(each, each.side)
+        if self.pairs.space(each.side).part(each.name) is not None:
+            raise self._two_meanings(each, "part")
+        return self._input(each)
 
     def _input(self, each: Flag) -> mt.Answer:
         tensor = self.g.values.get(each.name, UNKNOWN)
