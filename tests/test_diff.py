@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -159,7 +160,6 @@ text
 
 text / layer
   norm.kind                   layer -> rms
-  norm.bias                   true -> false
   bias                        true -> false
   attend.kv_heads             heads = 12 -> g = 8
   attend.rope                 none -> 500000
@@ -167,7 +167,6 @@ text / layer
 
 text
   norm.kind                   layer -> rms
-  norm.bias                   true -> false
 
 logits
   linear.share                words -> none
@@ -216,12 +215,102 @@ def test_a_block_in_words_of_the_language(run: Run, write: Write) -> None:
         "text / layer -> block\n"
         "  norm.kind                   layer -> rms\n"
         "  norm.eps                    1e-5 -> 1e-6\n"
-        "  norm.bias                   true -> false\n"
         "  bias                        true -> false\n"
         "  attend.kv_heads             heads = 2 -> 1\n"
         "  ffn.hidden                  4 * width = 32 -> 24\n"
         "  ffn.act                     relu -> swiglu",
     ]
+
+
+# ---- dims called otherwise
+def called(text: str, names: dict[str, str]) -> str:
+    """The spec with its dims called otherwise, wherever they stand."""
+    for old, new in names.items():
+        text = re.sub(rf"\b{old}\b", new, text)
+    return text
+
+
+GRID = """\
+tfspec: 1
+name: grid
+dims: {B: batch, H: 2..6, W: 4, d: 8, h: 2, f: 4 * d, rows: 9}
+inputs: {pixels: float B H W (d), valid: bool B H W}
+blocks:
+  layer:
+    norm: {at: pre}
+    do:
+      - attend: {heads: h, mask: key.valid and abs(key.H - query.H) < rows, rope: {base: 100, over: [H, W]}}
+      - attend: {heads: h, window: {W: 2}, shift: {W: 1}}
+      - ffn: {hidden: f, act: relu}
+streams:
+  image: [pixels, pos: {learned: H*W}, stack: {of: layer, depth: 2}, pool: mean]
+outputs: {y: [image, {linear: d}]}
+assume: [d >= h]
+"""
+RENAMED = [{"d": "width_"}, {"H": "rows_of", "W": "columns"}, {"h": "heads_", "f": "ff", "B": "N"},
+           {"rows": "near"}, {n: f"my_{n}" for n in "BHWdhf"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", RENAMED, ids=" ".join)
+def test_a_dim_called_otherwise_is_the_same_dim(write: Write, names: dict[str, str]) -> None:
+    found = tfspec.diff(write("a.yaml", GRID), write("b.yaml", called(GRID, names)))
+    assert dict(found.renamed) == names
+    assert found.same, found.text()
+    first, blank, title, *rows = found.text().splitlines()
+    assert (first, blank, title) == ("grid -> grid: 2,616 parameters in both", "", "dims")
+    assert sorted(row.split() for row in rows) == sorted(
+        ["renamed", a, "->", b] for a, b in names.items()
+    )
+
+
+def test_a_dim_called_otherwise_and_of_another_size(write: Write) -> None:
+    other = called(SMALL, {"d": "D", "T": "L1"}).replace("D: 8", "D: 16").replace("h: 2", "h: 4")
+    found = tfspec.diff(write("a.yaml", SMALL), write("b.yaml", other))
+    assert found.text().split("\n\n")[1] == (
+        "dims\n"
+        "  renamed                     T -> L1\n"
+        "  h                           2 -> 4\n"
+        "  d -> D                      8 -> 16"
+    )
+    assert not found.structure
+    assert json.loads(found.json())["renamed"] == [{"a": "T", "b": "L1"}, {"a": "d", "b": "D"}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("embed: d", "embed: 8"),  # one of the places of d has a number
+        ("hidden: 4 * width", "hidden: 4 * D"),  # D stands where d does not
+        ("embed: d", "embed: h * 4"),
+    ],
+)
+def test_a_dim_with_other_places_is_another_dim(write: Write, old: str, new: str) -> None:
+    base = SMALL.replace("linear: V", "linear: d")
+    other = called(base.replace("hidden: 4 * d", "hidden: 32"), {"d": "D"})
+    other = other.replace(called(old, {"d": "D"}), new)
+    found = tfspec.diff(write("a.yaml", base), write("b.yaml", other))
+    assert found.renamed == ()
+    assert [each.name for each in found.dims] == ["d", "D"]
+
+
+def test_a_norm_without_a_choice_is_told_by_its_kind(write: Write) -> None:
+    """An rms norm has no bias, and one that is not affine neither; what is chosen is told."""
+
+    def rows(one: str, other: str) -> list[str]:
+        paths = (
+            write(f"{n}.yaml", SMALL.replace("{at: pre}", text))
+            for n, text in enumerate((one, other))
+        )
+        found = tfspec.diff(*paths)
+        return [f"{each.name} {each.a} {each.b}" for each in found.structure]
+
+    kind = "norm.kind layer rms"
+    assert rows("{eps: 1e-6}", "{kind: rms}") == [kind]
+    assert rows("{eps: 1e-6, bias: true}", "{kind: rms}") == [kind]
+    assert rows("{eps: 1e-6, bias: false}", "{kind: rms}") == [kind]
+    assert rows("{kind: layer}", "{affine: false}") == ["norm.affine true false"]
+    assert rows("{kind: layer}", "{bias: false}") == ["norm.bias true false"]
+    assert rows("{kind: layer}", "{kind: rms}") == [kind, "norm.eps 1e-5 1e-6"]
 
 
 # ---- nothing differs
@@ -416,7 +505,8 @@ def test_json_is_whole(run: Run) -> None:
     answer = json.loads(out)
     assert (code, err) == (0, "")
     assert list(answer) == [
-        *("a", "b", "same", "dims", "inputs", "structure", "outputs", "rest", "params")
+        *("a", "b", "same", "renamed", "dims", "inputs"),
+        *("structure", "outputs", "rest", "params"),
     ]
     assert (answer["a"], answer["b"], answer["same"]) == ("gpt2", "vit-b16", False)
     assert {"name": "T", "a": "1..1024", "b": "none"} in answer["dims"]

@@ -114,3 +114,29 @@ def test_gpt2_runs_at_every_length() -> None:
 
 
 TOY_TEXT = {"d": 24, "h": 3, "f": 40, "L": 2, "V": 50}
+
+
+# ---- a range that holds one value
+SINGLE = """
+tfspec: 1
+name: toy
+dims: {{B: batch, T: {T}, d: {d}, h: {h}, L: {L}, V: 11}}
+inputs: {{tokens: ids(V) B T}}
+blocks: {{layer: {{do: [attend: {{heads: h, mask: causal}}, ffn: {{hidden: 4 * d, act: relu}}]}}}}
+streams: {{s: [tokens, embed: d, pos: learned, stack: {{of: layer, depth: L}}, linear: V]}}
+outputs: {{y: s}}
+"""
+NUMBERS = {"T": "3", "d": "8", "h": "2", "L": "2"}
+
+
+def code_of(dims: dict[str, str]) -> str:
+    """The emitted file after its docstring, which has the hash of the spec."""
+    return api.Architecture(load_text(SINGLE.format(**dims))).emit().split('"""', 2)[2]
+
+
+@pytest.mark.parametrize("single", ["{0}..{0}", "multiple({0}) <= {0}"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_range_of_one_value_is_that_number(name: str, single: str) -> None:
+    """Also where weights need one size: as a width, as a count of heads, as a depth."""
+    dims = NUMBERS | {name: single.format(NUMBERS[name])}
+    assert code_of(dims) == code_of(NUMBERS)

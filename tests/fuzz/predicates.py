@@ -50,9 +50,12 @@ def _of_terms(
 
 
 def _flags(m: Maker, x: Val, source: Val | None) -> Iterator[str]:
-    """Bool inputs over the tokens, and parts."""
+    """Bool inputs over the tokens, and parts; what both are called is refused."""
     for side, value in (("query", x), ("key", source or x)):
+        parts = {part.name for part in value.parts}
         for name, (batch, axis) in m.flags.items():
+            if name in parts:
+                continue
             known = [a for part in value.parts for a in part.axes if a.name == axis.name]
             if value.batch == batch and known and set(known) == {axis}:
                 yield f"{side}.{name}"
@@ -75,7 +78,7 @@ def _numbers(m: Maker, side: str, value: Val, *, indexed: bool, ordered: bool) -
     for name in m.vocabularies:
         ids = m.values[name]
         own = set(ids.parts[0].axes)
-        if own and ids.batch == value.batch and _over(own, value):
+        if name not in axes and own and ids.batch == value.batch and _over(own, value):
             yield f"{side}.{name}"
 
 

@@ -252,3 +252,13 @@ def test_masks_compile_whole(space: str) -> None:
     values = inputs(2)
     for ours, theirs in zip(compiled(**values), model(**values), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_an_axis_of_one_costs_nothing() -> None:
+    """Masks and position tables compute a coordinate alike: what changes nothing is left out."""
+    text = DALLE.replace("W: 4", "W: 1").replace(
+        "[image, embed: d]", "[image, embed: d, pos: learned]"
+    )
+    code = emitted(text)
+    assert "key_h = positions - 6" in code
+    assert "// 1" not in code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,9 @@ from hypothesis import strategies as st
 from tests.masks.spaces import SPACES
 from tests.masks.test_masks import assert_is_the_mask
 from tfspec import api
-from tfspec.graph import mask_guards, mask_pairs
+from tfspec.graph import mask_guards, mask_pairs, places
 from tfspec.graph import mask_tree as mt
-from tfspec.layers import mask_names
-from tfspec.program import predicate_inputs, predicates
+from tfspec.program import coordinates, predicate_inputs, predicates
 from tfspec.spec.load import load_text
 from tfspec.symbolic import Dim
 
@@ -87,13 +87,13 @@ def missing_is_true(patch: Patch) -> None:
 
 
 def columns_for_rows(patch: Patch) -> None:
-    whole = predicates._in_part
-    patch.setattr(predicates, "_in_part", lambda low, index, place: whole(
-        low, index, mt.Place(place.part, place.start, place.extent, place.extent, place.outer)))  # fmt: skip
+    whole = coordinates.in_place
+    patch.setattr(coordinates, "in_place", lambda low, index, place, size: whole(
+        low, index, replace(place, step=place.extent), size))  # fmt: skip
 
 
 def parts_from_zero(patch: Patch) -> None:
-    patch.setattr(mask_names, "start", lambda space, part: Dim.of(0))
+    patch.setattr(places, "start", lambda space, part: Dim.of(0))
 
 
 def flags_of_the_other_side(patch: Patch) -> None:

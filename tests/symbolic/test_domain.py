@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tfspec.symbolic import Batch, Domain, Fixed, Multiple, Range
+from tfspec.symbolic import Batch, Domain, Facts, Fixed, Multiple, Range, sym
 
 CASES: list[tuple[Domain, str, list[int], list[int]]] = [
     (Fixed(768), "768", [768], [0, 767, 769]),
@@ -45,3 +45,11 @@ def test_empty_domains_are_bugs_of_the_caller() -> None:
         Range(2, 1)
     with pytest.raises(ValueError, match=r"^no positive integer is a multiple\(0\)$"):
         Multiple(0)
+
+
+@pytest.mark.parametrize("domain", [Range(3, 3), Multiple(3, 3), Multiple(3, 5)])
+def test_a_domain_of_one_value_is_that_value(domain: Domain) -> None:
+    facts = Facts({"T": domain})
+    assert facts.domains == {"T": Fixed(3)}
+    assert facts.value(2 * sym("T") + 1) == 7
+    assert facts.show(sym("T")) == "3 (= T)"

@@ -10,6 +10,7 @@ from tfspec.construct.layer_index import Layers
 from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
+from tfspec.graph.class_names import class_name
 from tfspec.graph.scope import Place, Scope
 from tfspec.graph.space import Part, Space
 from tfspec.graph.structure import Stack
@@ -60,7 +61,7 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
         _vectors(g, ref, x)
         with g.using(layers=_next_layers(g)[0]):
             return g.child(
-                g.name(ref.name), camel(ref.name), describe(block), (x,),
+                g.name(ref.name), class_name(ref.name, "Block"), describe(block), (x,),
                 lambda inner: residual_block(g, block, inner[0]), block.share,
             )  # fmt: skip
     except Stop:
@@ -104,7 +105,7 @@ def stack(g: Builder, pattern: Pattern, depth: Dim, rounds: int, x: Tensor) -> T
 def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
     """One layer of a pattern: one residual block, or several blocks in a series."""
     blocks = [g.spec.blocks[ref.name] for ref in layer]
-    place.kind = "".join(camel(ref.name) for ref in layer)
+    place.kind = "".join(class_name(ref.name, "Block") for ref in layer)
     if len(blocks) == 1 and isinstance(blocks[0], BlockDecl):
         block = blocks[0]
         if block.share is not None:
@@ -250,13 +251,6 @@ def _slice(g: Builder, x: Tensor, parts: tuple[Part, ...]) -> Tensor | None:
         return None
     space: Space = g.tokens(x.space.with_parts(*parts))
     return Take(space, x.space.offset(parts[0].name), " + ".join(p.name for p in parts))(x)
-
-
-def camel(name: str) -> str:
-    """A class name from a spec's name: `bert-base` is BertBase."""
-    words = "".join(c if c.isascii() and c.isalnum() else " " for c in name).split()
-    joined = "".join(word[:1].upper() + word[1:] for word in words)
-    return joined if joined[:1].isalpha() else f"Model{joined}"
 
 
 def describe(block: BlockDecl) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfspec.construct.assume import assumed
-from tfspec.construct.blocks import camel
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
 from tfspec.construct.init import check_init
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostics
+from tfspec.graph.class_names import class_name
 from tfspec.graph.graph import Graph
 from tfspec.graph.names import SizeNames
 from tfspec.graph.scope import Scope
@@ -33,7 +33,7 @@ def build_graph(
     found.extend(env.found)
     if not found.ok:
         return None, found
-    top = Trace(Scope("", None, camel(spec.name), doc=spec.about or ""))
+    top = Trace(Scope("", None, class_name(spec.name, "Model"), doc=spec.about or ""))
     names = SizeNames({*spec.dims, *spec.inputs, *spec.streams})
     facts = Facts(env.domains, assumed(spec, env.sizes, env.domains, found))
     g = Builder(spec, env.sizes, facts, found, names, top)

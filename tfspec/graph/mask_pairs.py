@@ -12,6 +12,7 @@ from itertools import product
 
 from tfspec.graph import mask_tree as mt
 from tfspec.graph.mask_bounds import Bounds, Coordinate, Loose
+from tfspec.graph.places import start
 from tfspec.graph.space import Space
 from tfspec.spec.predicate import Side
 from tfspec.symbolic import Dim
@@ -121,11 +122,6 @@ class Pairs:
 
         answer = Bounds(self.facts, known).decide(leaf)
         return leaf if answer is None else answer
-
-
-def start(space: Space, part: int) -> Dim:
-    """How many tokens come before a part."""
-    return sum((each.length for each in space.parts[:part]), Dim.of(0))
 
 
 def has(leaf: mt.Compare | mt.Given, pair: Pair) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tfspec.diagnostics import Span
+from tfspec.graph.places import Place
 from tfspec.spec.predicate import Comparison, Side
 from tfspec.symbolic import Dim, product
 
@@ -28,20 +29,6 @@ class Index:
     """A token's index among its side's tokens."""
 
     side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a part lies, and a coordinate in it: (index - start) // step, of `extent` values.
-
-    `part` is the part's number; `outer` says that no axis of the part is slower than this one.
-    """
-
-    part: int
-    start: Dim
-    step: Dim
-    extent: Dim
-    outer: bool
 
 
 @dataclass(frozen=True, slots=True)

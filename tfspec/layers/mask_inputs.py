@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Label, Rule
 from tfspec.graph import mask_tree as mt
-from tfspec.graph.mask_pairs import Pairs, start
+from tfspec.graph.mask_pairs import Pairs
+from tfspec.graph.places import start
 from tfspec.graph.space import Axis, Space
 from tfspec.graph.tensor import Tensor
 from tfspec.spec.predicate import Coordinate, Flag, Side

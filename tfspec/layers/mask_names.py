@@ -9,12 +9,13 @@ from tfspec.construct.rules import UNKNOWN_PART
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostic, Label, Rule, Span, nearest
 from tfspec.graph import mask_tree as mt
-from tfspec.graph.mask_pairs import Pairs, start
+from tfspec.graph.mask_pairs import Pairs
+from tfspec.graph.places import place
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.layers.mask_inputs import WORDS, fitted
 from tfspec.spec.predicate import Coordinate, Flag, Side
-from tfspec.symbolic import Dim, product
+from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -34,6 +35,15 @@ NO_FLAG = Rule(
     "A missing flag counts as true, so that one block can serve several streams.",
     "attend: {mask: key.valid}  # in a stream of image regions, where valid is bool B T",
     "Nothing needs mending if the block serves several streams; else name the right flag.",
+)
+TWO_MEANINGS = Rule(
+    "TS239",
+    "a name of two things",
+    "A mask reads `query.X` or `key.X`, and X is an input and a part or an axis of the tokens too.",
+    "A part gets its name in `prepend` or `concat`, where an input's name is allowed; a mask asks "
+    "for both alike.",
+    "attend: {mask: key.valid}  # valid: bool B T, and the tokens have a part by `prepend: valid`",
+    "Call the part, the axis or the input otherwise.",
 )
 
 
@@ -64,8 +74,8 @@ class MaskNames:
         space = self.pairs.space(each.side)
         if any(axis.name == each.name for axis in space.batch):
             raise self.g.not_yet(f"`{each}`, a coordinate on a batch axis,", each.span)
-        places = [self._on(each.side, number, each.name) for number in range(len(space.parts))]
-        found = tuple(place for place in places if place is not None)
+        places = (place(space, number, each.name) for number in range(len(space.parts)))
+        found = tuple(there for there in places if there is not None)
         if not found:
             raise self._no_axis(each)
         if len(space.parts) == 1 and len(space.parts[0].axes) == 1:
@@ -76,20 +86,12 @@ class MaskNames:
         assert each.side is not None
         if tensor.unknown:
             raise Stop
+        if self.pairs.space(each.side).axis(each.name) is not None:
+            raise self._two_meanings(each, "axis")
         given = fitted(self.g, self.pairs, tensor, each)
         if given is None:
             raise self._no_axis(each, tensor)
         return replace(given, values=tensor.vocabulary)
-
-    def _on(self, side: Side, number: int, axis: str) -> mt.Place | None:
-        """An axis in a part of a side, if it is there."""
-        space = self.pairs.space(side)
-        axes = space.parts[number].axes
-        at = next((at for at, each in enumerate(axes) if each.name == axis), None)
-        if at is None:
-            return None
-        step = product(each.size for each in axes[at + 1 :])
-        return mt.Place(number, start(space, number), step, axes[at].size, outer=at == 0)
 
     def _no_axis(self, each: Coordinate, tensor: Tensor | None = None) -> Exception:
         assert each.side is not None
@@ -105,14 +107,26 @@ class MaskNames:
         help = [f"did you mean `{each.side}.{near}`?"] if near else [f"they have {has}"]
         return self.g.refuse(NO_AXIS, f"`{each}`: the {words} have {what}", each.span, help=help)
 
+    def _two_meanings(self, each: Coordinate | Flag, other: str) -> Exception:
+        """An input whose name is also a part's or an axis's on the side that is asked."""
+        assert each.side is not None
+        which = f"{'an' if other == 'axis' else 'a'} {other} of the {WORDS[each.side]}"
+        message = f"`{each}` may be the input `{each.name}` or {which}: both have this name"
+        came = [Label(self.g.spec.inputs.span_of(each.name), "the input")]
+        help = [f"call the {other} otherwise where it is made, or the input"]
+        return self.g.refuse(TWO_MEANINGS, message, each.span, came=came, help=help)
+
     # ---- conditions
     def flag(self, each: Flag) -> mt.Answer:
         """A bool input's flag, or membership in a part."""
-        if each.name not in self.g.spec.inputs or each.side is None:
-            return self._input(each) if each.side is None else self._member(each, each.side)
-        if self.g.values.get(each.name, UNKNOWN).kind == "bool":
+        if each.side is None:
             return self._input(each)
-        return self._member(each, each.side)
+        tensor = self.g.values.get(each.name, UNKNOWN)
+        if each.name not in self.g.spec.inputs or tensor.kind != "bool":
+            return self._member(each, each.side)
+        if self.pairs.space(each.side).part(each.name) is not None:
+            raise self._two_meanings(each, "part")
+        return self._input(each)
 
     def _input(self, each: Flag) -> mt.Answer:
         tensor = self.g.values.get(each.name, UNKNOWN)

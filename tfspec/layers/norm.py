@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -80,6 +80,11 @@ class Normalisation(Located):
         if self.kind == "rms" or self.affine is False:
             return {**found, "bias": False}
         return found
+
+    def settled(self) -> Collection[str]:
+        if self.kind == "l2":
+            return ("affine", "bias", "offset")
+        return ("bias",) if self.kind == "rms" or self.affine is False else ()
 
     def normalise(self, g: Builder, x: Tensor, base: str) -> Tensor:
         """This norm of x, with weights of its own under `base`."""

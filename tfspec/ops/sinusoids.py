@@ -12,7 +12,7 @@ from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
 from tfspec.ops.tables import Term, Terms, joined, rows_of
 from tfspec.program import expr as ex
-from tfspec.program.coordinates import along
+from tfspec.program.coordinates import in_part
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
 from tfspec.program.value import Value
@@ -73,7 +73,7 @@ class AddSinusoids(Op):
         if len(tables) == 1:
             return rows_of(low, tables[0], part, term)
         pairs = zip(tables, term.axes, strict=True)
-        sections = [table.gather_rows(along(low, part, axis)) for table, axis in pairs]
+        sections = [table.gather_rows(in_part(low, part, axis)) for table, axis in pairs]
         together = ex.Tuple(tuple(section.ref for section in sections))
         shape = (part.length, x.shape[-1])
         return low.torch("torch.cat", together, dim="1", shape=shape)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tfspec.graph.space import Part, Space
 from tfspec.program import expr as ex
-from tfspec.program.coordinates import along
+from tfspec.program.coordinates import in_part
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
 from tfspec.program.value import Value
@@ -117,7 +117,7 @@ def _index(low: Lowering, part: Part, term: Term) -> Value:
     total: Value | None = None
     for at, axis in enumerate(term.axes):
         step = product(extent for extent in term.extents[at + 1 :] if extent is not None)
-        index = along(low, part, axis)
+        index = in_part(low, part, axis)
         if low.fixed(step) != 1:
             index = index.times(low.number(step, "rows"))
         total = index if total is None else total + index

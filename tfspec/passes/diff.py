@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfspec.graph.graph import Graph
 from tfspec.passes.diff_align import Pair, align
 from tfspec.passes.diff_knobs import Change, Leaf, Reader, changes
 from tfspec.passes.diff_params import params_by_component
+from tfspec.passes.diff_renamed import (
+    Names,
+    paired,
+    renamed,
+    renamed_knob,
+    renamed_step,
+    renames,
+)
 from tfspec.passes.diff_steps import Step, Steps
 from tfspec.spec.schema import Init
 
@@ -60,6 +68,8 @@ class Diff:
 
     a: str
     b: str
+    renamed: tuple[tuple[str, str], ...]
+    """Dims that B has under another name: each stands wherever the other does."""
     dims: tuple[Change, ...]
     inputs: tuple[Change, ...]
     structure: tuple[Difference, ...]
@@ -82,8 +92,10 @@ class Diff:
         return text(self, color)
 
     def json(self) -> str:
-        """An object: `a`, `b`, `same`, `dims`, `inputs`, `structure`, `outputs`, `rest`, `params`.
+        """An object: `a`, `b`, `same`, `renamed`, `dims`, `inputs`, `structure`, `outputs`, `rest`,
+        `params`.
 
+        `renamed` has objects with `a` and `b`, the names of a dim in both.
         `structure` has objects with `path`, `name`, `kind` (changed, removed, added), `a` and `b`;
         the other lists have `name`, `a` and `b`, each a text, "none" where one has not got it.
         `params` has `total` and `components`, each with `a`, `b`, `difference`, `percent`. These
@@ -97,8 +109,9 @@ class Diff:
 def diff(a: Graph, b: Graph, names: tuple[str, str] | None = None) -> Diff:
     """How the second of two checked graphs differs from the first; `names` is what to call them."""
     one, other = Steps(a), Steps(b)
-    found = list(_sections(one.streams, other.streams))
-    found += _sections(one.outputs, other.outputs)
+    again = renames(one, other)
+    found = list(_sections(_called(one.streams, again), other.streams))
+    found += _sections(_called(one.outputs, again), other.outputs)
     called = names or (a.name, b.name)
     counts = [params_by_component(each.graph, each.called) for each in (one, other)]
     parts = tuple(
@@ -108,25 +121,39 @@ def diff(a: Graph, b: Graph, names: tuple[str, str] | None = None) -> Diff:
     total = Component("total", sum(counts[0].values()), sum(counts[1].values()))
     return Diff(
         *called,
-        tuple(_listed(_dims(a), _dims(b))),
-        tuple(_listed(_inputs(a), _inputs(b))),
+        tuple(again.items()),
+        tuple(_dims(a, b, again)),
+        tuple(_listed(_inputs(a), _inputs(b), again)),
         tuple(found),
-        tuple(each for each in changes(_outputs(a), _outputs(b)) if each.a != each.b),
-        tuple(_rest(one.reader, other.reader)),
+        tuple(_outputs(a, b, again)),
+        tuple(_rest(one.reader, other.reader, again)),
         parts,
         total,
     )
 
 
-def _listed(a: dict[str, str], b: dict[str, str]) -> Iterator[Change]:
+def _called(sections: Mapping[str, list[Step]], again: Names) -> dict[str, list[Step]]:
+    """A's steps, as they are to be compared with those of B."""
+    return {name: [renamed_step(each, again) for each in sections[name]] for name in sections}
+
+
+def _listed(a: dict[str, str], b: dict[str, str], again: Names) -> Iterator[Change]:
     """What differs between two tables of texts."""
     for name in dict.fromkeys([*a, *b]):
         one, other = a.get(name, "none"), b.get(name, "none")
-        if one != other:
+        if renamed(one, again) != other:
             yield Change(name, one, other)
 
 
-def _dims(graph: Graph) -> dict[str, str]:
+def _dims(a: Graph, b: Graph, again: Names) -> Iterator[Change]:
+    """Dims by name; one that B calls otherwise is `d -> width`."""
+    one, other = _declared(a), _declared(b)
+    for x, y in again.items():
+        one[f"{x} -> {y}"], other[f"{x} -> {y}"] = one.pop(x), other.pop(y)
+    yield from _listed(one, other, again)
+
+
+def _declared(graph: Graph) -> dict[str, str]:
     """Each dim as declared, and what it comes to: `1..512`, `4 * d = 3072`."""
     found = {name: str(dim) for name, dim in graph.spec.dims.items()}
     for name, size in graph.dims.items():
@@ -140,7 +167,13 @@ def _inputs(graph: Graph) -> dict[str, str]:
     return {name: " ".join(str(each).split()) for name, each in graph.spec.inputs.items()}
 
 
-def _outputs(graph: Graph) -> dict[str, Leaf]:
+def _outputs(a: Graph, b: Graph, again: Names) -> Iterator[Change]:
+    one, other = _shapes(a), _shapes(b)
+    one = {name: replace(leaf, written=renamed(leaf.written, again)) for name, leaf in one.items()}
+    yield from (each for each in changes(one, other) if renamed(each.a, again) != each.b)
+
+
+def _shapes(graph: Graph) -> dict[str, Leaf]:
     """The shape of every output; sizes of one value are equal, whatever they are called."""
     found: dict[str, Leaf] = {}
     for name, tensor in graph.outputs.items():
@@ -149,19 +182,18 @@ def _outputs(graph: Graph) -> dict[str, Leaf]:
     return found
 
 
-def _rest(a: Reader, b: Reader) -> Iterator[Change]:
+def _rest(a: Reader, b: Reader, again: Names) -> Iterator[Change]:
     """`init` and `assume`: what is no step."""
     torch = Init.read({"kind": "torch"})
-    one, other = ({"init": each.knob(each.graph.spec.init or torch, {})} for each in (a, b))
-    yield from changes(one, other)
+    one, other = (each.knob(each.graph.spec.init or torch, {}) for each in (a, b))
+    yield from changes({"init": renamed_knob(one, again)}, {"init": other})
     assumed = (", ".join(map(str, each.graph.spec.assume or ())) or "none" for each in (a, b))
-    yield from _listed(*({"assume": text} for text in assumed))
+    before, after = ({"assume": text} for text in assumed)
+    yield from _listed(before, after, again)
 
 
 def _sections(a: dict[str, list[Step]], b: dict[str, list[Step]]) -> Iterator[Difference]:
-    """Streams by name; those left over in order, since a stream may be called anything."""
-    left, free = [name for name in a if name not in b], [name for name in b if name not in a]
-    pairs = {name: name for name in a if name in b} | dict(zip(left, free, strict=False))
+    pairs = paired(a, b)
     for name, steps in a.items():
         if name not in pairs:
             yield Difference((), name, _said(steps), None)
@@ -169,7 +201,7 @@ def _sections(a: dict[str, list[Step]], b: dict[str, list[Step]]) -> Iterator[Di
         other = pairs[name]
         path = (name if name == other else f"{name} -> {other}",)
         yield from _steps(path, align(steps, b[other]))
-    for name in free[len(left) :]:
+    for name in (name for name in b if name not in pairs.values()):
         yield Difference((), name, None, _said(b[name]))
 
 

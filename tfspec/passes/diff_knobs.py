@@ -28,9 +28,13 @@ class Leaf:
     value: float | None = None
     default: bool = False
     """Whether it is not written: where the other has no such knob, nothing differs."""
+    settled: bool = False
+    """Whether another knob leaves no choice here: what differs is told of that one."""
 
     def same(self, other: Leaf) -> bool:
         """Written alike (then a difference is that of a dim, and told there), or of one value."""
+        if self.settled or other.settled:
+            return True
         if self.written == other.written or (self.default and other == NONE):
             return True
         if other.default and self == NONE:
@@ -101,7 +105,11 @@ class Reader:
             if name not in leave:
                 written = getattr(model, name, value) is not None
                 found[name] = self._effective(value, own, written)
-        return {name: knob for name, knob in found.items() if knob != NONE}
+        found = {name: knob for name, knob in found.items() if knob != NONE}
+        for name in model.settled():
+            if isinstance(knob := found.get(name), Leaf):
+                found[name] = replace(knob, settled=True)
+        return found
 
     def knob(self, value: object, sizes: Sizes, bias: bool = True) -> Knob:
         """A value as a knob, whatever the language has as values."""

@@ -23,11 +23,13 @@ Rows = Iterable[tuple[str, str | None, str | None]]
 def text(diff: Diff, color: bool = False) -> str:
     """Sections for what differs; one line where nothing does."""
     a, b = (shorten(escape(name), 40) for name in (diff.a, diff.b))
-    if diff.same:
+    if diff.same and not diff.renamed:
         return f"{a} and {b} do not differ: {diff.params.a:,} parameters"
     lines = textwrap.wrap(f"{a} -> {b}: {_total(diff)}", COLUMNS)
-    for title, found in (("dims", diff.dims), ("inputs", diff.inputs)):
-        lines += _section(title, _rows(found))
+    changed = {each.name for each in diff.dims}
+    renamed = [(x, y) for x, y in diff.renamed if f"{x} -> {y}" not in changed]
+    lines += _section("dims", [*(("renamed", x, y) for x, y in renamed), *_rows(diff.dims)])
+    lines += _section("inputs", _rows(diff.inputs))
     for path, found in groupby(diff.structure, lambda each: each.path):
         title = " / ".join(path) if path else "streams and outputs"
         lines += _section(title, ((_name(each), each.a, each.b) for each in found))
@@ -126,6 +128,7 @@ def as_json(diff: Diff) -> str:
         "a": diff.a,
         "b": diff.b,
         "same": diff.same,
+        "renamed": [{"a": a, "b": b} for a, b in diff.renamed],
         "dims": _listed(diff.dims),
         "inputs": _listed(diff.inputs),
         "structure": [_difference(each) for each in diff.structure],

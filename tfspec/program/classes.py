@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import count
 
 from tfspec.graph.member_names import member_name
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
 from tfspec.program import lengths
-from tfspec.program.code_names import RESERVED, safe, unique
+from tfspec.program.code_names import name_classes, safe, unique
 from tfspec.program.method import Loop, Method, Step, When
 from tfspec.program.program import Member, Program
 from tfspec.program.refusal import NotYet
@@ -138,7 +137,7 @@ class Book:
         self._made: dict[Scope, dict[str, ex.Number]] = {}
         self.root = program.graph.scope
         self._visit(self.root)
-        _name(self.classes, program.helpers)
+        name_classes(self.classes, self.by_scope, program.helpers)
         for module in self.classes:
             self._unify(module)
 
@@ -266,33 +265,3 @@ def _share(value: object, whole: object) -> Fraction | None:
 def parameter_names(params: Sequence[Value]) -> list[str]:
     """The role of each parameter; equal roles are numbered."""
     return unique([param.hint or "x" for param in params])
-
-
-def _name(classes: list[ModuleClass], helpers: Iterable[str]) -> None:
-    """A class is named after its kind; where two clash, after an ancestor that tells them apart."""
-    taken = set(helpers) | RESERVED
-    for module in reversed(classes):
-        same = [other for other in classes if other.kind == module.kind]
-        name = module.kind if len(same) == 1 else _prefixed(module, same)
-        choices = (name if n == 1 else f"{name}{n}" for n in count(1))
-        module.name = next(choice for choice in choices if choice not in taken)
-        taken.add(module.name)
-
-
-def _prefixed(module: ModuleClass, same: list[ModuleClass]) -> str:
-    others = [set(_ancestors(scope)) for o in same if o is not module for scope in o.scopes]
-    for kind in _ancestors(module.scopes[0]):
-        if all(kind not in kinds for kinds in others):
-            return kind + module.kind
-    return module.kind
-
-
-def _ancestors(scope: Scope) -> list[str]:
-    """Kinds of the scopes around, nearest first; lists have none, the root tells nothing."""
-    found: list[str] = []
-    parent = scope.parent
-    while parent is not None:
-        if parent.kind != "list" and parent.parent is not None:
-            found.append(parent.kind)
-        parent = parent.parent
-    return found

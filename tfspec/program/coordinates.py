@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tfspec.graph.places import Place, place
 from tfspec.graph.space import Part, Space
 from tfspec.program import expr as ex
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim, product
+from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
@@ -26,7 +28,7 @@ def coordinate(low: Lowering, space: Space, axis: str) -> Value:
             if all(each.name != axis for each in part.axes):
                 before = before + part.length
                 continue
-            pieces.append(_padded(low, along(low, part, axis), before, Dim.of(0)))
+            pieces.append(_padded(low, in_part(low, part, axis), before, Dim.of(0)))
             before = Dim.of(0)
         pieces[-1] = _padded(low, pieces[-1], Dim.of(0), before)
         if len(pieces) == 1:
@@ -46,19 +48,42 @@ def _padded(low: Lowering, index: Value, before: Dim, after: Dim) -> Value:
     return low.torch("F.pad", index, sides, shape=shape, dtype="int64")
 
 
-def along(low: Lowering, part: Part, axis: str) -> Value:
+def in_part(low: Lowering, part: Part, axis: str) -> Value:
     """The index of every token of a part on an axis, 0 where the part is without it: [n] int64."""
-    names = [each.name for each in part.axes]
-    if axis not in names:
-        options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
-        call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
-        return low.method.emit(call, (part.length,), "int64")
-    at = names.index(axis)
-    index = low.range(part.length)
-    inner = product(each.size for each in part.axes[at + 1 :])
-    if low.fixed(inner) != 1:
-        index = index.pointwise(ex.Binary("//", index.ref, low.number(inner, "size")))
-    if at > 0:
-        size = low.number(part.axes[at].size, "size")
-        index = index.pointwise(ex.Binary("%", index.ref, size))
-    return index
+    alone = place(Space((), (part,)), 0, axis)
+    if alone is not None:
+        return along(low, low.range(part.length), (alone,))
+    options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
+    call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
+    return low.method.emit(call, (part.length,), "int64")
+
+
+def along(low: Lowering, index: Value, places: Sequence[Place]) -> Value:
+    """The coordinate of every token, by its index: of parts without the axis it is any number."""
+
+    def there(place: Place) -> Value:
+        itself = index.ref
+        expr = in_place(low, itself, place, lambda size: low.number(size, "size"))
+        return index if expr is itself else index.pointwise(expr)
+
+    first, *rest = places
+    found = there(first)
+    for each in rest:  # from the last part back
+        later = index.compare(">=", low.number(each.start, "start"))
+        choice = (later, there(each), found)
+        found = low.torch("torch.where", *choice, shape=index.shape, dtype="int64")
+    return found
+
+
+def in_place(
+    low: Lowering, index: ex.Expr, place: Place, size: Callable[[Dim], ex.Expr]
+) -> ex.Expr:
+    """(index - start) // step % extent, without what changes nothing; `size` writes a size."""
+    found = index
+    if low.fixed(place.start) != 0:
+        found = ex.Binary("-", found, size(place.start))
+    if low.fixed(place.step) != 1:
+        found = ex.Binary("//", found, size(place.step))
+    if not place.outer:
+        found = ex.Binary("%", found, size(place.extent))
+    return found

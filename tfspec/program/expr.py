@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfspec.program.value import Value
 
 ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARE, TEST = 10, 9, 8, 7, 6, 5, 4, 3, 1
-_BINDING = {
+BINDING = {
     "**": POWER,
     **dict.fromkeys(("*", "@", "/", "//", "%"), PRODUCT),
     **dict.fromkeys(("+", "-"), SUM),
@@ -217,7 +217,7 @@ class Binary(Expr):
         return (self.left, self.right)
 
     def text(self, names: Names) -> tuple[str, int]:
-        binding = _BINDING[self.op]
+        binding = BINDING[self.op]
         left = self.left.at(names, binding if self.op != "**" else binding + 1)
         right = self.right.at(names, binding + 1)
         if self.op == "**" and _simple(left) and _simple(right):
@@ -285,6 +285,19 @@ class Tuple(Expr):
     def text(self, names: Names) -> tuple[str, int]:
         inside = ", ".join(item.text(names)[0] for item in self.items)
         return f"({inside}{',' if len(self.items) == 1 else ''})", ATOM
+
+
+@dataclass(eq=False)
+class Bare(Expr):
+    """Several results after return: a, b."""
+
+    items: tuple[Expr, ...]
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.items
+
+    def text(self, names: Names) -> tuple[str, int]:
+        return ", ".join(item.text(names)[0] for item in self.items), TEST
 
 
 @dataclass(eq=False)

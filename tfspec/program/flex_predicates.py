@@ -8,8 +8,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tfspec.graph import mask_tree as mt
+from tfspec.graph.places import Place
 from tfspec.program import expr as ex
 from tfspec.program.code_names import safe
+from tfspec.program.coordinates import in_place
 from tfspec.program.predicate_inputs import by_token
 from tfspec.program.value import Value
 from tfspec.spec.predicate import Side
@@ -84,25 +86,14 @@ class Inside:
             case mt.Arithmetic(sign, left, right):
                 return ex.Binary(sign, self._number(left), self._number(right))
 
-    def _along(self, index: ex.Expr, places: Sequence[mt.Place]) -> ex.Expr:
+    def _along(self, index: ex.Expr, places: Sequence[Place]) -> ex.Expr:
         """A token's coordinate: in the first part that has it, from the last part back."""
         first, *rest = places
-        found = self._in_part(index, first)
+        found = in_place(self.low, index, first, self._size)
         for place in rest:
             later = ex.Binary(">=", index, self._size(place.start))
-            there = self._in_part(index, place)
+            there = in_place(self.low, index, place, self._size)
             found = ex.Call(ex.Name("torch.where"), (later, there, found))
-        return found
-
-    def _in_part(self, index: ex.Expr, place: mt.Place) -> ex.Expr:
-        """(index - start) // step % extent, without what changes nothing."""
-        found = index
-        if place.start != 0:
-            found = ex.Binary("-", found, self._size(place.start))
-        if place.step != 1:
-            found = ex.Binary("//", found, self._size(place.step))
-        if not place.outer:
-            found = ex.Binary("%", found, self._size(place.extent))
         return found
 
     def _size(self, size: Dim) -> ex.Expr:

@@ -1,10 +1,9 @@
-"""Lines of the emitted file: flat where they fit, else broken as ruff's formatter breaks them."""
+"""Statements of the emitted file: flat where they fit, else broken as ruff's formatter does."""
 
 from __future__ import annotations
 
 from tfspec.program import expr as ex
-
-WIDTH = 88
+from tfspec.program.breaking import WIDTH, bracketed, broken, indented, led_by_group
 
 
 def flat(head: str, text: str, comment: str, indent: int) -> str | None:
@@ -25,48 +24,16 @@ def lines(head: str, expr: ex.Expr, names: ex.Names, comment: str, indent: int) 
         return [one]
     if flat(head, text, "", indent) is not None:
         return [f"# {comment}", f"{head}{text}"]
-    if isinstance(expr, ex.Index):
-        return broken_index(head, expr, names, comment, indent)
-    call = broken_call(head, expr, names, comment, indent)
-    return call or parenthesised(head, text, comment, indent)
+    own = bracketed(head, expr, names, indent) or led_by_group(head, expr, names, indent)
+    if own is None or indent + len(own[0]) > WIDTH:  # a long name before the bracket
+        own = [f"{head}(", *indented(broken("", expr, names, indent + 4)), ")"]
+    first, *inner, last = own
+    return enclosed(first, inner, last, comment, indent)
 
 
-def broken_call(
-    head: str, expr: ex.Expr, names: ex.Names, comment: str, indent: int
-) -> list[str] | None:
-    """f(args) with its arguments on a line of their own, or on a line each."""
-    if not isinstance(expr, ex.Call | ex.Invoke):
-        return None
-    func = expr.func if isinstance(expr, ex.Call) else expr.receiver
-    name = func.at(names, ex.ATOM)
-    arguments = expr.arguments(names)
-    if "(" in name or not arguments:
-        return None
-    joined = ", ".join(arguments)
-    only = expr.args[0] if isinstance(expr, ex.Call) and len(expr.args) == 1 else None
-    if indent + 4 + len(joined) <= WIDTH:
-        inner = [f"    {joined}"]
-    elif isinstance(only, ex.Split) and len(arguments) == 1:
-        inner = [f"    {piece}" for piece in only.pieces]
-    elif only is not None and len(arguments) == 1 and indent + 5 + len(joined) > WIDTH:
-        inner = [f"    {line}" for line in lines("", only, names, "", indent + 4)]
-        inner[-1] += ","
-    else:
-        inner = [f"    {argument}," for argument in arguments]
-    return enclosed(f"{head}{name}(", inner, ")", comment, indent)
-
-
-def broken_index(
-    head: str, expr: ex.Index, names: ex.Names, comment: str, indent: int
-) -> list[str]:
-    """x[items] with its items on a line of their own, or on a line each."""
-    items = [item.text(names)[0] for item in expr.items]
-    joined = ", ".join(items)
-    if len(items) == 1 or indent + 4 + len(joined) <= WIDTH:
-        inner = [f"    {joined}"]
-    else:
-        inner = [f"    {item}," for item in items]
-    return enclosed(f"{head}{expr.base.at(names, ex.ATOM)}[", inner, "]", comment, indent)
+def header(head: str, expr: ex.Expr, names: ex.Names, indent: int) -> list[str]:
+    """The line of a loop or a condition: `head` and the expression, then a colon."""
+    return broken(head, expr, names, indent, ":")
 
 
 def enclosed(first: str, inner: list[str], last: str, comment: str, indent: int) -> list[str]:
@@ -74,10 +41,6 @@ def enclosed(first: str, inner: list[str], last: str, comment: str, indent: int)
     tail = flat("", last, comment, indent)
     above = [] if tail else [f"# {comment}"]
     return [*above, first, *inner, tail or last]
-
-
-def parenthesised(head: str, text: str, comment: str, indent: int) -> list[str]:
-    return enclosed(f"{head}(", [f"    {text}"], ")", comment, indent)
 
 
 def chained(head: str, base: str, calls: list[str], indent: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tfspec.diagnostics import Label
 from tfspec.graph import mask_tree as mt
 from tfspec.program import expr as ex
+from tfspec.program.coordinates import along
 from tfspec.program.predicate_inputs import laid
 from tfspec.program.refusal import NotYet
 from tfspec.program.value import Value
@@ -117,7 +118,7 @@ class Asked:
         base = self.key if side == "key" or self.query is self.key else self.query
         hint = f"{'key' if base is self.key else 'query'}_{number.axis.lower()}"
         key = ("coordinate", base, number.places)
-        values = low.hoist(key, hint, lambda: _along(low, base, number.places))
+        values = low.hoist(key, hint, lambda: along(low, base, number.places))
         if side == "key":
             return values
         return low.hoist(
@@ -133,26 +134,3 @@ class Asked:
 
 OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-
-
-def _along(low: Lowering, index: Value, places: Sequence[mt.Place]) -> Value:
-    """The coordinate of every token: in the first part that has it, from the last part back."""
-    first, *rest = places
-    found = _in_part(low, index, first)
-    for place in rest:
-        later = index.compare(">=", low.number(place.start, "start"))
-        there = _in_part(low, index, place)
-        found = low.torch("torch.where", later, there, found, shape=index.shape, dtype="int64")
-    return found
-
-
-def _in_part(low: Lowering, index: Value, place: mt.Place) -> Value:
-    """(index - start) // step % extent, without what changes nothing."""
-    value = index
-    if place.start != 0:
-        value = value.pointwise(ex.Binary("-", value.ref, low.number(place.start, "start")))
-    if place.step != 1:
-        value = value.pointwise(ex.Binary("//", value.ref, low.number(place.step, "step")))
-    if not place.outer:
-        value = value.pointwise(ex.Binary("%", value.ref, low.number(place.extent, "extent")))
-    return value

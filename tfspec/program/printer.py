@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from tfspec.program import expr as ex
 from tfspec.program import layout
@@ -81,22 +80,9 @@ class MethodPrinter(Loops):
         else:
             for value in results:
                 self._named(value)
-            expr = Bare(tuple(value.ref for value in results))
+            expr = ex.Bare(tuple(value.ref for value in results))
             comment = ""
         if len(results) == 1 and waiting:
             expr = self.pending.pop(results[0])
         self._unfold("return ", expr, comment)
         self._write("return ", expr, comment)
-
-
-@dataclass(eq=False)
-class Bare(ex.Expr):
-    """Several results after return: a, b."""
-
-    items: tuple[ex.Expr, ...] = field(default_factory=tuple)
-
-    def children(self) -> tuple[ex.Expr, ...]:
-        return self.items
-
-    def text(self, names: ex.Names) -> tuple[str, int]:
-        return ", ".join(item.text(names)[0] for item in self.items), ex.TEST

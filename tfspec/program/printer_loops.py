@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from tfspec.program import expr as ex
+from tfspec.program import layout
 from tfspec.program.method import Loop, Place
 from tfspec.program.naming import ANONYMOUS
-from tfspec.program.printer_lines import Lines
+from tfspec.program.printer_lines import INDENT, Lines
 from tfspec.program.value import Value
 
 
@@ -17,31 +18,39 @@ class Loops(Lines):
     def _loop(self, loop: Loop) -> None:
         carry = self._carried(loop)
         present = [item for item in loop.states.values() if not self._unseen(item)]
-        blocks, target = f"self.{loop.name}", "block"
+        blocks, target = ex.Member(loop.name), "block"
         if present:
-            blocks, target = f"zip({blocks}, {present[0].text(self)[0]})", "block, kv"
+            blocks, target = ex.Call(ex.Name("zip"), (blocks, present[0])), "block, kv"
         comment = self.shapes.of(loop.outputs)
         calls = {at: self._call(place, carry, loop) for at, place in enumerate(loop.places)}
         kinds: dict[str, list[int]] = {}
         for at, call in calls.items():
             kinds.setdefault(call.text(self)[0], []).append(at)
         if len(kinds) == 1:
-            self.lines.append(f"for {target} in {blocks}:")
+            self._header(f"for {target} in ", blocks)
             self._write(f"{carry} = ", calls[0], comment, extra=4)
         else:
             target = f"({target})" if present else target
-            self.lines.append(f"for i, {target} in enumerate({blocks}):")
-            for tested, places in self._tests(list(kinds.values()), len(calls)):
-                self.lines.append(f"    {tested}")
+            self._header(f"for i, {target} in ", ex.Call(ex.Name("enumerate"), (blocks,)))
+            for at, places in enumerate(kinds.values()):
+                word = "if" if at == 0 else "elif" if at < len(kinds) - 1 else "else"
+                self._test(word, places, len(calls))
                 self._write(f"{carry} = ", calls[places[0]], comment, extra=8)
         self._hold(loop.outputs[0], carry)
 
-    def _tests(self, kinds: list[list[int]], count: int) -> Iterator[tuple[str, list[int]]]:
-        """The condition on i under which each kind of call is made, the last one without."""
-        for at, places in enumerate(kinds):
-            where = f"== {places[0]}" if len(places) == 1 else f"in {tuple(places)}"
-            test = f"{'elif' if at else 'if'} i % {count} {where}:"
-            yield (test if at < len(kinds) - 1 else "else:"), places
+    def _header(self, head: str, expr: ex.Expr, extra: int = 0) -> None:
+        made = layout.header(head, expr, self, INDENT + extra)
+        self.lines += [" " * extra + line for line in made]
+
+    def _test(self, word: str, places: Sequence[int], count: int) -> None:
+        """The condition on i under which a kind of call is made; the last kind has none."""
+        if word == "else":
+            self.lines.append("    else:")
+        elif len(places) == 1:
+            self.lines.append(f"    {word} i % {count} == {places[0]}:")
+        else:
+            among = ex.Tuple(tuple(ex.Name(str(place)) for place in places))
+            self._header(f"{word} i % {count} in ", among, extra=4)
 
     def _carried(self, loop: Loop) -> str:
         """The loop's variable: the carry's own name, or a copy's where the carry lives on."""

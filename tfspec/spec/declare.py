@@ -65,13 +65,13 @@ class DimDecl:
     @property
     def domain(self) -> Domain | None:
         """The sizes that it may have; None where it is an expression over other dims."""
-        from tfspec.symbolic.domain import Batch, Fixed, Multiple, Range
+        from tfspec.symbolic.domain import Batch, Fixed, Multiple, Range, settled
 
         if self.size is not None:
             return None if self.size.constant is None else Fixed(int(self.size.constant))
         if self.kind == "range" and self.high is not None:
-            return Range(self.low, self.high)
-        return Multiple(self.of, self.high) if self.kind == "multiple" else Batch()
+            return settled(Range(self.low, self.high))
+        return settled(Multiple(self.of, self.high)) if self.kind == "multiple" else Batch()
 
     def __str__(self) -> str:
         return self.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import (
@@ -93,6 +93,10 @@ class Located(BaseModel):
         """
         del bias
         return {}
+
+    def settled(self) -> Collection[str]:
+        """Knobs that another knob leaves no choice: with that, their difference has been told."""
+        return ()
 
     def unwritten(self, **defaults: object) -> dict[str, object]:
         """Of these defaults those whose knobs have no value."""

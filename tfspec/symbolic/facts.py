@@ -9,7 +9,7 @@ from tfspec.symbolic import mending
 from tfspec.symbolic.atoms import Quotient, inside
 from tfspec.symbolic.claims import Answer, AtLeast, Claim, Divides, Equal, Proved, Refuted, Unknown
 from tfspec.symbolic.dim import Dim, sym
-from tfspec.symbolic.domain import Domain, Fixed, Multiple
+from tfspec.symbolic.domain import Domain, Fixed, Multiple, settled
 from tfspec.symbolic.errors import Indivisible, TooComplex
 from tfspec.symbolic.intervals import Interval
 from tfspec.symbolic.maxima import greatest
@@ -25,11 +25,11 @@ class Facts:
     """
 
     def __init__(self, domains: Mapping[str, Domain], assume: Iterable[Claim] = ()) -> None:
-        self.domains = dict(domains)
+        self.domains = {name: settled(domain) for name, domain in domains.items()}
         self.assume = frozenset(assume)
         self._answers: dict[Claim, Answer] = {}
         self._settled: dict[Dim, Dim] = {}
-        self._values = {n: v.low for n, v in self.domains.items() if v.low == v.high}
+        self._values = {n: v.value for n, v in self.domains.items() if isinstance(v, Fixed)}
         # A multiple is of · n with n from 1: its quotients and residues are then plain to see.
         self._units = {n: v.of for n, v in self.domains.items() if isinstance(v, Multiple)}
         self._bindings: dict[str, Dim | int] = {
