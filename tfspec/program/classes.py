@@ -115,7 +115,7 @@ class Skeleton:
             key: tuple[object, ...] = (
                 "loop",
                 step.name,
-                step.count,
+                len(step.turns),
                 self.value(step.carry),
                 places,
             )

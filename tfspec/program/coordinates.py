@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph.space import Part, Space
 from tfspec.program import expr as ex
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
@@ -32,7 +33,8 @@ def coordinate(low: Lowering, space: Space, axis: str) -> Value:
         if len(pieces) == 1:
             return pieces[0]
         joined = ex.Tuple(tuple(piece.ref for piece in pieces))
-        return low.torch("torch.cat", joined, shape=(space.length,), dtype="int64")
+        shape = (space.length,)
+        return low.torch("torch.cat", joined, shape=shape, saves=NO_GRADIENT, dtype="int64")
 
     return low.hoist(("coordinate", space, axis), f"at_{axis.lower()}", build)
 
@@ -43,7 +45,7 @@ def _padded(low: Lowering, index: Value, before: Dim, after: Dim) -> Value:
         return index
     sides = ex.Tuple(tuple(low.number(size, "tokens") for size in (before, after)))
     shape = (before + index.shape[0] + after,)
-    return low.torch("F.pad", index, sides, shape=shape, dtype="int64")
+    return low.torch("F.pad", index, sides, shape=shape, saves=NO_GRADIENT, dtype="int64")
 
 
 def along(low: Lowering, part: Part, axis: str) -> Value:
@@ -52,13 +54,14 @@ def along(low: Lowering, part: Part, axis: str) -> Value:
     if axis not in names:
         options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
         call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
-        return low.method.emit(call, (part.length,), "int64")
+        return low.method.emit(call, (part.length,), "int64", NO_GRADIENT)
     at = names.index(axis)
     index = low.range(part.length)
     inner = product(each.size for each in part.axes[at + 1 :])
     if low.fixed(inner) != 1:
-        index = index.pointwise(ex.Binary("//", index.ref, low.number(inner, "size")))
+        whole = ex.Binary("//", index.ref, low.number(inner, "size"))
+        index = index.pointwise(whole, NO_GRADIENT)
     if at > 0:
         size = low.number(part.axes[at].size, "size")
-        index = index.pointwise(ex.Binary("%", index.ref, size))
+        index = index.pointwise(ex.Binary("%", index.ref, size), NO_GRADIENT)
     return index

@@ -12,6 +12,7 @@ from tfspec.graph import mask_tree as mt
 from tfspec.program import expr as ex
 from tfspec.program.predicate_inputs import laid
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.spec.predicate import Side
 from tfspec.symbolic import Dim
@@ -107,9 +108,9 @@ class Asked:
         left, right = (x.ref if isinstance(x, Value) else x for x in (a, b))
         both = ex.Binary(sign, left, right)
         if isinstance(a, Value):
-            return a.pointwise(both, *(x for x in (b,) if isinstance(x, Value)))
+            return a.pointwise(both, NO_GRADIENT, *(x for x in (b,) if isinstance(x, Value)))
         assert isinstance(b, Value), "sizes alone are computed while the graph is made"
-        return b.pointwise(both)
+        return b.pointwise(both, NO_GRADIENT)
 
     def _coordinate(self, number: mt.OnAxis) -> Value:
         """A coordinate by side: [N, 1] or [M]. Queries that are the keys have the keys' own."""
@@ -142,7 +143,9 @@ def _along(low: Lowering, index: Value, places: Sequence[mt.Place]) -> Value:
     for place in rest:
         later = index.compare(">=", low.number(place.start, "start"))
         there = _in_part(low, index, place)
-        found = low.torch("torch.where", later, there, found, shape=index.shape, dtype="int64")
+        found = low.torch(
+            "torch.where", later, there, found, shape=index.shape, saves=NO_GRADIENT, dtype="int64"
+        )
     return found
 
 
@@ -150,9 +153,13 @@ def _in_part(low: Lowering, index: Value, place: mt.Place) -> Value:
     """(index - start) // step % extent, without what changes nothing."""
     value = index
     if place.start != 0:
-        value = value.pointwise(ex.Binary("-", value.ref, low.number(place.start, "start")))
+        value = _changed(value, "-", low.number(place.start, "start"))
     if place.step != 1:
-        value = value.pointwise(ex.Binary("//", value.ref, low.number(place.step, "step")))
+        value = _changed(value, "//", low.number(place.step, "step"))
     if not place.outer:
-        value = value.pointwise(ex.Binary("%", value.ref, low.number(place.extent, "extent")))
+        value = _changed(value, "%", low.number(place.extent, "extent"))
     return value
+
+
+def _changed(index: Value, sign: str, number: ex.Expr) -> Value:
+    return index.pointwise(ex.Binary(sign, index.ref, number), NO_GRADIENT)
