@@ -40,16 +40,12 @@ def test_every_bundled_spec_with_dropout(name: str, style: Style) -> None:
     assert wrong(spec, style) == []
 
 
-@pytest.mark.parametrize("name", ["gpt2", "transformer-base"])
-def test_layers_whose_dropout_is_0_save_none_of_it(name: str) -> None:
-    spec = with_dropout(name, {**small(name).sets, "L": 4}, "0.1 * i")
-    assert wrong(spec, "explicit") == []
-
-
-def test_attention_whose_dropout_is_0_in_some_layers_is_named() -> None:
-    """The kernel differs from layer to layer: the only op that is not exact, and it says so."""
-    spec = with_dropout("gpt2", {**small("gpt2").sets, "L": 4}, "0.1 * i")
-    assert saved(spec.graph).without == (("attend", "layers whose dropout is 0"),)
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("rate", ["0.1 * i", "0.1 * (n - 1 - i)", "0.3 * (i % 2)"])
+@pytest.mark.parametrize("name", ["gpt2", "transformer-base", "swin-t"])
+def test_layers_whose_dropout_is_0_save_none_of_it(name: str, rate: str, style: Style) -> None:
+    sets = {**small(name).sets, "L3" if name == "swin-t" else "L": 4}
+    assert wrong(with_dropout(name, sets, rate), style) == []
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -12,12 +12,13 @@ import tfspec
 from tests.bundled import small
 from tests.memory.measure import with_dropout, wrong
 from tfspec.api import Architecture
+from tfspec.graph.rates import Rate, every
 from tfspec.ops import embed, linear, rotary
 from tfspec.ops.norm import Norm
 from tfspec.ops.pointwise import Activation
 from tfspec.passes import memory_walk
 from tfspec.passes.memory import saved
-from tfspec.passes.memory_walk import Turn, Walk
+from tfspec.passes.memory_walk import Turn
 from tfspec.program import saves as sv
 from tfspec.program import value
 from tfspec.program.lowering import lower
@@ -37,15 +38,19 @@ def none(*_: object, learns: bool = False, **__: object) -> sv.Saves:
 
 
 def one_turn(loop: Any) -> Any:
-    yield Turn(loop, 0, Dim.of(1))
+    yield Turn(loop, Dim.of(1))
 
 
 def all_as_the_first(loop: Any) -> Any:
-    yield Turn(loop, 0, loop.places[0].child.scope.copies)
+    yield Turn(loop, loop.places[0].child.scope.copies)
 
 
 def without_result(self: Attention) -> list[sv.Kept]:
     return [sv.Keep(self.q), sv.Keep(self.k), sv.Keep(self.v)]
+
+
+def dropping(self: Scene, rate: Rate) -> bool:
+    return any(every(rate))
 
 
 def forgotten(self: Value) -> Value:
@@ -93,7 +98,8 @@ MISTAKES: dict[str, tuple[Broken, str, str]] = {
     "one layer stands for all": ((memory_walk, "turns", one_turn), "gpt2", "fast"),
     "all layers read what came in": ((memory_walk, "turns", all_as_the_first), "gpt2", "fast"),
     "a size of 1 is like any": ((Scene, "is_one", lambda *_: False), "llama-3-8b", "fast"),
-    "what is off keeps all the same": ((Walk, "_off", lambda *_: False), "dropout by layer", "explicit"),
+    "what is off keeps all the same": ((Scene, "drops", dropping), "dropout by layer", "explicit"),
+    "attention that drops nothing stays math": ((Scene, "drops", dropping), "dropout by layer", "fast"),
     "the first layers are as all": ((Scene, "laid_alike", lambda *_: True), "a first layer apart", "explicit"),
 }  # fmt: skip
 APART = """

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tfspec.diagnostics import Label
 from tfspec.graph.mask import Mask
-from tfspec.graph.rates import Rate, every
+from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
@@ -84,7 +84,7 @@ class Attend(Unlearned):
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
         options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
-        kernel = Attention(low, q, k, v, plan.mask, every(self.dropout))
+        kernel = Attention(low, q, k, v, plan.mask, low.drops(self.dropout))
         return low.method.emit(expr, kernel.shape, "float", kernel.saves, strides=kernel.strides)
 
     def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:

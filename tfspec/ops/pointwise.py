@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfspec.graph.rates import Rate, every
+from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
@@ -145,10 +145,12 @@ class Dropout(Pointwise):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
+        if not low.drops(self.p):
+            return x
         p = rates.number(self.p, "dropout")
         kept = Made("dropout", product(x.shape), "bool" if low.target.kind == "cuda" else "float")
         expr = ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training")))
-        return x.pointwise(expr, saves(kept).left_out(every(self.p)))
+        return x.pointwise(expr, saves(kept))
 
 
 DROP_PATH = '''def drop_path(x, rate, training):

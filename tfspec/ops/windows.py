@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tfspec.graph.rates import Rate, every
+from tfspec.graph.rates import Rate
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node
 from tfspec.graph.window import Windows
@@ -110,7 +110,7 @@ class AttendWindows(Unlearned):
         last = lead + 1 if self.windows.shifted else lead
         mask = None if scores is None else self._given(scores, q)
         q, k, v = (x.merged(first, last) for x in (q, k, v))
-        kernel = Attention(low, q, k, v, mask, every(self.dropout))
+        kernel = Attention(low, q, k, v, mask, low.drops(self.dropout))
         strides = cut(kernel.strides, first, shape[first : last + 1])
         expr = ex.Call(function, args, options)
         return low.method.emit(expr, shape, "float", kernel.saves, strides=strides)

@@ -1,30 +1,27 @@
 """A program's forward, step by step: which storages it keeps, with the layers of a stack counted.
 
 A stack costs what two of its layers cost: the first reads what came in, the second what the first
-left, and all later ones do as the second. Where steps are left out in some layers, each run of
-layers that are alike is walked so.
+left, and all later ones do as the second. (Lowering takes apart the layers that differ.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from tfspec.graph.trace import Node
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign, Loop, Method, When
-from tfspec.program.saves import Keep, Kept, Made, Result, SavedDtype, Saves
+from tfspec.program.saves import Keep, Kept, Made, Result, SavedDtype
 from tfspec.program.value import Storage, Value
 from tfspec.symbolic import Dim
 
 
 @dataclass(eq=False)
 class Turn:
-    """One walk through a loop's body, which stands for so many layers, from `index` on."""
+    """One walk through a loop's body, which stands for so many layers."""
 
     loop: Loop
-    index: int
     layers: Dim
 
 
@@ -129,11 +126,6 @@ class Walk:
         for output in step.outputs:
             if output.dtype != "state":
                 self._cell(frame, output.storage)  # made in the running turn
-        if self._off(step.saves):  # it gives what it is given
-            given = step.inputs[0]
-            frame.cells[step.outputs[0].storage] = self._cell(frame, given.storage)
-            frame.needing.update(step.outputs if frame.needs(given) else ())
-            return
         if step.outputs[0].dtype != "float" or not step.needs_gradient(frame.needs):
             return
         frame.needing.update(step.outputs)
@@ -142,10 +134,6 @@ class Walk:
                 self._keep(frame, step, at, kept)
         if step.saves.without:
             self.without.add((step.node.op.label() if step.node else "", step.saves.without))
-
-    def _off(self, saves: Saves) -> bool:
-        """Whether the running layer leaves the step out; a lone layer is the first of its own."""
-        return (self._turns[-1].index if self._turns else 0) in saves.off
 
     def _keep(self, frame: Frame, step: Assign, at: int, kept: Kept) -> None:
         cell, what = self._of(frame, step, kept)
@@ -183,22 +171,9 @@ class Walk:
 
 
 def turns(loop: Loop) -> Iterator[Turn]:
-    """The turns that stand for all: two of each run of those that leave out the same steps."""
-    sets = [off for place in loop.places for off in left_out(place.child)]
-    scope = loop.places[0].child.scope
-    for _, run in groupby(loop.turns, lambda i: [i in off for off in sets]):
-        first, *later = run
-        yield Turn(loop, first, Dim.of(1))
-        if later:
-            ends = later[-1] == loop.turns[-1]
-            yield Turn(loop, later[0], scope.copies - later[0] if ends else Dim.of(len(later)))
-
-
-def left_out(method: Method) -> Iterator[frozenset[int]]:
-    """The layers in which some step of a method, or of one that it calls, is left out."""
-    for step in method.steps:
-        if isinstance(step, Assign):
-            if step.saves.off:
-                yield step.saves.off
-            if isinstance(step.expr, ex.Invoke):
-                yield from left_out(step.expr.child)
+    """The two turns that stand for all: the first, and one for all later ones."""
+    yield Turn(loop, Dim.of(1))
+    later = loop.turns[1:]
+    if later:
+        layers = loop.places[0].child.scope.copies
+        yield Turn(loop, layers - later[0] if loop.ends else Dim.of(len(later)))

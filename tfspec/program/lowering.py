@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Label
@@ -167,36 +168,50 @@ class Lowering(Caching):
         return self.localize(module.named(scope.name)).ref
 
     def loop(self, count: int, traces: Sequence[Trace], carry: Value) -> Value:
-        """A stack: each trace of the pattern lowered once, run count times in turn.
+        """A stack: each trace of the pattern lowered once, run count times in turn."""
+        outer, self.asked = self.asked, []
+        value = self._layers(range(count), count, traces, carry)
+        if self.program.sizes is not None:
+            value = self._apart(count, traces, carry, value)
+        self.asked = outer
+        return value
 
-        Where memory is asked, and the first layers get what lies in another way than what the later
-        ones get, the first are lowered apart.
+    def _apart(self, count: int, traces: Sequence[Trace], carry: Value, value: Value) -> Value:
+        """Where memory is asked: layers that differ, lowered apart.
+
+        They differ in which rates are 0, and the first may get what lies in memory in another way.
         """
-        value = self._layers(range(count), traces, carry)
-        if self.program.sizes is None or count == 1 or self.laid_alike(carry, value):
+        asked = self.asked
+        runs = [[*run] for _, run in groupby(range(count), lambda i: [r[i] == 0 for r in asked])]
+        if len(runs) == 1 and (count == 1 or self.laid_alike(carry, value)):
             return value
         self.method.steps.pop()
-        first = self._layers(range(1), traces, carry)
-        return self._layers(range(1, count), traces, first)
+        for first, *later in runs:
+            carry = self._layers(range(first, first + 1), count, traces, carry)
+            if later:
+                turns = range(later[0], later[-1] + 1)
+                carry = self._layers(turns, count, traces, carry)
+        return carry
 
-    def _layers(self, turns: range, traces: Sequence[Trace], carry: Value) -> Value:
+    def _layers(self, turns: range, count: int, traces: Sequence[Trace], carry: Value) -> Value:
         children: list[Method] = []
-        value = carry
+        value, outer, self.turn = carry, self.turn, turns[0]
         for trace in traces:
             child = self._child(trace, (value,))
             children.append(child)
             result = child.results[0]
             value = Value(self.method, result.shape, result.dtype, result.storage, result.strides)
             value.learned = result.learned
+        self.turn = outer
         if any(child.kept for child in children):
             self.method.kept.append(Kept(tuple(children), stacked=True))
         places = [Place(child, self._given(child)[1:]) for child in children]
         scopes = tuple(trace.scope for trace in traces)
         blocks = traces[0].scope.parent
         assert blocks is not None
-        listed = Member(blocks.name, None, kind="list", children=scopes, count=len(turns))
+        listed = Member(blocks.name, None, kind="list", children=scopes, count=count)
         self.member(listed, blocks.parent)
-        loop = Loop(blocks.name, turns, tuple(places), carry, (value,))
+        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), turns.stop == count)
         loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
         self.method.steps.append(loop)
         return value

@@ -62,7 +62,8 @@ class Place:
 class Loop:
     """The layers of a stack, run in order: carry = block(carry, ...).
 
-    `turns` are all turns through its pattern, but where memory is asked (`Lowering.loop`).
+    `turns` are all turns through its pattern, but where memory is asked (`Lowering._apart`);
+    `ends`: the last of these is the last of all.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Loop:
     places: tuple[Place, ...]
     carry: Value
     outputs: tuple[Value, ...]
+    ends: bool = True
     states: dict[Value, ex.Item] = field(default_factory=dict["Value", "ex.Item"])
 
     @property

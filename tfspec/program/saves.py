@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.symbolic import Dim
@@ -50,19 +49,13 @@ Kept = Keep | Result | Made
 class Saves:
     """All that one step keeps. `learns`: it reads weights of its own, which need gradients.
 
-    `off` lists the layers of a stack in which the step is left out, and gives what it is given.
     `why` is the reason of a step that keeps nothing; `without` is what is known to be missing here.
     """
 
     kept: tuple[Kept, ...]
     learns: bool = False
-    off: frozenset[int] = frozenset()
     why: str = ""
     without: str = ""
-
-    def left_out(self, rates: Sequence[float]) -> Saves:
-        """The same, but for the layers whose rate is 0."""
-        return replace(self, off=frozenset(i for i, rate in enumerate(rates) if rate == 0))
 
 
 def saves(*kept: Kept, learns: bool = False, without: str = "") -> Saves:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
+from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node
 from tfspec.program import expr as ex
@@ -25,6 +26,7 @@ class Scene:
     method: Method
     top: Method
     node: Node | None = None
+    turn: int = 0
 
     def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
         self.program, self.mode, self.modes = program, mode, modes
@@ -32,6 +34,7 @@ class Scene:
         self.facts = self.graph.facts
         self.hoisted: dict[object, Value] = {}
         self.values: dict[Tensor, Value] = {}
+        self.asked: list[tuple[float, ...]] = []
 
     @contextmanager
     def inside(self, method: Method) -> Generator[None]:
@@ -146,6 +149,14 @@ class Scene:
     def half(self) -> bool:
         """Whether the model's numbers are of two bytes."""
         return self.program.dtype != "fp32"
+
+    def drops(self, rate: Rate) -> bool:
+        """Whether a rate of dropout is not 0: in some layer, or in the running one for memory."""
+        if self.program.sizes is None:
+            return bool(rate)
+        rates = every(rate)
+        self.asked += [rates] if len(rates) > 1 else []
+        return rates[self.turn if len(rates) > 1 else 0] != 0
 
     def same(self, a: Dim, b: Dim) -> bool:
         """Whether two sizes are equal: always, or at the sizes that the program is for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +27,7 @@ class Attention:
     k: Value
     v: Value
     mask: Value | None
-    dropout: Sequence[float]
+    dropout: bool
 
     @property
     def kernel(self) -> Kernel:
@@ -38,7 +37,7 @@ class Attention:
         packed = all(self.low.is_one(x.strides[-1]) for x in (self.q, self.k, self.v))
         learned = self.mask is not None and self.mask.learned
         flat = self.mask is None or len(self.mask.shape) in (2, 4)
-        dropped = any(self.dropout) and self.low.target.kind == "cpu"
+        dropped = self.dropout and self.low.target.kind == "cpu"
         fits = four and alike and packed and flat
         return "flash" if fits and not learned and not dropped else "math"
 
@@ -54,9 +53,7 @@ class Attention:
 
     @property
     def saves(self) -> Saves:
-        mixed = any(self.dropout) and not all(self.dropout)
-        kept = self._flash() if self.kernel == "flash" else self._math()
-        return saves(*kept, without="layers whose dropout is 0" if mixed else "")
+        return saves(*(self._flash() if self.kernel == "flash" else self._math()))
 
     def _flash(self) -> list[Kept]:
         """q, k, v, the result and a number a query. A mask of booleans is made numbers anew."""
@@ -81,7 +78,7 @@ class Attention:
             Made("scaled keys", product((*heads, *self.k.shape[-2:])), dtype),
             Made("weights", weights, dtype),
         ]
-        if any(self.dropout):
+        if self.dropout:
             on_cpu = self.low.target.kind == "cpu"
             kept.append(Made("dropout", weights, dtype if on_cpu else "bool"))
             kept.append(Made("dropped weights", weights, dtype))
