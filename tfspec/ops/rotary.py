@@ -86,14 +86,18 @@ class Rotate(Op):
         wide = self.table.width * max(1, len(self.axes))
         partial = low.fixed(wide) != low.fixed(x.shape[-1])
         function = low.helper("rotate", rotate_function(self._layout, partial=partial))
-        order = None
-        pair = self._layout == "halves" and len(x.shape) == 4 and low.same(x.shape[-1], Dim.of(2))
-        if pair and not low.is_one(length):
-            order = (0, 2, 3, 1)  # torch.cat takes halves of one feature for channels, last
+        order = self._order(low, x)
         strides = in_order(x.shape, order)
         kept = saves(Keep(rope, (x,)))
         turned = low.torch(function.name, x, rope, shape=x.shape, strides=strides, saves=kept)
         return turned.named(x.hint or "x")
+
+    def _order(self, low: Lowering, x: Value) -> tuple[int, ...] | None:
+        """How torch.cat lays out its result: halves of one feature, heads inside of tokens, it
+        takes for channels, last. All else is in order."""
+        pair = self._layout == "halves" and low.same(x.shape[-1], Dim.of(2))
+        inside = len(x.shape) == 4 and low.memory_order(x)[1] == 2 and not low.is_one(x.shape[2])
+        return (0, 2, 3, 1) if pair and inside else None
 
     @property
     def _layout(self) -> Layout:
