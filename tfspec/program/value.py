@@ -150,8 +150,7 @@ class Value:
 
     def masked_fill(self, mask: Value, number: ex.Expr) -> Value:
         """`number` where the mask is true; the shapes broadcast."""
-        args = (mask.ref, number)
-        expr = ex.Call(ex.Attribute(self.ref, "masked_fill"), args)
+        expr = ex.Call(ex.Attribute(self.ref, "masked_fill"), (mask.ref, number))
         return self.fresh(expr, broadcast(self.shape, mask.shape), sv.saves(sv.Keep(mask)))
 
     def reduce(self, function: str, axis: int) -> Value:
