@@ -18,6 +18,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.layers.base import Layer
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
+from tfspec.program.saves import Made, saves
 from tfspec.program.value import Value
 from tfspec.spec.types import Flag, Size
 from tfspec.symbolic import Dim
@@ -63,8 +64,9 @@ class CausalMean(Op):
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         function = low.helper("running_mean", MEANS)
-        mean = x.fresh(ex.Call(function, (x.ref,)), x.shape)
-        return mean.times(low.parameter(node).ref) if self.learned else mean
+        counts = Made("counts", x.shape[-2], "int64")  # what it divides by
+        mean = x.fresh(ex.Call(function, (x.ref,)), x.shape, saves(counts))
+        return mean * low.parameter(node) if self.learned else mean
 
 
 class Mean(Layer):

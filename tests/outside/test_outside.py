@@ -18,9 +18,12 @@ import yaml
 import tfspec
 from tests.fuzz import running
 from tests.fuzz.oracle import examine
+from tests.memory.measure import wrong
+from tfspec.api import Architecture
 from tfspec.layers.base import STEPS
 from tfspec.passes.check import check
 from tfspec.passes.emit import program_of
+from tfspec.program.program import Style
 from tfspec.spec.json_schema import json_schema
 from tfspec.spec.load import load_text
 
@@ -115,6 +118,11 @@ def test_it_compiles_without_a_break() -> None:
     ids = torch.randint(11, (2, 5))
     with torch.no_grad():
         torch.testing.assert_close(compiled(ids), model(ids))
+
+
+@pytest.mark.parametrize("style", ["fast", "explicit"])
+def test_what_it_keeps_for_backward_is_counted(style: Style) -> None:
+    assert wrong(Architecture(load_text(SPEC)), style) == []
 
 
 def test_the_schema_has_it() -> None:

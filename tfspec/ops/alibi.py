@@ -11,6 +11,7 @@ from tfspec.ops.bias import PairBias
 from tfspec.program import expr as ex
 from tfspec.program import masks
 from tfspec.program.lowering import Lowering
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 
 SLOPES = '''def alibi_slopes(heads):
@@ -46,10 +47,10 @@ class Alibi(PairBias):
         def build() -> Value:
             offsets = masks.offsets(low, n, n)
             falls = self._slopes(low).new_axes("h11")
-            negative = falls.pointwise(ex.Unary("-", falls.ref))
+            negative = falls.pointwise(ex.Unary("-", falls.ref), NO_GRADIENT)
             distances = offsets.absolute()
             expr = ex.Binary("*", negative.ref, distances.ref)
-            return negative.fresh(expr, (self.heads, *offsets.shape))
+            return negative.fresh(expr, (self.heads, *offsets.shape), NO_GRADIENT)
 
         return low.hoist(("alibi", self.heads, n), "alibi", build)
 

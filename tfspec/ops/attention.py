@@ -20,7 +20,9 @@ from tfspec.program import flex, masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
-from tfspec.program.value import Value, in_order
+from tfspec.program.saves import LINEAR
+from tfspec.program.sdpa import Attention
+from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
 
@@ -92,10 +94,8 @@ class Attend(Unlearned):
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
         options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
-        shape = (*q.shape[:-1], v.shape[-1])
-        order = low.memory_order(q)  # the kernel lays its result out as q is, features together
-        strides = in_order(shape, order if order[-1] == len(order) - 1 else None)
-        return low.method.emit(expr, shape, "float", strides=strides)
+        kernel = Attention(low, q, k, v, plan.mask, low.drops(self.dropout))
+        return low.method.emit(expr, kernel.shape, "float", kernel.saves, strides=kernel.strides)
 
     def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:
         cap = number(self.softcap, "cap") if self.softcap else None
@@ -227,4 +227,4 @@ def each_head(low: Lowering, x: Value, q: Value) -> Value:
     expr = ex.Call(
         ex.Attribute(x.ref, "repeat_interleave"), (repeats,), (("dim", ex.Name(str(axis))),)
     )
-    return x.fresh(expr, (*x.shape[:axis], heads, *x.shape[axis + 1 :]))
+    return x.fresh(expr, (*x.shape[:axis], heads, *x.shape[axis + 1 :]), LINEAR)

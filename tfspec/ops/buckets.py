@@ -12,6 +12,7 @@ from tfspec.ops.embed import look_up
 from tfspec.program import expr as ex
 from tfspec.program import masks
 from tfspec.program.lowering import Lowering
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -78,7 +79,7 @@ class BucketBias(PairBias):
             function = low.helper(name, BOTH if self.both else PAST)
             sizes = (low.number(self.buckets, "buckets"), low.number(self.limit, "limit"))
             expr = ex.Call(function, (offsets.ref, *sizes))
-            return low.method.emit(expr, offsets.shape, "int64")
+            return low.method.emit(expr, offsets.shape, "int64", NO_GRADIENT)
 
         key = ("buckets", self.length, self.buckets, self.limit, self.both)
         return low.hoist(key, "buckets", build)

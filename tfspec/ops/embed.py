@@ -12,6 +12,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
+from tfspec.program.saves import Keep, saves
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -51,5 +52,7 @@ def look_up(low: Lowering, group: Group, ids: Value) -> Value:
     make = ex.Call(ex.Name("nn.Embedding"), sizes)
     table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
     if table is not None:
-        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float")
-    return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape)
+        kept = saves(Keep(ids), learns=True)
+        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float", kept)
+    kept = saves(Keep(ids))
+    return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape, saves=kept)

@@ -12,6 +12,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
+from tfspec.program.saves import Keep, saves
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -70,8 +71,11 @@ def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
     shape = (*x.shape[:-1], width)
     module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width))
     if module is not None:
-        return x.fresh(ex.Call(module, (x.ref,)), shape)
-    return low.torch("F.linear", x, low.weight(group, "weight"), shape=shape)
+        kept = saves(Keep(x.merged(0, len(x.shape) - 2)), learns=True)
+        return x.fresh(ex.Call(module, (x.ref,)), shape, kept)
+    weight = low.weight(group, "weight")
+    kept = saves(Keep(x.merged(0, len(x.shape) - 2), (weight,)), Keep(weight, (x,)))
+    return low.torch("F.linear", x, weight, shape=shape, saves=kept)
 
 
 def _rows(low: Lowering, nodes: Sequence[Node], total: Dim) -> ex.Expr:

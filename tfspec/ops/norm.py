@@ -12,8 +12,9 @@ from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
+from tfspec.program.saves import LINEAR, Keep, Made, Saves, saves
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Norm(Op):
 
     def _lowered(self, low: Lowering, node: Node, x: Value) -> Value:
         if self.kind == "l2":
-            return low.torch("F.normalize", x, dim="-1", eps=repr(self.eps), shape=x.shape)
+            options = (("dim", ex.Name("-1")), ("eps", ex.Name(repr(self.eps))))
+            return x.pointwise(ex.Call(ex.Name("F.normalize"), (x.ref,), options), _unit(x))
         if self.offset:
             return self._with_offset(low, node, x)
         if not node.group:
@@ -69,7 +71,7 @@ class Norm(Op):
         if module is None:  # it lives outside, where another step of its share made it
             weights = (low.weight(node.group, attribute) for attribute in holds)
             return self._functional(low, x, *weights)
-        return x.fresh(ex.Call(module, (x.ref,)), x.shape)
+        return x.fresh(ex.Call(module, (x.ref,)), x.shape, self._saves(low, x, own=True))
 
     @property
     def _module(self) -> str:
@@ -87,10 +89,38 @@ class Norm(Op):
     def _functional(self, low: Lowering, x: Value, *weights: Value) -> Value:
         function = "F.layer_norm" if self.kind == "layer" else "F.rms_norm"
         size = ex.Tuple((low.number(x.shape[-1], "width"),))
-        return low.torch(function, x, size, *weights, eps=ex.Number(self.eps, "eps"), shape=x.shape)
+        kept = self._saves(low, x, *weights[:1])
+        eps = ex.Number(self.eps, "eps")
+        return low.torch(function, x, size, *weights, eps=eps, shape=x.shape, saves=kept)
+
+    def _saves(self, low: Lowering, x: Value, *gain: Value, own: bool = False) -> Saves:
+        """The input and two numbers a row, or one. A CPU computes RMS norm step by step, in fp32.
+
+        `own`: the weights are a module's.
+        """
+        rows, gpu = product(x.shape[:-1]), low.target.kind == "cuda"
+        if self.kind == "layer":
+            dtype = "float32" if gpu else "float"
+            numbers = Made("mean and deviation", 2 * rows, dtype)
+            return saves(Keep(x), numbers, *map(Keep, gain), learns=own)
+        rate = Made("inverse of the root mean square", rows, "float32", (x,))
+        if gpu:
+            return saves(Keep(x), rate, *map(Keep, gain), learns=own)
+        wide = Made("x in fp32", product(x.shape), "float32", (x,)) if low.half else Keep(x, (x,))
+        if not gain and not own:
+            return saves(wide, rate)
+        scaled = Made("x before its gain", product(x.shape), "float32", gain)
+        return saves(wide, rate, scaled, *(Keep(g, (x,)) for g in gain), learns=own)
 
     def _with_offset(self, low: Lowering, node: Node, x: Value) -> Value:
         assert node.group is not None
         weight = low.parameter(node)
-        gain = weight.pointwise(ex.Binary("+", weight.ref, ex.Number(self.offset, "offset")))
+        expr = ex.Binary("+", weight.ref, ex.Number(self.offset, "offset"))
+        gain = weight.pointwise(expr, LINEAR)
         return self._functional(low, x, gain)
+
+
+def _unit(x: Value) -> Saves:
+    """x / max(|x|, eps): the norm before and after it is bounded."""
+    rows = product(x.shape[:-1])
+    return saves(Keep(x), Made("norm", rows), Made("bounded norm", rows))

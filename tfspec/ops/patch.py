@@ -12,6 +12,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
+from tfspec.program.saves import Keep, saves
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
@@ -50,7 +51,8 @@ class Patch(Op):
         module = low.own(node.group, lambda name: Member(name, make, holds))
         assert module is not None
         grid = [axis.size for axis in self.space.parts[0].axes]
-        y = x.fresh(ex.Call(module, (x.ref,)), (*x.shape[:1], self.width, *grid))
+        shape = (*x.shape[:1], self.width, *grid)
+        y = x.fresh(ex.Call(module, (x.ref,)), shape, saves(Keep(x), learns=True))
         return y.flatten(2).transpose(1, 2)
 
     def _sizes(self, low: Lowering, x: Value) -> tuple[ex.Expr, ...]:

@@ -13,9 +13,10 @@ from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program import rates
 from tfspec.program.lowering import Lowering
+from tfspec.program.saves import LINEAR, Keep, Made, Result, Saves, product_of, saves
 from tfspec.program.value import Value
 from tfspec.spec.expression import RateExpr
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu2", "tanh", "sigmoid")
 
@@ -60,7 +61,18 @@ class Activation(Pointwise):
             "relu2": lambda: ex.Call(ex.Attribute(ex.Call(name("F.relu"), (x.ref,)), "square")),
             "quick_gelu": lambda: self._quick(x),
         }
-        return x.pointwise(forms[self.kind]())
+        return x.pointwise(forms[self.kind](), self._saves(x))
+
+    def _saves(self, x: Value) -> Saves:
+        """What its derivative is written in: the input, the output, or a step between."""
+        between = Made("between", product(x.shape))
+        forms = {
+            **dict.fromkeys(("gelu", "gelu_tanh", "silu"), (Keep(x),)),
+            **dict.fromkeys(("relu", "tanh", "sigmoid"), (Result(),)),
+            "relu2": (between,),
+            "quick_gelu": (Keep(x), between),
+        }
+        return saves(*forms[self.kind])
 
     def _quick(self, x: Value) -> ex.Expr:
         x.hint = x.hint or "x"  # used twice: it needs a name
@@ -119,7 +131,7 @@ class Softcap(Pointwise):
         (x,) = inputs
         cap = rates.number(self.cap, "cap")
         inner = ex.Call(ex.Name("torch.tanh"), (ex.Binary("/", x.ref, cap),))
-        return x.pointwise(ex.Binary("*", inner, cap))
+        return x.pointwise(ex.Binary("*", inner, cap), saves(Made("tanh", product(x.shape))))
 
 
 @dataclass(frozen=True)
@@ -133,8 +145,12 @@ class Dropout(Pointwise):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
+        if not low.drops(self.p):
+            return x
         p = rates.number(self.p, "dropout")
-        return x.pointwise(ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training"))))
+        kept = Made("dropout", product(x.shape), "bool" if low.target.kind == "cuda" else "float")
+        expr = ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training")))
+        return x.pointwise(expr, saves(kept))
 
 
 DROP_PATH = '''def drop_path(x, rate, training):
@@ -162,7 +178,8 @@ class DropPath(Pointwise):
         lead = len(node.inputs[0].space.batch)
         function = low.helper("drop_path", DROP_PATH.format(lead=lead))
         p = rates.number(self.p, "drop_rate")
-        return x.pointwise(ex.Call(function, (x.ref, p, ex.Member("training"))))
+        kept = saves(Made("kept samples", product(x.shape[:lead])))
+        return x.pointwise(ex.Call(function, (x.ref, p, ex.Member("training"))), kept)
 
 
 @dataclass(frozen=True)
@@ -186,9 +203,11 @@ class Learned(Pointwise):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
-        weight = low.parameter(node).ref
+        weight = low.parameter(node)
         if self.how == "add":
-            return x.pointwise(ex.Binary("+", x.ref, weight))
-        if self.how == "tanh":
-            weight = ex.Call(ex.Attribute(weight, "tanh"))
-        return x.pointwise(ex.Binary("*", weight, x.ref))
+            return x.pointwise(ex.Binary("+", x.ref, weight.ref), LINEAR)
+        if self.how == "multiply":
+            return x.pointwise(ex.Binary("*", weight.ref, x.ref), product_of(weight, x))
+        gate = ex.Call(ex.Attribute(weight.ref, "tanh"))
+        kept = saves(Keep(x, (weight,)), Made("gate", product(weight.shape)))
+        return x.pointwise(ex.Binary("*", gate, x.ref), kept)

@@ -15,6 +15,7 @@ from tfspec.ops.bias import PairBias
 from tfspec.program import expr as ex
 from tfspec.program.layout import WIDTH
 from tfspec.program.lowering import Lowering
+from tfspec.program.saves import LINEAR
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -59,7 +60,8 @@ class RelativeBias(PairBias):
         function = low.helper("relative_bias", source(seen))
         sizes = tuple(low.number(axis.size, "extent") for axis in axes)
         expr = ex.Call(function, (table.ref, *sizes))
-        return table.fresh(expr, (self.heads, self.length, self.length)).named("bias")
+        shape = (self.heads, self.length, self.length)
+        return table.fresh(expr, shape, LINEAR).named("bias")
 
     def _middle(self, low: Lowering, table: Value) -> Value:
         """The offsets that are there, of a table for the largest length."""

@@ -16,6 +16,7 @@ from tfspec.program.coordinates import coordinate
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
 from tfspec.program.rotary import Layout, rotate_function, table_function
+from tfspec.program.saves import NO_GRADIENT, Keep, saves
 from tfspec.program.value import Value, in_order
 from tfspec.symbolic import Dim
 
@@ -82,16 +83,21 @@ class Rotate(Op):
             raise NotYet.of(message, Label(node.span) if node.span else None)
         key = ("rope", self.table, self.axes, self.interleaved, space, length)
         rope = low.hoist(key, "rope", lambda: self._angles(low, space, length))
-        turned = self.table.width * max(1, len(self.axes))
-        partial = low.fixed(turned) != low.fixed(x.shape[-1])
+        wide = self.table.width * max(1, len(self.axes))
+        partial = low.fixed(wide) != low.fixed(x.shape[-1])
         function = low.helper("rotate", rotate_function(self._layout, partial=partial))
-        order = None
-        if self._layout == "halves" and len(x.shape) == 4 and low.fixed(x.shape[-1]) == 2:
-            order = (0, 2, 3, 1)  # torch.cat takes halves of one feature for channels, last
+        order = self._order(low, x)
         strides = in_order(x.shape, order)
-        return low.torch(function.name, x, rope, shape=x.shape, strides=strides).named(
-            x.hint or "x"
-        )
+        kept = saves(Keep(rope, (x,)))
+        turned = low.torch(function.name, x, rope, shape=x.shape, strides=strides, saves=kept)
+        return turned.named(x.hint or "x")
+
+    def _order(self, low: Lowering, x: Value) -> tuple[int, ...] | None:
+        """How torch.cat lays out its result: halves of one feature, heads inside of tokens, it
+        takes for channels, last. All else is in order."""
+        pair = self._layout == "halves" and low.same(x.shape[-1], Dim.of(2))
+        inside = len(x.shape) == 4 and low.memory_order(x)[1] == 2 and not low.is_one(x.shape[2])
+        return (0, 2, 3, 1) if pair and inside else None
 
     @property
     def _layout(self) -> Layout:
@@ -113,10 +119,12 @@ class Rotate(Op):
         """Every token's place on every axis: [N, axes]."""
         columns = ex.Tuple(tuple(coordinate(low, space, axis).ref for axis in self.axes))
         shape = (space.length, Dim.of(len(self.axes)))
-        return low.torch("torch.stack", columns, shape=shape, dtype="int64", dim="-1")
+        return low.torch(
+            "torch.stack", columns, shape=shape, saves=NO_GRADIENT, dtype="int64", dim="-1"
+        )
 
 
 def _rows(table: Value, index: Value) -> Value:
     """A table's rows [2, S, half] by their index [...]: [2, ..., half]."""
     expr = ex.Index(table.ref, (ex.COLON, index.ref))
-    return table.fresh(expr, (table.shape[0], *index.shape, table.shape[-1]))
+    return table.fresh(expr, (table.shape[0], *index.shape, table.shape[-1]), NO_GRADIENT)

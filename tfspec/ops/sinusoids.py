@@ -15,6 +15,7 @@ from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -76,7 +77,7 @@ class AddSinusoids(Op):
         sections = [table.gather_rows(in_part(low, part, axis)) for table, axis in pairs]
         together = ex.Tuple(tuple(section.ref for section in sections))
         shape = (part.length, x.shape[-1])
-        return low.torch("torch.cat", together, dim="1", shape=shape)
+        return low.torch("torch.cat", together, dim="1", shape=shape, saves=NO_GRADIENT)
 
     def _tables(self, low: Lowering, x: Value, part: Part, term: Term) -> list[Value]:
         """For each axis a table with a row for each coordinate: one buffer serves them all.
@@ -104,4 +105,4 @@ class AddSinusoids(Op):
             raise NotYet.of(what, None)
         sizes = (low.number(length, "length"), low.number(width, "width"))
         made = ex.Call(ex.Attribute(ex.Call(function, sizes), "to"), (x.ref,))
-        return low.method.emit(made, (length, width), "float")
+        return low.method.emit(made, (length, width), "float", NO_GRADIENT)

@@ -10,6 +10,7 @@ from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import LINEAR, NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
@@ -75,14 +76,15 @@ def joined(low: Lowering, pieces: Sequence[Value | Part], space: Space) -> Value
     if len(whole) == 1:
         return like
     together = ex.Tuple(tuple(piece.ref for piece in whole))
-    return low.torch("torch.cat", together, shape=(space.length, like.shape[-1]))
+    shape = (space.length, like.shape[-1])
+    return low.torch("torch.cat", together, shape=shape, saves=LINEAR)
 
 
 def _zeros(low: Lowering, like: Value, part: Part) -> Value:
     """Nothing for each token of a part: [n, d]."""
     shape = (part.length, like.shape[-1])
     sizes = tuple(low.number(size, "width") for size in shape)
-    return like.fresh(ex.Call(ex.Attribute(like.ref, "new_zeros"), sizes), shape)
+    return like.fresh(ex.Call(ex.Attribute(like.ref, "new_zeros"), sizes), shape, NO_GRADIENT)
 
 
 def _decoded(low: Lowering, table: Value, part: Part, term: Term | None) -> Value:
@@ -91,7 +93,7 @@ def _decoded(low: Lowering, table: Value, part: Part, term: Term | None) -> Valu
         raise NotYet.of("positions on a grid are not supported yet in decoding", None)
     index = low.position()
     if low.fixed(term.start) != 0:
-        index = index.pointwise(ex.Binary("+", index.ref, low.number(term.start, "row")))
+        index = _moved(low, index, term)
     return table.gather_rows(index)
 
 
@@ -123,8 +125,14 @@ def _index(low: Lowering, part: Part, term: Term) -> Value:
         total = index if total is None else total + index
     assert total is not None
     if low.fixed(term.start) != 0:
-        total = total.pointwise(ex.Binary("+", total.ref, low.number(term.start, "row")))
+        total = _moved(low, total, term)
     return total
+
+
+def _moved(low: Lowering, index: Value, term: Term) -> Value:
+    """By the term's first row."""
+    expr = ex.Binary("+", index.ref, low.number(term.start, "row"))
+    return index.pointwise(expr, NO_GRADIENT)
 
 
 def _cut(low: Lowering, table: Value, stretch: Stretch) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfspec.graph.rates import Rate
 from tfspec.graph.tensor import Tensor, over
@@ -16,7 +16,9 @@ from tfspec.ops.tokens import Rearrangement
 from tfspec.program import expr as ex
 from tfspec.program import windows as helpers
 from tfspec.program.lowering import Lowering
-from tfspec.program.value import Value, in_order
+from tfspec.program.saves import LINEAR, NO_GRADIENT
+from tfspec.program.sdpa import Attention
+from tfspec.program.value import Value, cut, in_order
 from tfspec.symbolic import Dim
 
 
@@ -104,10 +106,24 @@ class AttendWindows(Unlearned):
         )
         args = tuple(value.ref for value in (q, k, v, *([scores] if scores else [])))
         shape = (*q.shape[:-1], v.shape[-1])
-        # the kernel lays its result out as q is, which windows joined to heads are copied for
-        strides = in_order(shape, None if self.windows.shifted else low.memory_order(q))
+        first = lead if self.windows.shifted else 0  # of the axes that the helper joins
+        last = lead + 1 if self.windows.shifted else lead
+        mask = None if scores is None else self._given(scores, q)
+        q, k, v = (x.merged(first, last) for x in (q, k, v))
+        kernel = Attention(low, q, k, v, mask, low.drops(self.dropout))
+        strides = cut(kernel.strides, first, shape[first : last + 1])
         expr = ex.Call(function, args, options)
-        return low.method.emit(expr, shape, "float", strides=strides)
+        return low.method.emit(expr, shape, "float", kernel.saves, strides=strides)
+
+    def _given(self, scores: Value, q: Value) -> Value:
+        """What the kernel gets of scores or of a mask: [1, heads or heads of all windows, t, t]."""
+        one = Dim.of(1)
+        if self.windows.shifted:
+            shape = (scores.shape[0], q.shape[-3], *scores.shape[2:])
+            heads = scores.strides[1] if scores.shape[1] == q.shape[-3] else Dim.of(0)
+            strides = (scores.strides[0], heads, *scores.strides[2:])
+            scores = replace(scores, shape=shape, strides=strides).merged(0, 1)
+        return replace(scores, shape=(one, *scores.shape), strides=(one, *scores.strides))
 
     def _scores(self, low: Lowering, bias: Value | None) -> Value | None:
         """What the kernel adds to scores, or which pairs it allows."""
@@ -188,31 +204,36 @@ def _moved(low: Lowering, windows: Windows, function: ex.Name, node: Node, x: Va
     if windows.shifted:
         args.append(_shift(low, windows))
     expr, shape = ex.Call(function, tuple(args)), node.outputs[0].shape
-    into = len(shape) > len(x.shape)
-    if windows.shifted or not _in_place(windows, x, into):
-        return x.fresh(expr, shape)
+    steps = None if _rolls(low, windows) else _in_place(windows, x, len(shape) > len(x.shape))
+    if steps is None:
+        return x.fresh(expr, shape, LINEAR)
     # windows that lie in the grid as they are: nothing is copied
     lead, token = x.strides[: len(windows.space.batch)], x.strides[-2]
-    middle = (token * windows.tokens, token) if into else (token,)
-    return x.view(expr, shape, (*lead, *middle, x.strides[-1]))
+    return x.view(expr, shape, (*lead, *(token * step for step in steps), x.strides[-1]))
 
 
-def _in_place(windows: Windows, x: Value, into: bool) -> bool:
-    """Whether tokens stand in one order in a grid and in its windows, and need no copy."""
+def _rolls(low: Lowering, windows: Windows) -> bool:
+    """Whether the grid is rolled: not where one window covers it, which may depend on sizes."""
+    axes = zip(windows.grid, windows.tile, windows.shift, strict=True)
+    return any(step and not (windows.loose and low.same(n, w)) for n, w, step in axes)
+
+
+def _in_place(windows: Windows, x: Value, into: bool) -> tuple[Dim, ...] | None:
+    """How far windows and tokens (or back: tokens) stand apart, in tokens, if nothing is copied."""
     counts = [size.exact_div(tile) for size, tile in zip(windows.grid, windows.tile, strict=True)]
-    tokens, strides = x.shape[-2], x.strides
     if into:
         rows = in_order(windows.grid)
-        blocks = [
-            (n, step * tile) for n, step, tile in zip(counts, rows, windows.tile, strict=True)
-        ]
+        tiles = zip(counts, rows, windows.tile, strict=True)
+        blocks = [(n, step * tile) for n, step, tile in tiles]
         inner = list(zip(windows.tile, rows, strict=True))
-        return x.mergeable(blocks) and x.mergeable(inner)
+        both = x.mergeable(blocks) and x.mergeable(inner)
+        return (x.innermost(blocks), x.innermost(inner)) if both else None
+    low, tokens = x.method.low, x.shape[-2]
     outer = zip(counts, in_order([*counts, tokens]), strict=False)
     inner = zip(windows.tile, in_order(windows.tile), strict=True)
     pairs = [axis for pair in zip(outer, inner, strict=True) for axis in pair]
-    whole = strides[-3] == strides[-2] * tokens or x.method.low.fixed(windows.count) == 1
-    return whole and x.mergeable(pairs)
+    whole = low.same(x.strides[-3], x.strides[-2] * tokens) or low.is_one(windows.count)
+    return (x.innermost(pairs),) if whole and x.mergeable(pairs) else None
 
 
 def seam_mask(low: Lowering, windows: Windows) -> Value:
@@ -225,7 +246,8 @@ def seam_mask(low: Lowering, windows: Windows) -> Value:
         sizes = (_grid(low, windows), _tile(low, windows), _shift(low, windows))
         expr = ex.Call(function, sizes, (("device", low.device()),))
         tokens = windows.tokens
-        return low.method.emit(expr, (windows.count, Dim.of(1), tokens, tokens), "bool")
+        shape = (windows.count, Dim.of(1), tokens, tokens)
+        return low.method.emit(expr, shape, "bool", NO_GRADIENT)
 
     key = ("seam", windows.grid, windows.tile, windows.shift, len(windows.space.batch))
     return low.hoist(key, "mask", build)
@@ -236,7 +258,7 @@ def _grid(low: Lowering, windows: Windows) -> ex.Expr:
 
     def build() -> Value:
         sizes = tuple(low.number(size, "size") for size in windows.grid)
-        return low.method.emit(ex.Tuple(sizes), (), "state")
+        return low.method.emit(ex.Tuple(sizes), (), "state", NO_GRADIENT)
 
     return low.hoist(("grid", windows.grid), "grid", build).ref
 
@@ -253,10 +275,10 @@ def _shift(low: Lowering, windows: Windows) -> ex.Expr:
 
     def build() -> Value:
         if not windows.loose:
-            return low.method.emit(steps, (), "state")
+            return low.method.emit(steps, (), "state", NO_GRADIENT)
         function = low.helper("window_shift", helpers.WINDOW_SHIFT)
         call = ex.Call(function, (_grid(low, windows), _tile(low, windows), steps))
-        return low.method.emit(call, (), "state")
+        return low.method.emit(call, (), "state", NO_GRADIENT)
 
     key = ("shift", windows.shift, windows.loose and windows.grid, windows.tile)
     return low.hoist(key, "shift", build).ref

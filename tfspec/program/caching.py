@@ -6,6 +6,7 @@ from tfspec.program import expr as ex
 from tfspec.program.holding import Holding
 from tfspec.program.method import Kept, When
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Storage, Value, in_order
 from tfspec.symbolic import product
 
@@ -97,6 +98,6 @@ class Caching(Holding):
             call = ex.Call(
                 ex.Name("torch.arange"), (ex.Slots(cache.ref),), (("device", self.device()),)
             )
-            return self.method.emit(call, (self.graph.slots,), "int64")
+            return self.method.emit(call, (self.graph.slots,), "int64", NO_GRADIENT)
 
         return self.hoist("slots", "slots", build)

@@ -114,7 +114,7 @@ class Skeleton:
             key: tuple[object, ...] = (
                 "loop",
                 step.name,
-                step.count,
+                len(step.turns),
                 self.value(step.carry),
                 places,
             )

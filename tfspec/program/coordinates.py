@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfspec.graph.places import Place, place
 from tfspec.graph.space import Part, Space
 from tfspec.program import expr as ex
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -34,7 +35,8 @@ def coordinate(low: Lowering, space: Space, axis: str) -> Value:
         if len(pieces) == 1:
             return pieces[0]
         joined = ex.Tuple(tuple(piece.ref for piece in pieces))
-        return low.torch("torch.cat", joined, shape=(space.length,), dtype="int64")
+        shape = (space.length,)
+        return low.torch("torch.cat", joined, shape=shape, saves=NO_GRADIENT, dtype="int64")
 
     return low.hoist(("coordinate", space, axis), f"at_{axis.lower()}", build)
 
@@ -45,7 +47,7 @@ def _padded(low: Lowering, index: Value, before: Dim, after: Dim) -> Value:
         return index
     sides = ex.Tuple(tuple(low.number(size, "tokens") for size in (before, after)))
     shape = (before + index.shape[0] + after,)
-    return low.torch("F.pad", index, sides, shape=shape, dtype="int64")
+    return low.torch("F.pad", index, sides, shape=shape, saves=NO_GRADIENT, dtype="int64")
 
 
 def in_part(low: Lowering, part: Part, axis: str) -> Value:
@@ -55,7 +57,7 @@ def in_part(low: Lowering, part: Part, axis: str) -> Value:
         return along(low, low.range(part.length), (alone,))
     options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
     call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
-    return low.method.emit(call, (part.length,), "int64")
+    return low.method.emit(call, (part.length,), "int64", NO_GRADIENT)
 
 
 def along(low: Lowering, index: Value, places: Sequence[Place]) -> Value:
@@ -64,14 +66,16 @@ def along(low: Lowering, index: Value, places: Sequence[Place]) -> Value:
     def there(place: Place) -> Value:
         itself = index.ref
         expr = in_place(low, itself, place, lambda size: low.number(size, "size"))
-        return index if expr is itself else index.pointwise(expr)
+        return index if expr is itself else index.pointwise(expr, NO_GRADIENT)
 
     first, *rest = places
     found = there(first)
     for each in rest:  # from the last part back
         later = index.compare(">=", low.number(each.start, "start"))
         choice = (later, there(each), found)
-        found = low.torch("torch.where", *choice, shape=index.shape, dtype="int64")
+        found = low.torch(
+            "torch.where", *choice, shape=index.shape, saves=NO_GRADIENT, dtype="int64"
+        )
     return found
 
 

@@ -10,8 +10,9 @@ from tfspec.program import expr as ex
 from tfspec.program import flex_code
 from tfspec.program.flex_predicates import Inside
 from tfspec.program.method import origin
+from tfspec.program.saves import NO_GRADIENT, Keep, Made, Result, saves
 from tfspec.program.value import Value, in_order
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
@@ -55,7 +56,9 @@ def attend(
     expr = ex.Call(ex.Name("flex_attention"), args, (*keywords, *options))
     shape = (*q.shape[:-1], v.shape[-1])
     strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
-    return low.method.emit(expr, shape, "float", strides=strides)
+    scale = Made("log-sum-exp", product(q.shape[:-1]), "float32")
+    kept = saves(*map(Keep, inputs), Result(), scale, without="the tensors of its BlockMask")
+    return low.method.emit(expr, shape, "float", kept, strides=strides)
 
 
 def block_mask(
@@ -72,7 +75,7 @@ def block_mask(
         lengths = tuple(low.number(size, "length") for size in sizes)
         device = ("device", low.device())
         call = ex.Call(ex.Name("create_block_mask"), (visible, rows, ex.NONE, *lengths), (device,))
-        return low.method.emit(call, (), "state", hint="mask")
+        return low.method.emit(call, (), "state", NO_GRADIENT, hint="mask")
 
     key = ("block mask", mask, batch, sizes, tuple(given.values()))
     return low.hoist(key, "mask", build)

@@ -10,6 +10,7 @@ from tfspec.program import expr as ex
 from tfspec.program import starting
 from tfspec.program.method import Method
 from tfspec.program.program import Member
+from tfspec.program.saves import A_BUFFER, A_WEIGHT
 from tfspec.program.scene import Scene
 from tfspec.program.value import Storage, Value
 from tfspec.symbolic import Dim, product
@@ -46,7 +47,7 @@ class Holding(Scene):
             if attribute:
                 expr = ex.Attribute(expr, attribute)
             storage = Storage(weight.elements, "float", "weight")
-            value = self.method.emit(expr, weight.shape, "float", storage=storage)
+            value = self.method.emit(expr, weight.shape, "float", A_WEIGHT, storage=storage)
         return self.localize(value.named(group.name))
 
     def parameter(self, node: Node, sizes: Sequence[ex.Expr] = ()) -> Value:
@@ -79,7 +80,9 @@ class Holding(Scene):
             top[found.name] = found
         with self.inside(self.top):
             storage = Storage(product(shape), "float", "buffer")
-            value = self.method.emit(ex.Member(found.name), shape, "float", storage=storage)
+            value = self.method.emit(
+                ex.Member(found.name), shape, "float", A_BUFFER, storage=storage
+            )
         return self.localize(value.named(found.name))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Label
@@ -12,8 +13,9 @@ from tfspec.graph.trace import Node, Trace
 from tfspec.program import expr as ex
 from tfspec.program.caching import Caching
 from tfspec.program.method import Kept, Loop, Method, Place, origin
-from tfspec.program.program import Member, Mode, Program, Style
+from tfspec.program.program import Member, Mode, Precision, Program, Style
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import CALL, NO_GRADIENT
 from tfspec.program.value import Dtype, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 from tfspec.targets import Target
@@ -29,9 +31,14 @@ def lower(
     target: Target,
     modes: Sequence[Mode] = ("forward",),
     style: Style = "fast",
+    sizes: Mapping[str, int] | None = None,
+    dtype: Precision = "fp32",
 ) -> Program:
-    """The program of a checked graph: one root method a mode, weights shared between modes."""
-    program = Program(graph, target, style)
+    """The program of a checked graph: one root method a mode, weights shared between modes.
+
+    `sizes` and `dtype` are what memory is asked at; the code is the same at all.
+    """
+    program = Program(graph, target, style, sizes, dtype)
     for mode in modes:
         program.roots[mode] = Lowering(program, mode, tuple(modes)).root()
     return program
@@ -93,6 +100,12 @@ class Lowering(Caching):
         return tuple(self.localize(self.values[tensor]) for tensor in trace.results)
 
     def _step(self, node: Node, trace: Trace) -> list[Node]:
+        outer, self.node = self.node, node
+        done = self._lower(node, trace)
+        self.node = outer
+        return done
+
+    def _lower(self, node: Node, trace: Trace) -> list[Node]:
         group = self._fused(node, trace)
         inputs = tuple(self.value(tensor) for tensor in node.inputs)
         if len(group) > 1:
@@ -138,9 +151,11 @@ class Lowering(Caching):
             self.method.kept.append(Kept((child,)))
         expr = ex.Invoke(child, receiver, self._given(child))
         storage = Storage(product(result.shape), result.dtype)
-        return self.method.emit(
-            expr, result.shape, result.dtype, storage=storage, strides=result.strides
+        value = self.method.emit(
+            expr, result.shape, result.dtype, CALL, storage=storage, strides=result.strides
         )
+        value.learned = result.learned
+        return value
 
     def _module(self, scope: Scope) -> ex.Expr:
         """The child module of a scope; one that lives further out is passed in."""
@@ -149,18 +164,45 @@ class Lowering(Caching):
         if scope.parent is self.method.scope:
             return ex.Member(scope.name)
         with self.inside(self.home(scope)):
-            module = self.method.emit(ex.Member(scope.name), (), "state").named(scope.name)
-        return self.localize(module).ref
+            module = self.method.emit(ex.Member(scope.name), (), "state", NO_GRADIENT)
+        return self.localize(module.named(scope.name)).ref
 
     def loop(self, count: int, traces: Sequence[Trace], carry: Value) -> Value:
         """A stack: each trace of the pattern lowered once, run count times in turn."""
+        outer, self.asked = self.asked, []
+        value = self._layers(range(count), count, traces, carry)
+        if self.program.sizes is not None:
+            value = self._apart(count, traces, carry, value)
+        self.asked = outer
+        return value
+
+    def _apart(self, count: int, traces: Sequence[Trace], carry: Value, value: Value) -> Value:
+        """Where memory is asked: layers that differ, lowered apart.
+
+        They differ in which rates are 0, and the first may get what lies in memory in another way.
+        """
+        asked = self.asked
+        runs = [[*run] for _, run in groupby(range(count), lambda i: [r[i] == 0 for r in asked])]
+        if len(runs) == 1 and (count == 1 or self.laid_alike(carry, value)):
+            return value
+        self.method.steps.pop()
+        for first, *later in runs:
+            carry = self._layers(range(first, first + 1), count, traces, carry)
+            if later:
+                turns = range(later[0], later[-1] + 1)
+                carry = self._layers(turns, count, traces, carry)
+        return carry
+
+    def _layers(self, turns: range, count: int, traces: Sequence[Trace], carry: Value) -> Value:
         children: list[Method] = []
-        value = carry
+        value, outer, self.turn = carry, self.turn, turns[0]
         for trace in traces:
             child = self._child(trace, (value,))
             children.append(child)
             result = child.results[0]
             value = Value(self.method, result.shape, result.dtype, result.storage, result.strides)
+            value.learned = result.learned
+        self.turn = outer
         if any(child.kept for child in children):
             self.method.kept.append(Kept(tuple(children), stacked=True))
         places = [Place(child, self._given(child)[1:]) for child in children]
@@ -169,7 +211,7 @@ class Lowering(Caching):
         assert blocks is not None
         listed = Member(blocks.name, None, kind="list", children=scopes, count=count)
         self.member(listed, blocks.parent)
-        loop = Loop(blocks.name, count, tuple(places), carry, (value,))
+        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), turns.stop == count)
         loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
         self.method.steps.append(loop)
         return value

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
+from tfspec.program.saves import VIEW, Saves
 from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
+    from tfspec.graph.trace import Node
     from tfspec.program.lowering import Lowering
 
 
 @dataclass(eq=False)
 class Assign:
-    """outputs = expr"""
+    """outputs = expr. `node` is what of the graph it is for."""
 
     outputs: tuple[Value, ...]
     expr: ex.Expr
+    saves: Saves
+    node: Node | None
 
     @property
     def inputs(self) -> list[Value]:
         return [leaf.to for leaf in self.expr.leaves() if isinstance(leaf, ex.Ref)]
+
+    def needs_gradient(self, needs: Callable[[Value], bool]) -> bool:
+        """Whether its outputs do, by what its inputs need."""
+        return self.saves.learns or any(needs(value) for value in self.inputs)
 
 
 @dataclass(eq=False)
@@ -52,13 +60,18 @@ class Place:
 
 @dataclass(eq=False)
 class Loop:
-    """The layers of a stack, run in order: carry = block(carry, ...)."""
+    """The layers of a stack, run in order: carry = block(carry, ...).
+
+    `turns` are all turns through its pattern, but where memory is asked (`Lowering._apart`);
+    `ends`: the last of these is the last of all.
+    """
 
     name: str
-    count: int
+    turns: range
     places: tuple[Place, ...]
     carry: Value
     outputs: tuple[Value, ...]
+    ends: bool = True
     states: dict[Value, ex.Item] = field(default_factory=dict["Value", "ex.Item"])
 
     @property
@@ -105,6 +118,7 @@ class Method:
         expr: ex.Expr,
         shape: Sequence[Dim],
         dtype: Dtype,
+        saves: Saves,
         *,
         strides: Shape | None = None,
         storage: Storage | None = None,
@@ -114,7 +128,9 @@ class Method:
         here = self.low.method
         storage = storage or Storage(product(shape), dtype)
         value = Value(here, tuple(shape), dtype, storage, strides or in_order(shape), hint)
-        here.steps.append(Assign((value,), expr))
+        step = Assign((value,), expr, saves, self.low.node)
+        value.learned = dtype == "float" and step.needs_gradient(lambda given: given.learned)
+        here.steps.append(step)
         return value
 
     def emit_many(
@@ -126,7 +142,9 @@ class Method:
             Value(here, tuple(shape), base.dtype, base.storage, base.strides, hint)
             for shape, hint in zip(shapes, hints, strict=True)
         )
-        here.steps.append(Assign(values, expr))
+        for value in values:
+            value.learned = base.learned
+        here.steps.append(Assign(values, expr, VIEW, self.low.node))
         return values
 
     def param(self, like: Value, hint: str | None = None) -> Value:
@@ -134,6 +152,7 @@ class Method:
         value = Value(self, like.shape, like.dtype, like.storage, like.strides, source=like)
         value.hint = hint or like.hint or like.role
         value.absent, value.optional, value.defaults = like.absent, like.optional, like.defaults
+        value.learned = like.learned
         self.params.append(value)
         return value
 

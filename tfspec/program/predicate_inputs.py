@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph import mask_tree as mt
 from tfspec.program import expr as ex
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -98,5 +99,7 @@ def _padded(low: Lowering, value: Value, grids: Sequence[mt.Grid]) -> Value:
     shape = (*value.shape[: len(value.shape) - len(grids)], *(grid.total for grid in grids))
     padding = ex.Tuple(tuple(ends))
     if value.dtype == "bool":
-        return low.torch("F.pad", value, padding, shape=shape, dtype="bool", value="True")
-    return low.torch("F.pad", value, padding, shape=shape, dtype=value.dtype)
+        return low.torch(
+            "F.pad", value, padding, shape=shape, saves=NO_GRADIENT, dtype="bool", value="True"
+        )
+    return low.torch("F.pad", value, padding, shape=shape, saves=NO_GRADIENT, dtype=value.dtype)

@@ -13,6 +13,7 @@ from tfspec.program import expr as ex
 from tfspec.program.coordinates import along
 from tfspec.program.predicate_inputs import laid
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.spec.predicate import Side
 from tfspec.symbolic import Dim
@@ -108,9 +109,9 @@ class Asked:
         left, right = (x.ref if isinstance(x, Value) else x for x in (a, b))
         both = ex.Binary(sign, left, right)
         if isinstance(a, Value):
-            return a.pointwise(both, *(x for x in (b,) if isinstance(x, Value)))
+            return a.pointwise(both, NO_GRADIENT, *(x for x in (b,) if isinstance(x, Value)))
         assert isinstance(b, Value), "sizes alone are computed while the graph is made"
-        return b.pointwise(both)
+        return b.pointwise(both, NO_GRADIENT)
 
     def _coordinate(self, number: mt.OnAxis) -> Value:
         """A coordinate by side: [N, 1] or [M]. Queries that are the keys have the keys' own."""

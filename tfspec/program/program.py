@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["forward", "prefill", "decode"]
 Style = Literal["fast", "explicit"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(eq=False)
@@ -36,11 +38,17 @@ class Member:
 
 @dataclass(eq=False)
 class Program:
-    """Every mode's root method, the members of each scope, and the helpers the file needs."""
+    """Every mode's root method, the members of each scope, and the helpers the file needs.
+
+    `sizes` and `dtype` are what memory is asked at: layouts, where it matters that a size is 1
+    (None: any sizes), and kernels. The code is the same at all.
+    """
 
     graph: Graph
     target: Target
     style: Style
+    sizes: Mapping[str, int] | None = None
+    dtype: Precision = "fp32"
     roots: dict[Mode, Method] = field(default_factory=dict["Mode", Method])
     members: dict[Scope, dict[str, Member]] = field(
         default_factory=dict[Scope, "dict[str, Member]"]

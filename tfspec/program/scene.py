@@ -7,12 +7,15 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
+from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node
 from tfspec.program import expr as ex
 from tfspec.program.lengths import readable
 from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
 from tfspec.program.refusal import NotYet
+from tfspec.program.saves import NO_GRADIENT, Saves
 from tfspec.program.value import Dtype, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 
@@ -22,6 +25,8 @@ class Scene:
 
     method: Method
     top: Method
+    node: Node | None = None
+    turn: int = 0
 
     def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
         self.program, self.mode, self.modes = program, mode, modes
@@ -29,6 +34,7 @@ class Scene:
         self.facts = self.graph.facts
         self.hoisted: dict[object, Value] = {}
         self.values: dict[Tensor, Value] = {}
+        self.asked: list[tuple[float, ...]] = []
 
     @contextmanager
     def inside(self, method: Method) -> Generator[None]:
@@ -94,7 +100,7 @@ class Scene:
         def build() -> Value:
             device = ("device", self.device())
             call = ex.Call(ex.Name("torch.arange"), (self.number(size, "length"),), (device,))
-            return self.method.emit(call, (size,), "int64")
+            return self.method.emit(call, (size,), "int64", NO_GRADIENT)
 
         return self.hoist(("range", size), "positions", build)
 
@@ -107,8 +113,8 @@ class Scene:
         return ex.Attribute(given.ref, "device")
 
     def torch(
-        self, function: str, *args: Value | ex.Expr, shape: Sequence[Dim], dtype: Dtype = "float",
-        strides: Sequence[Dim] | None = None, **keywords: ex.Expr | str,
+        self, function: str, *args: Value | ex.Expr, shape: Sequence[Dim], saves: Saves,
+        dtype: Dtype = "float", strides: Sequence[Dim] | None = None, **keywords: ex.Expr | str,
     ) -> Value:  # fmt: skip
         """A call of a torch function by its dotted name: `F.gelu`, `torch.cat`."""
         plain = tuple(arg.ref if isinstance(arg, Value) else arg for arg in args)
@@ -117,7 +123,8 @@ class Scene:
             for key, value in keywords.items()
         )
         expr = ex.Call(ex.Name(function), plain, named)
-        return self.method.emit(expr, shape, dtype, strides=tuple(strides) if strides else None)
+        laid = tuple(strides) if strides else None
+        return self.method.emit(expr, shape, dtype, saves, strides=laid)
 
     def number(self, dim: Dim | int, role: str) -> ex.Expr:
         """A size in code: a number where the spec fixes it, else read from the inputs."""
@@ -133,10 +140,42 @@ class Scene:
         return self.hoist(("length", dim), "length", lambda: self._length(dim)).ref
 
     def _length(self, dim: Dim) -> Value:
-        return self.method.emit(self.number(dim, "length"), (), "state")
+        return self.method.emit(self.number(dim, "length"), (), "state", NO_GRADIENT)
 
     def fixed(self, dim: Dim) -> int | None:
         return self.facts.value(dim)
+
+    @property
+    def half(self) -> bool:
+        """Whether the model's numbers are of two bytes."""
+        return self.program.dtype != "fp32"
+
+    def drops(self, rate: Rate) -> bool:
+        """Whether a rate of dropout is not 0: in some layer, or in the running one for memory."""
+        if self.program.sizes is None:
+            return bool(rate)
+        rates = every(rate)
+        self.asked += [rates] if len(rates) > 1 else []
+        return rates[self.turn if len(rates) > 1 else 0] != 0
+
+    def same(self, a: Dim, b: Dim) -> bool:
+        """Whether two sizes are equal: always, or at the sizes that the program is for."""
+        sizes = self.program.sizes
+        if sizes is not None:
+            return a.value(sizes) == b.value(sizes)
+        return a == b or None is not self.fixed(a) == self.fixed(b)
+
+    def alike(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
+        """Whether two shapes are equal."""
+        return len(a) == len(b) and all(map(self.same, a, b))
+
+    def is_one(self, dim: Dim) -> bool:
+        return self.same(dim, Dim.of(1))
+
+    def laid_alike(self, a: Value, b: Value) -> bool:
+        """Whether two values of one shape lie in memory in one way."""
+        each = zip(a.shape, a.strides, b.strides, strict=True)
+        return all(self.same(x, y) for size, x, y in each if not self.is_one(size))
 
     def memory_order(self, value: Value) -> list[int]:
         """A value's axes from slowest to fastest, at sample sizes; unit axes keep their place."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.program import expr as ex
+from tfspec.program import saves as sv
 from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ def in_order(shape: Sequence[Dim], order: Sequence[int] | None = None) -> Shape:
     return tuple(strides)
 
 
+def cut(strides: Shape, at: int, sizes: Sequence[Dim]) -> Shape:
+    """Strides where one axis becomes several of these sizes."""
+    inner = [step * strides[at] for step in in_order(sizes)]
+    return (*strides[:at], *inner, *strides[at + 1 :])
+
+
 def broadcast(a: Shape, b: Shape) -> Shape:
     """The shape of a pointwise result: axes align at the end, an axis of 1 stretches."""
     long, short = (a, b) if len(a) >= len(b) else (b, a)
@@ -51,7 +58,8 @@ class Value:
     `hint` is the role that names it (q, scores, mask); without one it is the running x or h.
     `role` names the parameter by which other modules get it. `source`: the outer value that a
     parameter stands for. `absent`: a parameter that this mode does not pass. `optional`: may be
-    None when the model runs. `defaults`: a parameter that callers may leave out.
+    None when the model runs. `defaults`: a parameter that callers may leave out. `learned`: a
+    gradient flows to it, for it is made of weights.
     """
 
     method: Method
@@ -65,6 +73,7 @@ class Value:
     defaults: bool = False
     source: Value | None = None
     role: str | None = None
+    learned: bool = False
 
     def __repr__(self) -> str:
         return f"<{self.hint or 'x'} [{', '.join(map(str, self.shape))}]>"
@@ -79,74 +88,83 @@ class Value:
         return self
 
     # ---- new storage
-    def fresh(self, expr: ex.Expr, shape: Sequence[Dim], dtype: Dtype | None = None) -> Value:
+    def fresh(
+        self, expr: ex.Expr, shape: Sequence[Dim], saves: sv.Saves, dtype: Dtype | None = None
+    ) -> Value:
         """A result in memory of its own, contiguous."""
-        return self.method.emit(expr, shape, dtype or self.dtype)
+        return self.method.emit(expr, shape, dtype or self.dtype, saves)
 
-    def pointwise(self, expr: ex.Expr, *others: Value) -> Value:
+    def pointwise(self, expr: ex.Expr, saves: sv.Saves, *others: Value) -> Value:
         """A result of one value an element, laid out in memory as the first full operand is."""
         shape = self.shape
         for other in others:
             shape = broadcast(shape, other.shape)
-        full = next((v for v in (self, *others) if v.shape == shape), None)
-        strides = in_order(shape, full.method.low.memory_order(full) if full else None)
-        return self.method.emit(expr, shape, self.dtype, strides=strides)
+        low = self.method.low
+        full = next((v for v in (self, *others) if low.alike(v.shape, shape)), None)
+        strides = in_order(shape, low.memory_order(full) if full else None)
+        return self.method.emit(expr, shape, self.dtype, saves, strides=strides)
 
     def __add__(self, other: Value) -> Value:
-        return self.pointwise(ex.Binary("+", self.ref, other.ref), other)
+        return self.pointwise(ex.Binary("+", self.ref, other.ref), sv.LINEAR, other)
 
     def __mul__(self, other: Value) -> Value:
-        return self.pointwise(ex.Binary("*", self.ref, other.ref), other)
+        expr = ex.Binary("*", self.ref, other.ref)
+        return self.pointwise(expr, sv.product_of(self, other), other)
 
     def __and__(self, other: Value) -> Value:
-        return self.pointwise(ex.Binary("&", self.ref, other.ref), other)
+        return self.pointwise(ex.Binary("&", self.ref, other.ref), sv.NO_GRADIENT, other)
 
     def __or__(self, other: Value) -> Value:
-        return self.pointwise(ex.Binary("|", self.ref, other.ref), other)
+        return self.pointwise(ex.Binary("|", self.ref, other.ref), sv.NO_GRADIENT, other)
 
     def __sub__(self, other: Value) -> Value:
-        return self.pointwise(ex.Binary("-", self.ref, other.ref), other)
+        return self.pointwise(ex.Binary("-", self.ref, other.ref), sv.LINEAR, other)
 
     def absolute(self) -> Value:
-        return self.pointwise(self._call("abs"))
+        return self.pointwise(self._call("abs"), sv.saves(sv.Keep(self)))
 
     def compare(self, sign: str, other: Value | ex.Expr) -> Value:
         """Where self SIGN other holds, as booleans."""
         right = other.ref if isinstance(other, Value) else other
         shape = broadcast(self.shape, other.shape) if isinstance(other, Value) else self.shape
-        return self.fresh(ex.Binary(sign, self.ref, right), shape, "bool")
+        return self.fresh(ex.Binary(sign, self.ref, right), shape, sv.NO_GRADIENT, "bool")
 
     def __invert__(self) -> Value:
-        return self.pointwise(ex.Unary("~", self.ref))
+        return self.pointwise(ex.Unary("~", self.ref), sv.NO_GRADIENT)
 
     def __matmul__(self, other: Value) -> Value:
         """[..., n, m] @ [..., m, p] -> [..., n, p]"""
         shape = (*self.shape[:-1], other.shape[-1])
-        return self.fresh(ex.Binary("@", self.ref, other.ref), shape)
+        saves = sv.saves(sv.Keep(self.batched(), (other,)), sv.Keep(other.batched(), (self,)))
+        return self.fresh(ex.Binary("@", self.ref, other.ref), shape, saves)
 
     def times(self, factor: ex.Expr) -> Value:
-        return self.pointwise(ex.Binary("*", self.ref, factor))
+        """Each element times a number. A product of two values is `*`: it keeps them."""
+        refs = (leaf.to for leaf in factor.leaves() if isinstance(leaf, ex.Ref))
+        assert all(value.dtype == "state" for value in refs), "a number, not a tensor"
+        return self.pointwise(ex.Binary("*", self.ref, factor), sv.LINEAR)
 
     def softmax(self) -> Value:
         """Over the last axis."""
-        return self.fresh(self._call("softmax", dim=-1), self.shape)
+        return self.fresh(self._call("softmax", dim=-1), self.shape, sv.saves(sv.Result()))
 
     def masked_fill(self, mask: Value, number: ex.Expr) -> Value:
         """`number` where the mask is true; the shapes broadcast."""
-        args = (mask.ref, number)
-        expr = ex.Call(ex.Attribute(self.ref, "masked_fill"), args)
-        return self.fresh(expr, broadcast(self.shape, mask.shape))
+        expr = ex.Call(ex.Attribute(self.ref, "masked_fill"), (mask.ref, number))
+        return self.fresh(expr, broadcast(self.shape, mask.shape), sv.saves(sv.Keep(mask)))
 
     def reduce(self, function: str, axis: int) -> Value:
         """mean, sum or amax over one axis."""
         shape = (*self.shape[:axis], *self.shape[axis + 1 :])
-        return self.fresh(self._call(function, dim=axis), shape)
+        largest = sv.saves(sv.Keep(self), sv.Result())  # where it is, by comparing again
+        saves = largest if function == "amax" else sv.LINEAR
+        return self.fresh(self._call(function, dim=axis), shape, saves)
 
     # ---- views
     def view(self, expr: ex.Expr, shape: Sequence[Dim], strides: Sequence[Dim]) -> Value:
         """A result that shares this value's storage."""
         return self.method.emit(
-            expr, shape, self.dtype, strides=tuple(strides), storage=self.storage
+            expr, shape, self.dtype, sv.VIEW, strides=tuple(strides), storage=self.storage
         )
 
     def transpose(self, a: int, b: int) -> Value:
@@ -165,21 +183,18 @@ class Value:
         """Axes start to end as one: a view where their strides merge, else a copy."""
         last = end % len(self.shape)
         args = (start,) if last == len(self.shape) - 1 else (start, last)
-        size = product(self.shape[start : last + 1])
-        shape = (*self.shape[:start], size, *self.shape[last + 1 :])
-        if not self._merges(start, last):
-            return self.fresh(self._call("flatten", *args), shape)
-        strides = (*self.strides[:start], self.strides[last], *self.strides[last + 1 :])
-        return self.view(self._call("flatten", *args), shape, strides)
+        like = self.merged(start, last)
+        if like.storage is not self.storage:
+            return self.fresh(self._call("flatten", *args), like.shape, sv.LINEAR)
+        return self.view(self._call("flatten", *args), like.shape, like.strides)
 
     def unflatten(self, axis: int, sizes: Sequence[tuple[ex.Expr, Dim]]) -> Value:
         """One axis as several, each given as its source text (often -1) and its size."""
         at = axis % len(self.shape)
         dims = [dim for _, dim in sizes]
-        inner = [step * self.strides[at] for step in in_order(dims)]
         expr = self._call("unflatten", axis, ex.Tuple(tuple(text for text, _ in sizes)))
         shape = (*self.shape[:at], *dims, *self.shape[at + 1 :])
-        return self.view(expr, shape, (*self.strides[:at], *inner, *self.strides[at + 1 :]))
+        return self.view(expr, shape, cut(self.strides, at, dims))
 
     def expand(self, sizes: Sequence[tuple[ex.Expr, Dim]]) -> Value:
         """Repeated without a copy: each size is its text and its dim; new axes come first."""
@@ -242,7 +257,26 @@ class Value:
     def gather_rows(self, index: Value) -> Value:
         """Rows of a table by position: [V, d][i] -> [..., d]."""
         expr = ex.Index(self.ref, (index.ref,))
-        return self.fresh(expr, (*index.shape, *self.shape[1:]))
+        saves = sv.saves(sv.Keep(index))
+        return self.fresh(expr, (*index.shape, *self.shape[1:]), saves)
+
+    # ---- what a kernel takes of it
+    def merged(self, start: int, last: int) -> Value:
+        """It with axes start to last as one: no step of its own, it says how a step reads it."""
+        if start >= last:
+            return self
+        size = product(self.shape[start : last + 1])
+        shape = (*self.shape[:start], size, *self.shape[last + 1 :])
+        storage, strides = Storage(product(shape), self.dtype), in_order(shape)
+        if self._merges(start, last):
+            axes = list(zip(self.shape, self.strides, strict=True))[start : last + 1]
+            storage = self.storage
+            strides = (*self.strides[:start], self.innermost(axes), *self.strides[last + 1 :])
+        return replace(self, shape=shape, storage=storage, strides=strides)
+
+    def batched(self) -> Value:
+        """As products of matrices take it, with one axis before them."""
+        return self.merged(0, len(self.shape) - 3)
 
     # ----
     def _call(self, name: str, *args: int | ex.Expr, **keywords: int) -> ex.Expr:
@@ -250,14 +284,16 @@ class Value:
         named = tuple((key, ex.Name(str(value))) for key, value in keywords.items())
         return ex.Call(ex.Attribute(self.ref, name), plain, named)
 
+    def innermost(self, axes: Sequence[tuple[Dim, Dim]]) -> Dim:
+        """The stride of axes as one: that of the last which is longer than 1."""
+        wide = [step for size, step in axes if not self.method.low.is_one(size)]
+        return wide[-1] if wide else axes[-1][1]
+
     def _merges(self, start: int, last: int) -> bool:
         return self.mergeable(list(zip(self.shape, self.strides, strict=True))[start : last + 1])
 
     def mergeable(self, axes: Sequence[tuple[Dim, Dim]]) -> bool:
         """Whether axes, each a size and a stride, are one axis without a copy."""
-        fixed = self.method.low.fixed
-        wide = [axis for axis in axes if fixed(axis[0]) != 1]
-        return all(
-            step == size * inner or None is not fixed(step) == fixed(size * inner)
-            for (_, step), (size, inner) in pairwise(wide)
-        )
+        low = self.method.low
+        wide = [axis for axis in axes if not low.is_one(axis[0])]
+        return all(low.same(step, size * inner) for (_, step), (size, inner) in pairwise(wide))

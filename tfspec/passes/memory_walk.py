@@ -1,0 +1,179 @@
+"""A program's forward, step by step: which storages it keeps, with the layers of a stack counted.
+
+A stack costs what two of its layers cost: the first reads what came in, the second what the first
+left, and all later ones do as the second. (Lowering takes apart the layers that differ.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tfspec.graph.trace import Node
+from tfspec.program import expr as ex
+from tfspec.program.method import Assign, Loop, Method, When
+from tfspec.program.saves import Keep, Kept, Made, Result, SavedDtype
+from tfspec.program.value import Storage, Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(eq=False)
+class Turn:
+    """One walk through a loop's body, which stands for so many layers."""
+
+    loop: Loop
+    layers: Dim
+
+
+@dataclass(eq=False)
+class Cell:
+    """One allocation of a run. `loops` are those in whose turns it was made."""
+
+    elements: Dim
+    dtype: SavedDtype
+    loops: frozenset[Loop]
+    counted: bool
+
+
+@dataclass
+class Found:
+    """What one step of the program keeps of one kind, in all turns: elements of a dtype."""
+
+    module: str
+    node: Node | None
+    what: str
+    dtype: SavedDtype
+    elements: Dim
+
+
+@dataclass(eq=False)
+class Frame:
+    """One call of a method: where its storages are, and which of its values need a gradient."""
+
+    method: Method
+    cells: dict[Storage, Cell] = field(default_factory=dict[Storage, Cell])
+    needing: set[Value] = field(default_factory=set[Value])
+
+    def needs(self, value: Value) -> bool:
+        return value in self.needing
+
+
+class Walk:
+    """The rows found so far, by step and kind."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[Assign, int], Found] = {}
+        self.without: set[tuple[str, str]] = set()
+        self._turns: tuple[Turn, ...] = ()
+
+    def root(self, method: Method) -> None:
+        self._run(Frame(method))
+
+    def _run(self, frame: Frame) -> None:
+        for step in frame.method.steps:
+            match step:
+                case Loop():
+                    self._loop(frame, step)
+                case When():  # what is handed out as it is; caches are for other modes
+                    pass
+                case Assign(expr=ex.Invoke() as call):
+                    inner = self._call(frame, call.child, call.given)
+                    self._gives(frame, step.outputs[0], inner)
+                case Assign():
+                    self._step(frame, step)
+
+    # ---- calls and loops
+    def _call(self, frame: Frame, child: Method, given: Sequence[tuple[Value, ex.Expr]]) -> Frame:
+        sources = {param: param.source for param, _ in given}
+        return self._enter(frame, child, sources)
+
+    def _enter(self, frame: Frame, child: Method, sources: dict[Value, Value | None]) -> Frame:
+        inner = Frame(child)
+        for param, source in sources.items():
+            assert source is not None, "a child's parameters stand for values of its caller"
+            if param.dtype != "state":
+                inner.cells[param.storage] = self._cell(frame, source.storage)
+            if frame.needs(source):
+                inner.needing.add(param)
+        self._run(inner)
+        return inner
+
+    def _gives(self, frame: Frame, output: Value, inner: Frame) -> None:
+        """The child's result is the caller's value."""
+        result = inner.method.results[0]
+        frame.cells[output.storage] = self._cell(inner, result.storage)
+        if inner.needs(result):
+            frame.needing.add(output)
+
+    def _loop(self, frame: Frame, loop: Loop) -> None:
+        outer, carry = self._turns, loop.carry
+        for turn in turns(loop):
+            self._turns = (*outer, turn)
+            for place in loop.places:
+                sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
+                inner = self._enter(frame, place.child, sources)
+                carry = place.child.results[0]
+                frame.cells[carry.storage] = self._cell(inner, carry.storage)
+                (frame.needing.add if inner.needs(carry) else frame.needing.discard)(carry)
+        self._turns = outer
+        (output,) = loop.outputs
+        frame.cells[output.storage] = self._cell(frame, carry.storage)
+        if frame.needs(carry):
+            frame.needing.add(output)
+
+    # ---- steps
+    def _step(self, frame: Frame, step: Assign) -> None:
+        for output in step.outputs:
+            if output.dtype != "state":
+                self._cell(frame, output.storage)  # made in the running turn
+        if step.outputs[0].dtype != "float" or not step.needs_gradient(frame.needs):
+            return
+        frame.needing.update(step.outputs)
+        for at, kept in enumerate(step.saves.kept):
+            if not kept.when or any(frame.needs(value) for value in kept.when):
+                self._keep(frame, step, at, kept)
+        if step.saves.without:
+            self.without.add((step.node.op.label() if step.node else "", step.saves.without))
+
+    def _keep(self, frame: Frame, step: Assign, at: int, kept: Kept) -> None:
+        cell, what = self._of(frame, step, kept)
+        if cell.counted:
+            return
+        cell.counted = True
+        elements = cell.elements
+        for turn in self._turns:
+            if turn.loop in cell.loops:
+                elements = elements * turn.layers
+        path = frame.method.scope.path
+        row = self.found.setdefault((step, at), Found(path, step.node, what, cell.dtype, Dim.of(0)))
+        row.elements = row.elements + elements
+
+    def _of(self, frame: Frame, step: Assign, kept: Kept) -> tuple[Cell, str]:
+        match kept:
+            case Made(what, elements, dtype):
+                return Cell(elements, dtype, self._loops, counted=False), what
+            case Keep(value):
+                return self._cell(frame, value.storage), value.hint or "x"
+            case Result():
+                output = step.outputs[0]
+                return self._cell(frame, output.storage), output.hint or "x"
+
+    def _cell(self, frame: Frame, storage: Storage) -> Cell:
+        if storage not in frame.cells:
+            assert storage.dtype != "state", "only tensors are kept"
+            free = storage.holds != "result"  # weights, buffers and inputs are there anyway
+            frame.cells[storage] = Cell(storage.elements, storage.dtype, self._loops, free)
+        return frame.cells[storage]
+
+    @property
+    def _loops(self) -> frozenset[Loop]:
+        return frozenset(turn.loop for turn in self._turns)
+
+
+def turns(loop: Loop) -> Iterator[Turn]:
+    """The two turns that stand for all: the first, and one for all later ones."""
+    yield Turn(loop, Dim.of(1))
+    later = loop.turns[1:]
+    if later:
+        layers = loop.places[0].child.scope.copies
+        yield Turn(loop, layers - later[0] if loop.ends else Dim.of(len(later)))
