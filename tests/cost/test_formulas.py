@@ -127,3 +127,19 @@ def test_terms() -> None:
     assert cost_terms.degree(Dim.maximum(a, b), "a") == 1
     assert cost_terms.overtakes(a * a + 10 * a, "a", {}) == 10
     assert cost_terms.overtakes(a, "a", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "dtype", "kept", "loss"),
+    [
+        # measured with autograd's hooks, cross entropy on the logits counted: its log-softmax of
+        # the logits' dtype, and one number more
+        ("gpt2", {"B": 8, "T": 1024}, "fp32", 6_535_348_228, (8 * 1024 * 50257 + 1) * 4),
+        ("llama-3-8b", {"B": 1, "T": 4096}, "bf16", 32_106_364_930, (4096 * 128256 + 1) * 2),
+    ],
+)
+def test_activations_are_what_was_measured_at_full_size(
+    name: str, at: dict[str, int], dtype: str, kept: int, loss: int
+) -> None:
+    cost = tfspec.load(name, at).cost("train", dtype=dtype)
+    assert {each.name: each.value for each in cost.memory}["activations"] + loss == kept

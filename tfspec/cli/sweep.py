@@ -22,7 +22,9 @@ SWEEP = Rule(
     "Write `--sweep T=128..1024` for doubled sizes, `--sweep T=128..1024:8` for even steps.",
 )
 MOST = 10_000
-_FORM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([0-9]{1,12})\.\.([0-9]{1,12})(?::([0-9]{1,12}))?")
+_FORM = re.compile(
+    r"([A-Za-z_][A-Za-z0-9_]*)=([0-9]{1,12})\.\.([0-9]{1,12}|max)(?::([0-9]{1,12}))?"
+)
 _HELP = "write `--sweep T=128..1024`, or `--sweep T=128..1024:8` for 8 even steps"
 
 
@@ -31,19 +33,31 @@ def values_of(text: str, architecture: Architecture) -> tuple[str, list[int]]:
     found = _FORM.fullmatch(text.replace(" ", ""))
     if found is None:
         raise Failure(SWEEP, f"{quoted(text)} is no sweep", _HELP)
-    name, low, high = found[1], int(found[2]), int(found[3])
-    steps = int(found[4]) if found[4] else None
+    name, low, steps = found[1], int(found[2]), int(found[4]) if found[4] else None
     domain = _domain(name, architecture)
+    high = _largest(name, domain) if found[3] == "max" else int(found[3])
     if not 1 <= low <= high:
         raise Failure(SWEEP, f"{quoted(text)} runs from {low} to {high}", "name the smaller first")
     if steps is not None and not 2 <= steps <= MOST:
         raise Failure(SWEEP, f"{steps} points are not between 2 and {MOST:,}", _HELP)
-    sizes = _even(low, high, steps) if steps else _doubled(low, high)
-    for size in sizes:
-        if not domain.contains(size):
+    for size in (low, high):
+        if size < domain.low or (domain.high is not None and size > domain.high):
             message = f"`{name}` is declared as {domain}, and {size} is none of its sizes"
-            raise Failure(SWEEP, message, f"declare other sizes: `--set {name}={low}..{high}`")
-    return name, sizes
+            raise Failure(SWEEP, message, "declare other sizes by `--set`, or sweep fewer")
+    sizes = _even(low, high, steps) if steps else _doubled(low, high)
+    return name, sorted({_allowed(size, domain) for size in sizes})
+
+
+def _largest(name: str, domain: Domain) -> int:
+    if domain.high is None:
+        message = f"`{name}` is declared as {domain}, and has no largest size"
+        raise Failure(SWEEP, message, _HELP)
+    return domain.high
+
+
+def _allowed(size: int, domain: Domain) -> int:
+    """The nearest size from below that the dim may have; the least where there is none."""
+    return domain.low + max(0, (size - domain.low) // domain.step) * domain.step
 
 
 def _domain(name: str, architecture: Architecture) -> Domain:

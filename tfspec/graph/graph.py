@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, count
 
 from tfspec.graph.names import SizeNames
 from tfspec.graph.scope import Scope
@@ -66,7 +67,8 @@ class Graph:
     def slots_name(self) -> str:
         """A free letter for the slots of a key-value cache."""
         taken = {*self.dims, *self.names.letters}
-        return next(n for n in ("S", "C", "slots", "slots_") if n not in taken)
+        names = chain(("S", "C", "slots"), (f"slots{n}" for n in count(2)))
+        return next(name for name in names if name not in taken)
 
     @property
     def slots(self) -> Dim:

@@ -130,6 +130,12 @@ class Scope(Entry):
                 yield from entry.walk(times)
 
     @property
+    def instances(self) -> Dim:
+        """How many of this module the whole model has."""
+        outer = self.parent.instances if self.parent is not None else Dim.of(1)
+        return outer * self.copies
+
+    @property
     def params(self) -> Dim:
         """Parameters here and below, shared weights once."""
         return sum((weight.elements * times for weight, times in self.walk()), Dim.of(0))

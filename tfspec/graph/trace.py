@@ -48,6 +48,11 @@ class Op(ABC):
         pairs. An op that knows no mask needs all that it computes."""
         return inputs
 
+    @property
+    def needs_exactly(self) -> bool:
+        """Whether `needed` knows all that is hidden; else it is a bound from above."""
+        return True
+
     @abstractmethod
     def label(self) -> str:
         """What a reader calls it."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tfspec.diagnostics import Label
 from tfspec.graph.mask import Mask
-from tfspec.graph.mask_count import pairs
+from tfspec.graph.mask_count import exact, pairs
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
@@ -76,6 +76,11 @@ class Attend(Unlearned):
         queries, keys = q.axes[-2].size, k.axes[-2].size
         seen = pairs(self.mask.tree, queries, keys)
         return (_along(q, seen), _along(k, Dim.of(1)), _along(v, Dim.of(1)), *biases)
+
+    @property
+    def needs_exactly(self) -> bool:
+        """Inputs and coordinates hide pairs that are counted as seen."""
+        return self.mask is None or exact(self.mask.tree)
 
     def label(self) -> str:
         return "attend"

@@ -9,12 +9,13 @@ from typing import Literal
 
 from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
-from tfspec.graph.scope import Scope, Weight
+from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
-from tfspec.passes.cost_groups import By, grouped
+from tfspec.passes.cost_groups import GROUPS, By, grouped
 from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
 from tfspec.passes.cost_names import Counts
 from tfspec.passes.cost_work import Work, work
+from tfspec.passes.memory import saved
 from tfspec.passes.modes import decoding, mode_shapes
 from tfspec.passes.shapes_rows import Kind, flow_rows
 from tfspec.program.refusal import NotYet
@@ -22,6 +23,7 @@ from tfspec.symbolic import Dim
 
 CostMode = Literal["forward", "train", "prefill", "decode"]
 MODES: tuple[CostMode, ...] = ("forward", "train", "prefill", "decode")
+AT_MOST = ", at most: a mask that reads inputs or coordinates may hide more"
 CONVENTION = "a multiply-add is 2 FLOPs; products of matrices only; attention dense"
 OPEN_DIM = Rule(
     "TS470",
@@ -53,7 +55,7 @@ class Row:
 class Quantity:
     """A formula and what it comes to. `unit` is FLOPs, bytes or parameters.
 
-    `said` is what tables write for the formula, where words are shorter.
+    `said` is what tables write for the formula, where words are shorter; after a comma, beside it.
     """
 
     name: str
@@ -123,7 +125,9 @@ class Cost:
             self._of("parameters", "parameters", self.graph.params),
             self._of("forward", "FLOPs", done.forward),
         ]
-        if done.needed != done.forward:
+        if not done.exact:
+            found.append(self._of("needed", "FLOPs", done.needed, AT_MOST))
+        elif done.needed != done.forward:
             found.append(self._of("needed", "FLOPs", done.needed))
         if self.mode == "train":
             found.append(self._of("backward", "FLOPs", done.backward))
@@ -131,15 +135,26 @@ class Cost:
 
     @cached_property
     def memory(self) -> tuple[Quantity, ...]:
-        """Bytes by kind, of what has a formula in the sizes alone: no activations yet."""
+        """Bytes by kind. Activations are what autograd keeps of the forward, before any loss."""
         each = self.precision
         found = [self._each("weights", each.weight)]
         if self.mode == "train":
             found.append(self._each("gradients", each.weight))
             found.append(self._each("optimizer", OPTIMIZERS[self.optimizer] * each.state))
+            found += self._activations()
         if self.mode in ("prefill", "decode") and self.cache is not None:
             found.append(self._of("cache", "bytes", each.weight * self.cache))
         return tuple(found)
+
+    def _activations(self) -> list[Quantity]:
+        """None under autocast, whose copies are not counted yet."""
+        dtype = self.precision.activations
+        if dtype is None:
+            return []
+        sizes = {name: self.values[name] for name in self.graph.facts.domains}
+        kept = saved(self.graph, dtype=dtype, sizes={**self.graph.bindings(), **sizes})
+        missing = "".join(f", without {what} of {op}" for op, what in kept.without)
+        return [self._of("activations", "bytes", kept.size, missing)]
 
     def _each(self, name: str, size: int) -> Quantity:
         """So many bytes for each parameter."""
@@ -149,7 +164,12 @@ class Cost:
         return Quantity(name, unit, formula, self.number(formula), said)
 
     def grouped(self, by: By) -> list[Row]:
-        """Rows that cost something: by `module`, `kind`, `layer`, or every `step`."""
+        """Rows that cost something: by `module`, `kind`, `layer`, or every `step`.
+
+        Raises ValueError for another word.
+        """
+        if by not in GROUPS:
+            raise ValueError(f"unknown group {by!r}: it is one of {', '.join(GROUPS)}")
         return grouped(self.rows, by)
 
     def __repr__(self) -> str:
@@ -185,21 +205,31 @@ class Cost:
 
 
 def cost(
-    graph: Graph, mode: CostMode = "forward", dtype: str = "fp32", optimizer: str = "adamw"
+    graph: Graph,
+    mode: CostMode = "forward",
+    dtype: str = "fp32",
+    optimizer: str = "adamw",
+    bound: Mapping[str, int] | None = None,
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
-    A dim that is not bound counts as its largest value, a batch as 1; NotYet where there is none.
+    `bound` are the sizes of dims that vary, by default those that the graph was bound to. A dim
+    that is not bound counts as its largest value, a batch as 1; NotYet where there is none.
     """
+    bound = graph.bound if bound is None else bound
     domains = graph.facts.domains
-    taken = chosen(graph)
+    taken = chosen(graph, bound)
     fixed = {name: domain.low for name, domain in domains.items() if domain.low == domain.high}
-    values = {name: {**taken, **fixed, **graph.bound}[name] for name in domains}
+    values = {name: {**taken, **fixed, **bound}[name] for name in domains}
     counts = Counts(graph)
     shapes, results = {}, [tensor.shape for tensor in graph.outputs.values()]
     if mode in ("prefill", "decode"):
         shapes, results = mode_shapes(graph, mode)
         values = decoding(graph, mode, values)
+        length = str(graph.token_axis.size)
+        if mode == "decode" and length in taken:
+            taken = {**taken, graph.slots_name: values[graph.slots_name]}
+            del taken[length]
     shape_of = counts.shapes(lambda tensor: shapes.get(tensor, tensor.shape))
     found = flow_rows(graph, shape_of, results)
     done = work(graph, shape_of)
@@ -216,15 +246,16 @@ def cost(
     )  # fmt: skip
 
 
-def chosen(graph: Graph) -> dict[str, int]:
+def chosen(graph: Graph, bound: Mapping[str, int]) -> dict[str, int]:
     """What is taken for dims that vary and are not bound: the largest size, or a batch of 1."""
     found: dict[str, int] = {}
     for name, domain in graph.facts.domains.items():
-        if name in graph.bound or domain.low == domain.high:
+        if name in bound or domain.low == domain.high:
             continue
         if domain.high is None and domain.step != 1:
             message = f"`{name}` is declared as {domain}, and has no largest value to take"
-            help = (f"set it: `--set {name}={domain.step * max(1, 224 // domain.step)}`",)
+            size = domain.step * max(1, 224 // domain.step)
+            help = (f"set it: `--set {name}={size}`", f"or declare `{name}: {domain} <= {size}`")
             raise NotYet(Diagnostic(OPEN_DIM, message, None, help=help))
         found[name] = 1 if domain.high is None else domain.high
     return found
@@ -235,11 +266,9 @@ def _together(nodes: Sequence[Node], done: Mapping[Node, Work]) -> Work:
 
 
 def _params(weights: Sequence[Weight]) -> Dim:
-    return sum((w.elements * _copies(w.group.parent) for w in weights), Dim.of(0))
+    return sum((w.elements * _instances(w) for w in weights), Dim.of(0))
 
 
-def _copies(scope: Scope | None) -> Dim:
-    copies = Dim.of(1)
-    while scope is not None:
-        copies, scope = copies * scope.copies, scope.parent
-    return copies
+def _instances(weight: Weight) -> Dim:
+    scope = weight.group.parent
+    return scope.instances if scope is not None else Dim.of(1)

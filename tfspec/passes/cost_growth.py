@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tfspec.graph.trace import inner_traces
 from tfspec.passes import cost_terms
 from tfspec.symbolic import Dim
 
@@ -50,7 +51,7 @@ def _lengths(cost: Cost, formula: Dim) -> list[str]:
         for axis in tensor.space.token_axes
         if axis.size.name
     }
-    known = [*cost.letters, *sorted(axes), cost.graph.slots_name]
+    known = [*cost.letters, *sorted(axes)]
     if cost.mode == "decode":  # new tokens come one by one: what grows is the text before them
         known = [cost.graph.slots_name]
     degrees = {name: cost_terms.degree(formula, name) for name in known}
@@ -59,8 +60,14 @@ def _lengths(cost: Cost, formula: Dim) -> list[str]:
 
 
 def _widths(cost: Cost, formula: Dim) -> list[str]:
-    """Dims that a stream's width is, or is a multiple of."""
-    widths = [tensor.width.symbols for tensor in cost.graph.streams.values() if tensor.axes]
+    """Dims that the width of a stack or of a block is, or is a multiple of; else a stream's."""
+    trunk = [
+        tensor
+        for node in cost.graph.trace.body if inner_traces(node.op)
+        for tensor in node.inputs[:1]
+    ]  # fmt: skip
+    tensors = trunk or [tensor for tensor in cost.graph.streams.values() if tensor.axes]
+    widths = [tensor.width.symbols for tensor in tensors]
     found = dict.fromkeys(name for names in widths if len(names) == 1 for name in names)
     return [name for name in found if cost_terms.degree(formula, name) > 0]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.machine import json_text
 from tfspec.passes.cost_groups import By
 from tfspec.passes.cost_growth import growth
+from tfspec.passes.cost_work import Work
 
 if TYPE_CHECKING:
     from tfspec.passes.cost import Cost, Row
@@ -27,11 +29,16 @@ def as_json(cost: Cost, by: By = "step") -> str:
     found = {
         "name": cost.name,
         "mode": cost.mode,
-        "dims": dict(cost.values),
+        "dims": {
+            name: value
+            for name, value in cost.values.items()
+            if name not in cost.graph.names.letters or name in cost.letters
+        },
         "letters": {name: size.ascii() for name, size in cost.letters.items()},
         "chosen": dict(cost.chosen),
         "convention": CONVENTION,
         "dtype": cost.precision.name,
+        "optimizer": cost.optimizer,
         "params": {
             "total": cost.number(params),
             "active": cost.number(params),
@@ -40,6 +47,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
         "flops": {
             "forward": cost.number(done.forward),
             "needed": cost.number(done.needed),
+            "needed_exact": done.exact,
             "backward": cost.number(done.backward),
             "formula": done.forward.ascii(),
             "needed_formula": done.needed.ascii(),
@@ -67,7 +75,7 @@ def as_csv(cost: Cost, by: By = "step") -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for path, row in _paths(cost, by):
-        found = _module(cost, path, row)
+        found = _module(cost, path, _expanded(cost, row))
         writer.writerow([found[name] for name in COLUMNS])
     return text.getvalue().rstrip("\n")
 
@@ -80,6 +88,16 @@ def _paths(cost: Cost, by: By) -> list[tuple[str, Row]]:
         above[row.depth :] = [row.label]
         found.append((" / ".join(above), row))
     return found
+
+
+def _expanded(cost: Cost, row: Row) -> Row:
+    """A row whose formulas are over the spec's dims alone: a line has no place for letters."""
+    work = row.work
+    forward, needed, backward = (
+        each.subs(cost.letters) for each in (work.forward, work.needed, work.backward)
+    )
+    plain = Work(forward, needed, backward, work.exact)
+    return replace(row, params=row.params.subs(cost.letters), work=plain)
 
 
 def _module(cost: Cost, path: str, row: Row) -> dict[str, object]:

@@ -6,25 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tfspec.graph.graph import Graph
-from tfspec.graph.scope import Scope
 from tfspec.program.lowering import lower
 from tfspec.program.method import Method, When
-from tfspec.program.refusal import NotYet
+from tfspec.program.program import Precision as Dtype
 from tfspec.symbolic import Dim
 from tfspec.targets import Target, find
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Bytes of one number: of weights, of what a layer computes, and of an optimizer's state.
+    """Bytes of one weight and of one number of an optimizer's state; what activations are kept in.
 
     torch's optimizers keep their states at the weights' precision. `mixed` is torch.autocast with
-    bfloat16: weights, gradients and states stay in fp32.
+    bfloat16: weights, gradients and states stay in fp32, and activations are not counted yet.
     """
 
     name: str
     weight: int
-    value: int
+    activations: Dtype | None
 
     @property
     def state(self) -> int:
@@ -34,10 +33,10 @@ class Precision:
 PRECISIONS: Mapping[str, Precision] = {
     each.name: each
     for each in (
-        Precision("fp32", 4, 4),
-        Precision("bf16", 2, 2),
-        Precision("fp16", 2, 2),
-        Precision("mixed", 4, 2),
+        Precision("fp32", 4, "fp32"),
+        Precision("bf16", 2, "bf16"),
+        Precision("fp16", 2, "fp16"),
+        Precision("mixed", 4, None),
     )
 }
 OPTIMIZERS: Mapping[str, int] = {"adamw": 2, "sgd": 0, "momentum": 1, "lion": 1}
@@ -45,35 +44,25 @@ OPTIMIZERS: Mapping[str, int] = {"adamw": 2, "sgd": 0, "momentum": 1, "lion": 1}
 
 
 def cache_numbers(graph: Graph) -> Dim | None:
-    """Numbers that caches of keys and values hold for S slots; None for a model without them.
+    """Numbers that caches of keys and values hold for S slots; None for a model that reads no ids.
 
-    Read off the program for decoding: each attention keeps [B, g, S, k] and [B, g, S, w].
+    Read off the program for decoding: each attention keeps [B, g, S, k] and [B, g, S, w]. Raises
+    NotYet for a model whose attention cannot be cached yet: its cache is not free, but unknown.
     """
     target = find("cpu")
     assert isinstance(target, Target)
     if all(tensor.kind != "ids" for tensor in graph.inputs):
         return None
-    try:
-        program = lower(graph, target, ("decode",), "explicit")
-    except NotYet:
-        return None
+    program = lower(graph, target, ("decode",), "explicit")
     kept = [
-        value.storage.elements * _copies(scope)
+        value.storage.elements * scope.instances
         for scope, methods in program.methods.items()
         for value in _held(methods[0])
     ]
-    return sum(kept, Dim.of(0)) if kept else None
+    return sum(kept, Dim.of(0))
 
 
 def _held(method: Method):
     """The buffers that a method's cache gives back."""
     steps = (step for step in method.steps if isinstance(step, When))
     return [v for step in steps for v in step.outputs if v.storage.holds == "buffer"]
-
-
-def _copies(scope: Scope | None) -> Dim:
-    """How many modules of this kind there are in the model."""
-    copies = Dim.of(1)
-    while scope is not None:
-        copies, scope = copies * scope.copies, scope.parent
-    return copies

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost import Cost
+from tfspec.passes.cost import CONVENTION, Cost
 from tfspec.passes.cost_text import scaled
 from tfspec.passes.shapes_latex import words
 from tfspec.passes.text_table import Column, table
@@ -37,11 +37,15 @@ class Sweep:
         columns += [Column(name, 12, right=True) for name in self.names]
         rows = [
             [f"{size:,}", *(self._short(values, name) for name in self.names),
-             "█" * max(1, round(values["flops"] / most * BAR))]
+             "█" * round(values["flops"] / most * BAR) or "▏"]
             for size, values in self.points
         ]  # fmt: skip
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
-        return "\n".join([head, "", *table([*columns, Column("FLOPs", BAR)], rows)])
+        taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
+        head += f"; taken, since not set: {escape(taken)}" if taken else ""
+        note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.name}."
+        chart = Column("FLOPs", BAR)
+        return "\n".join([head, "", *table([*columns, chart], rows), "", note])
 
     def _short(self, values: dict[str, int], name: str) -> str:
         unit = next(each.unit for each in self.cost.quantities if each.name == name)
@@ -61,11 +65,18 @@ class Sweep:
         return [f"{name}_{units[name]}" for name in self.names]
 
     def json(self) -> str:
-        """An object: `name`, `mode`, `dim`, `points` (a list of objects)."""
-        points = [{self.dim: size, **values} for size, values in self.points]
+        """An object: `name`, `mode`, `dtype`, `chosen`, `convention`, `dim` and `points`, each with
+        `size` and `quantities`."""
+        points = [{"size": size, "quantities": values} for size, values in self.points]
         found = {
-            "name": self.cost.name, "mode": self.cost.mode, "dim": self.dim, "points": points,
-        }  # fmt: skip
+            "name": self.cost.name,
+            "mode": self.cost.mode,
+            "dtype": self.cost.precision.name,
+            "chosen": dict(self.cost.chosen),
+            "convention": CONVENTION,
+            "dim": self.dim,
+            "points": points,
+        }
         return json_text(found)
 
     def latex(self) -> str:

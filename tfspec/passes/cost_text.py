@@ -16,26 +16,42 @@ if TYPE_CHECKING:
 
 _TABLE = (
     Column("step", 40, gives=0),
-    Column("parameters", 17, right=True),
-    Column("FLOPs", 12, right=True),
+    Column("parameters", 40, right=True),
+    Column("FLOPs", 14, right=True),
     Column("share", 7, right=True),
     Column("", 20),
 )
 BAR = 20
-SCALES = ((10**18, "E"), (10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+SCALES = (
+    (10**24, "Y"),
+    (10**21, "Z"),
+    (10**18, "E"),
+    (10**15, "P"),
+    (10**12, "T"),
+    (10**9, "G"),
+    (10**6, "M"),
+    (10**3, "k"),
+)
 
 
 def text(cost: Cost, by: By = "module") -> str:
     rows = [_cells(cost, row) for row in cost.grouped(by)]
-    return "\n".join(
-        [_title(cost), *_taken(cost), "", *table(_TABLE, rows), "", *_formulas(cost), "",
-         *_growth(cost), "", *_legend(cost), *_convention(cost)]
-    )  # fmt: skip
+    parts = [
+        [_title(cost), *_taken(cost)],
+        table(_TABLE, rows) if rows else [],
+        list(_formulas(cost)),
+        _wrapped(_growth(cost)),
+        [*_legend(cost), *_notes(cost, by)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def scaled(number: int, unit: str) -> str:
     """291.65 GFLOPs, 497.76 MB: four or five digits, and the unit by thousands."""
     size, letter = next(((size, letter) for size, letter in SCALES if number >= size), (1, ""))
+    if number >= 1000 * SCALES[0][0]:  # beyond all units, and maybe beyond floats
+        digits = str(number)
+        return f"{digits[0]}.{digits[1:3]}e{len(digits) - 1} {unit}"
     return f"{number / size:,.2f} {letter}{unit}" if letter else f"{number:,} {unit}"
 
 
@@ -71,7 +87,8 @@ def _formulas(cost: Cost) -> Iterator[str]:
     for each in cost.quantities:
         yield f"{each.name:<{wide}}  {_number(each)}"
         indent = " " * (wide + 2)
-        formula = f"= {each.said or escape(str(each.formula))}"
+        alone = bool(each.said) and not each.said.startswith(",")
+        formula = f"= {each.said if alone else escape(str(each.formula)) + each.said}"
         wrap = textwrap.TextWrapper(
             COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ",
             break_on_hyphens=False, break_long_words=False,
@@ -103,6 +120,9 @@ def _legend(cost: Cost) -> list[str]:
     """Every symbol that a formula has."""
     shown = {name for each in cost.quantities for name in each.formula.symbols}
     said: list[str] = []
+    shown |= {
+        name for letter in shown & cost.letters.keys() for name in cost.letters[letter].symbols
+    }
     for name, value in cost.values.items():
         if name == cost.graph.slots_name:
             words = f"{name} = {value} slots of the cache"
@@ -114,25 +134,31 @@ def _legend(cost: Cost) -> list[str]:
     return list(joined([escape(words) for words in said]))
 
 
-def _convention(cost: Cost) -> list[str]:
+def _notes(cost: Cost, by: By) -> list[str]:
+    """What the numbers mean."""
     from tfspec.passes.cost import CONVENTION
 
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
-        lines.append(_rule_of_thumb(cost))
-    if cost.mode == "decode":
+        lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.name} and {cost.optimizer}."]
+        lines.append("Activations are what autograd keeps of an eager forward on a CPU, no loss.")
+    if cost.mode == "decode" and cost.cache:
         lines.append("Decoding attends to every slot of the static cache, filled or not.")
-    if any(row.count > 1 for row in cost.rows):
-        lines.append("Rows under × n show all n together; so shares of one level sum to 100 %.")
+    if by != "kind" and any(row.count > 1 for row in cost.rows):
+        lines.append("A row under × n shows all n together: parts sum to the row that they are in.")
     return _wrapped(lines)
 
 
-def _rule_of_thumb(cost: Cost) -> str:
-    """6·N·D (Hoffmann et al. 2022): parameters times tokens, attention left out."""
-    tokens = max(cost.number(tensor.rows) for tensor in cost.graph.streams.values() if tensor.axes)
+def _rule_of_thumb(cost: Cost) -> list[str]:
+    """6·N·D (Hoffmann et al. 2022), for a model that reads one text."""
+    texts = [tensor for tensor in cost.graph.inputs if tensor.kind != "bool"]
+    if len(texts) != 1 or texts[0].kind != "ids" or not cost.flops.terms:
+        return []
+    tokens = texts[0].elements.value(cost.values)
     rule = 6 * cost.number(cost.graph.params) * tokens
-    share = rule / cost.number(cost.flops) if cost.flops.terms else 0
-    return f"The rule 6·N·D gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."
+    share = rule / cost.number(cost.flops)
+    words = f"of {cost.number(cost.graph.params):,} parameters and {tokens:,} tokens"
+    return [f"The rule 6·N·D {words} gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."]
 
 
 def _wrapped(lines: Iterable[str]) -> list[str]:

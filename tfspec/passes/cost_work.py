@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tfspec.graph.graph import Graph
@@ -13,6 +13,7 @@ from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.symbolic import Dim
 
 ShapeOf = Callable[[Tensor], tuple[Dim, ...]]
+Known = dict[Tensor, Tensor]
 ZERO = Dim.of(0)
 
 
@@ -27,20 +28,46 @@ class Work:
     forward: Dim = ZERO
     needed: Dim = ZERO
     backward: Dim = ZERO
+    exact: bool = True
+    """Whether `needed` counts all that masks hide; else it is a bound from above."""
 
     def __add__(self, other: Work) -> Work:
         return Work(
             self.forward + other.forward,
             self.needed + other.needed,
             self.backward + other.backward,
+            self.exact and other.exact,
         )
 
 
 def work(graph: Graph, shape_of: ShapeOf) -> dict[Node, Work]:
-    """The work of every primitive step, where tensors have these shapes."""
+    """The work of every primitive step that an output depends on, where tensors have these shapes.
+
+    What no output reads is not emitted, and has no work.
+    """
     walk = _Walk(shape_of)
-    walk.trace(graph.trace, Dim.of(1))
+    walk.trace(replace(graph.trace, body=_live(graph)), Dim.of(1))
     return walk.found
+
+
+def _live(graph: Graph) -> list[Node]:
+    """The root's nodes that outputs depend on."""
+    wanted = {tensor.original for tensor in graph.outputs.values()}
+    found: list[Node] = []
+    for node in reversed(graph.trace.body):
+        if not wanted.isdisjoint(node.outputs):
+            wanted.update(_reads(node))
+            found.append(node)
+    return found[::-1]
+
+
+def _reads(node: Node) -> Iterator[Tensor]:
+    """What a node reads, also from outside by what is in it."""
+    yield from (tensor.original for tensor in node.inputs)
+    traces = [*inner_traces(node.op), *([node.inner] if node.inner is not None else [])]
+    for trace in traces:
+        for step in trace.body:
+            yield from _reads(step)
 
 
 @dataclass
@@ -92,16 +119,37 @@ class _Walk:
 
     def _composite(self, node: Node, inner: Trace, times: Dim) -> None:
         """Its definition; what its mask needs is the definition's work on fewer pairs."""
-        shaped = dict(zip(inner.inputs, self._shaped(node.inputs), strict=True))
-        fewer = dict(zip(inner.inputs, node.op.needed(*shaped.values()), strict=True))
+        shaped = dict(zip(node.inputs, self._shaped(node.inputs), strict=True))
+        self._define(node, inner, times, shaped, dict(shaped))
+
+    def _define(
+        self, node: Node, inner: Trace, times: Dim, shaped: Known, fewer: Known, exact: bool = True
+    ) -> None:
+        """The steps of a definition, on values in their shapes, and on those that are needed."""
+        needed = node.op.needed(*self._of(fewer, node.inputs))
+        fewer.update(zip(inner.inputs, needed, strict=True))
+        exact = exact and node.op.needs_exactly
         for step in inner.body:
-            dense = tuple(shaped.get(each) or self._shaped([each])[0] for each in step.inputs)
-            needed = tuple(fewer.get(each) or self._shaped([each])[0] for each in step.inputs)
-            shaped[step.outputs[0]], fewer[step.outputs[0]] = self._step(step, times, dense, needed)
+            if step.inner is not None:
+                self._define(step, step.inner, times, shaped, fewer, exact)
+                continue
+            inputs = self._of(shaped, step.inputs), self._of(fewer, step.inputs)
+            out = self._step(step, times, *inputs, exact)
+            shaped[step.outputs[0]], fewer[step.outputs[0]] = out
+        for known in (shaped, fewer):
+            known[node.outputs[0]] = self._of(known, inner.results)[0]
         self._pass(inner.results, node.outputs)
 
+    def _of(self, known: Known, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(known.get(each) or self._shaped([each])[0] for each in tensors)
+
     def _step(
-        self, node: Node, times: Dim, inputs: Sequence[Tensor], needed: Sequence[Tensor]
+        self,
+        node: Node,
+        times: Dim,
+        inputs: Sequence[Tensor],
+        needed: Sequence[Tensor],
+        exact: bool = True,
     ) -> tuple[Tensor, Tensor]:
         """Counts a primitive step; gives its outputs for these inputs, and for those needed."""
         out, out_needed = self._out(node, inputs), self._out(node, needed)

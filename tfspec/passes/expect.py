@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.graph.graph import Graph
@@ -53,7 +53,9 @@ def _compared(expect: Expect, held: Held, graph: Graph) -> Iterator[Diagnostic]:
     try:
         value = held.value(graph)
     except NotYet as refusal:
-        yield refusal.diagnostic
+        key = held.key if getattr(expect, held.key) is not None else f"max_{held.key}"
+        label = refusal.diagnostic.primary or Label(expect.span_of(key))
+        yield replace(refusal.diagnostic, primary=label)
         return
     if value is not None:
         yield from _equal(expect, held, value)
@@ -104,21 +106,20 @@ def _params(graph: Graph) -> int | None:
 
 
 def _flops(graph: Graph) -> int | None:
-    """Of one forward at batch 1, every range at its end."""
+    """Of one forward at batch 1, every range at its end, whatever dims are bound to."""
     from tfspec.passes.cost import cost
 
-    found = cost(graph)
+    found = cost(graph, bound={})
     return found.number(found.work.forward)
 
 
 def _cache_bytes(graph: Graph) -> int | None:
-    """Of one slot at batch 1; 0 for a model that keeps nothing."""
-    from tfspec.passes.cost import cost
+    """Of one slot at batch 1; 0 for a model that reads no ids."""
+    from tfspec.passes.cost_memory import cache_numbers
 
-    found = cost(graph)
-    if found.cache is None:
-        return 0
-    return CACHED * found.cache.value({**found.values, graph.slots_name: 1})
+    numbers = cache_numbers(graph)
+    least = {name: domain.low for name, domain in graph.facts.domains.items()}
+    return 0 if numbers is None else CACHED * numbers.value({**least, graph.slots_name: 1})
 
 
 _HELD = (

@@ -43,16 +43,15 @@ def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Sha
 
 
 def decoding(graph: Graph, mode: Mode, values: Mapping[str, int]) -> dict[str, int]:
-    """Sizes while decoding: one new token, where the spec allows that length.
+    """Sizes while decoding: one new token, as the emitted file takes it.
 
     A length that the user has set is how many slots the cache has.
     """
     found = dict(values)
     length = str(graph.token_axis.size)
-    domain = graph.facts.domains.get(length)
     longest = graph.token_axis.size.value(found)
     slots = found.get(graph.slots_name, 0)
     found[graph.slots_name] = graph.bound.get(length) or max(slots, longest)
-    if mode == "decode" and domain is not None and domain.contains(1):
+    if mode == "decode" and length in graph.facts.domains:
         found[length] = 1
     return found

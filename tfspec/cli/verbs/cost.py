@@ -6,12 +6,14 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from tfspec.cli import output, sets, specs
+from tfspec.cli.failure import Failure
 from tfspec.cli.parser import format_option, one_of
-from tfspec.cli.sweep import values_of
+from tfspec.cli.sweep import SWEEP, values_of
 from tfspec.cli.verb import Verb
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
+    from tfspec.passes.cost_sweep import Sweep
 
 _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
@@ -59,16 +61,26 @@ def _choice(parser: ArgumentParser, name: str, words: tuple[str, ...], what: str
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    found = architecture.cost(args.mode, dtype=args.dtype, optimizer=args.optimizer)
-    if args.sweep is not None:
-        from tfspec.passes.cost_sweep import sweep
-
-        name, sizes = values_of(args.sweep, architecture)
-        text = getattr(sweep(found, name, sizes), args.format)()
-    else:
+    how = {"dtype": args.dtype, "optimizer": args.optimizer}
+    if args.sweep is None:
+        found = architecture.cost(args.mode, **how)
         text = getattr(found, args.format)(*([args.by] if args.by else []))
+    else:
+        text = getattr(_sweep(architecture, args, how), args.format)()
     output.write(text, args.output, never=architecture.loaded.sources)
     return 0
+
+
+def _sweep(architecture: Architecture, args: Namespace, how: dict[str, str]) -> Sweep:
+    from tfspec.api import load
+    from tfspec.passes.cost_sweep import sweep
+
+    if args.by:
+        message = "a sweep shows the whole model, and `--by` its parts"
+        raise Failure(SWEEP, message, "leave one of them out")
+    name, sizes = values_of(args.sweep, architecture)
+    first = load(architecture, {name: sizes[0]})  # so that a dim without an end has a size
+    return sweep(first.cost(args.mode, **how), name, sizes)
 
 
 VERB = Verb("tell what a model costs, as formulas", _EXAMPLES, _options, specs.with_spec(_run))
