@@ -12,7 +12,6 @@ from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
-from tfspec.program.saves import LINEAR
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -66,10 +65,9 @@ class Concat(Rearrangement):
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         axis = len(self.space.batch)
         rows = [self._rows(low, x, t) for x, t in zip(inputs, node.inputs, strict=True)]
-        parts = ex.Tuple(tuple(row.ref for row in rows))
         sizes = tuple(a.size for a in (*self.space.batch, *self.space.token_axes))
         shape = (*sizes, inputs[0].shape[-1])
-        return low.torch("torch.cat", parts, dim=ex.Name(str(axis)), shape=shape, saves=LINEAR)
+        return low.cat(rows, str(axis), shape)
 
     def _rows(self, low: Lowering, x: Value, tensor: Tensor) -> Value:
         """The operand with every batch axis and a token axis."""
@@ -176,6 +174,4 @@ class Join(Rearrangement):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         width = sum((x.shape[-1] for x in inputs), Dim.of(0))
-        parts = ex.Tuple(tuple(x.ref for x in inputs))
-        shape = (*inputs[0].shape[:-1], width)
-        return low.torch("torch.cat", parts, dim="-1", shape=shape, saves=LINEAR)
+        return low.cat(inputs, "-1", (*inputs[0].shape[:-1], width))

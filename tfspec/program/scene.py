@@ -15,7 +15,7 @@ from tfspec.program.lengths import readable
 from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
 from tfspec.program.refusal import NotYet
-from tfspec.program.saves import NO_GRADIENT, Saves
+from tfspec.program.saves import LINEAR, NO_GRADIENT, Saves
 from tfspec.program.value import Dtype, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 
@@ -125,6 +125,16 @@ class Scene:
         expr = ex.Call(ex.Name(function), plain, named)
         laid = tuple(strides) if strides else None
         return self.method.emit(expr, shape, dtype, saves, strides=laid)
+
+    def cat(self, parts: Sequence[Value], dim: str, shape: Sequence[Dim]) -> Value:
+        """torch.cat: in order, but four axes that all lie as channels last stay so."""
+        last = [0, 2, 3, 1]
+        stay = all(len(x.shape) == 4 and self.memory_order(x) == last for x in parts)
+        strides = in_order(shape, last if stay else None)
+        together = ex.Tuple(tuple(x.ref for x in parts))
+        return self.torch(
+            "torch.cat", together, dim=dim, shape=shape, saves=LINEAR, strides=strides
+        )
 
     def number(self, dim: Dim | int, role: str) -> ex.Expr:
         """A size in code: a number where the spec fixes it, else read from the inputs."""
