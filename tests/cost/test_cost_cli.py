@@ -94,6 +94,7 @@ def test_a_sweep_over_an_images_height(capsys: pytest.CaptureFixture[str]) -> No
         ("gpt2 --sweep t=1..8", 2, "there is no dim `t`"),
         ("gpt2 --sweep d=1..8", 2, "`d` has one size"),
         ("gpt2 --sweep T=8..1", 2, "`T=8..1` runs from 8 to 1"),
+        ("gpt2 --sweep T=1..8 --by layer", 2, "a sweep shows the whole model"),
         ("gpt2 --sweep T=1..2048", 2, "`T` is declared as 1..1024, and 2048 is none of its sizes"),
         ("gpt2 --sweep B=1..9:1000000000", 2, "1000000000 points are not between 2 and 10,000"),
         ("gpt2 --set T=4 --sweep T=1..8", 2, "`T` is swept and set"),

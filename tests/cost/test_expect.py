@@ -54,6 +54,17 @@ def test_the_block_that_has_most_is_named(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("sets", [{}, {"T": 128}, {"B": 8}])
+def test_it_speaks_of_batch_1_whatever_is_set(tmp_path: Path, sets: dict[str, int]) -> None:
+    found(tmp_path, "gpt2", flops=291_648_307_200, cache_bytes_per_token=36_864)
+    assert tfspec.check(tmp_path / "mine.yaml", sets).ok
+
+
+def test_a_cache_that_is_not_built_yet_holds_no_budget(tmp_path: Path) -> None:
+    ((code, message),) = found(tmp_path, "bert-base", max_cache_bytes_per_token=1)
+    assert (code, "not causal" in message) == ("TS901", True)
+
+
 def test_a_model_without_a_cache_keeps_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, "vit-b16", cache_bytes_per_token=0, max_cache_bytes_per_token=1) == []
 

@@ -12,6 +12,7 @@ import tfspec
 from tests.bundled import NAMES, small
 from tests.cost.counted import costs, sizes
 from tfspec.passes import cost_terms
+from tfspec.passes.cost_groups import GROUPS
 from tfspec.passes.cost_growth import growth
 from tfspec.symbolic import Dim, sym
 
@@ -20,6 +21,9 @@ from tfspec.symbolic import Dim, sym
 @pytest.mark.parametrize("mode", ["forward", "train"])
 def test_parts_sum_to_the_whole(name: str, mode: str) -> None:
     cost = tfspec.load(name).cost(mode)
+    for row, parts in nested(cost.grouped("step")):
+        for of in (cost.of_mode, lambda work: work.needed) if parts else ():
+            assert sum(cost.number(of(each.work)) for each in parts) == cost.number(of(row.work))
     total = {}
     for by in ("step", "kind"):
         found = cost.grouped(by)
@@ -31,6 +35,25 @@ def test_parts_sum_to_the_whole(name: str, mode: str) -> None:
         params = sum(cost.number(row.params) for row in leaves)
         assert params == cost.number(cost.graph.params)
     assert set(total.values()) == {cost.number(cost.flops)}
+
+
+def nested(rows):
+    """Each row with those right under it."""
+    for at, row in enumerate(rows):
+        below = []
+        for other in rows[at + 1 :]:
+            if other.depth <= row.depth:
+                break
+            below += [other] if other.depth == row.depth + 1 else []
+        yield row, below
+
+
+@pytest.mark.parametrize("mode", ["forward", "train"])
+@pytest.mark.parametrize("name", NAMES)
+def test_text_fits_in_100_columns(name: str, mode: str) -> None:
+    cost = tfspec.load(name).cost(mode)
+    for by in GROUPS:
+        assert max(map(len, cost.text(by).splitlines())) <= 100
 
 
 @pytest.mark.parametrize("name", NAMES)
