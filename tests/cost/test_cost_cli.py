@@ -75,10 +75,21 @@ def test_a_sweep_is_the_cost_at_each_size(capsys: pytest.CaptureFixture[str]) ->
         assert int(row["cache_bytes"]) == found["memory"]["cache"]
 
 
+def test_a_sweep_over_a_width_is_one_model_a_point(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "gpt2", "--format", "csv", "--sweep", "d=192..768")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["d"] for row in rows] == ["192", "384", "768"]
+    assert rows[-1]["parameters"] == "124439808"
+    assert rows[-1]["forward_flops"] == "291648307200"
+    _, out, _ = run(capsys, "gpt2", "--format", "json", "--set", "d=192")
+    assert int(rows[0]["forward_flops"]) == json.loads(out)["flops"]["forward"]
+
+
 def test_a_sweep_over_an_images_height(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("vit-b16", "--set", "H=multiple(16) <= 448", "--format")
     _, out, _ = run(capsys, *words, "csv", "--sweep", "H=224..448")
-    assert out.splitlines()[1].split(",")[:2] == ["224", "35127656448"]
+    first = next(csv.DictReader(io.StringIO(out)))
+    assert (first["H"], first["forward_flops"]) == ("224", "35127656448")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +103,9 @@ def test_a_sweep_over_an_images_height(capsys: pytest.CaptureFixture[str]) -> No
         ("gpt2 --set B=max", 1, "`B` is declared as batch, and has no largest size"),
         ("gpt2 --sweep T", 2, "`T` is no sweep"),
         ("gpt2 --sweep t=1..8", 2, "there is no dim `t`"),
-        ("gpt2 --sweep d=1..8", 2, "`d` has one size"),
+        ("gpt2 --sweep d=1..8", 1, "width 1 cannot be split into 12 heads"),
+        ("gpt2 --sweep L=1..1000:900", 2, "900 points are 900 models"),
+        ("gpt2 --set d=max", 1, "`d` is declared as 768, and has one size"),
         ("gpt2 --sweep T=8..1", 2, "`T=8..1` runs from 8 to 1"),
         ("gpt2 --sweep T=1..8 --by layer", 2, "a sweep shows the whole model"),
         ("gpt2 --sweep T=1..2048", 2, "`T` is declared as 1..1024, and 2048 is none of its sizes"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfspec.cli.failure import Failure
 from tfspec.diagnostics import Rule, nearest
 from tfspec.diagnostics.escape import quoted
+from tfspec.symbolic.domain import Range
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 SWEEP = Rule(
     "TS471",
     "a sweep that cannot be made",
-    "`--sweep` takes one dim of the spec and sizes that it may have, 10,000 points at most.",
+    "`--sweep` takes one dim of the spec and sizes that it may have: 10,000 points at most, and "
+    "500 of a dim that has one size in the spec, since each is another model.",
     "A curve over sizes that the spec does not allow would show another model's costs.",
     "tfspec cost gpt2 --sweep T=1..2048",
     "Write `--sweep T=128..1024` for doubled sizes, `--sweep T=128..1024:8` for even steps.",
 )
-MOST = 10_000
+MOST, MODELS = 10_000, 500
 _FORM = re.compile(
     r"([A-Za-z_][A-Za-z0-9_]*)=([0-9]{1,12})\.\.([0-9]{1,12}|max)(?::([0-9]{1,12}))?"
 )
@@ -45,6 +47,8 @@ def values_of(text: str, architecture: Architecture) -> tuple[str, list[int]]:
             message = f"`{name}` is declared as {domain}, and {size} is none of its sizes"
             raise Failure(SWEEP, message, "declare other sizes by `--set`, or sweep fewer")
     sizes = _even(low, high, steps) if steps else _doubled(low, high)
+    if fixed(name, architecture) and len(sizes) > MODELS:
+        raise Failure(SWEEP, f"{len(sizes):,} points are {len(sizes):,} models", "take fewer steps")
     return name, sorted({_allowed(size, domain) for size in sizes})
 
 
@@ -60,6 +64,12 @@ def _allowed(size: int, domain: Domain) -> int:
     return domain.low + max(0, (size - domain.low) // domain.step) * domain.step
 
 
+def fixed(name: str, architecture: Architecture) -> bool:
+    """Whether a dim has one size in the spec, so that another one is another model."""
+    spec = architecture.loaded.spec
+    return spec is not None and name in spec.dims and spec.dims[name].kind == "size"
+
+
 def _domain(name: str, architecture: Architecture) -> Domain:
     graph = architecture.graph
     domains = {
@@ -69,11 +79,10 @@ def _domain(name: str, architecture: Architecture) -> Domain:
         raise Failure(SWEEP, f"`{name}` is swept and set", "leave it out of `--set`")
     if name in domains:
         return domains[name]
-    if name in graph.dims:
-        help = f"declare it as a range: `--set {name}=1..1024`"
-        raise Failure(SWEEP, f"`{name}` has one size", help)
-    near = nearest(name, domains)
-    help = f"did you mean `{near}`?" if near else f"dims that vary: {', '.join(domains) or 'none'}"
+    if fixed(name, architecture):
+        return Range(1, 1 << 40)
+    near = nearest(name, graph.dims)
+    help = f"did you mean `{near}`?" if near else f"its dims: {', '.join(graph.dims)}"
     raise Failure(SWEEP, f"there is no dim {quoted(name)}", help)
 
 

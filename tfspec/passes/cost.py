@@ -24,7 +24,6 @@ from tfspec.symbolic import Dim
 CostMode = Literal["forward", "train", "prefill", "decode"]
 MODES: tuple[CostMode, ...] = ("forward", "train", "prefill", "decode")
 AT_MOST = ", at most: a mask that reads inputs or coordinates may hide more"
-CONVENTION = "a multiply-add is 2 FLOPs; products of matrices only; attention dense"
 OPEN_DIM = Rule(
     "TS470",
     "a dim without a value",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfspec.passes.cost_groups import By
-from tfspec.passes.cost_text import scaled
+from tfspec.passes.cost_names import CONVENTION
+from tfspec.passes.cost_text import scaled, symbols
 from tfspec.passes.shapes_latex import words
+from tfspec.symbolic import sym
 
 if TYPE_CHECKING:
     from tfspec.passes.cost import Cost, Quantity, Row
@@ -42,8 +44,19 @@ def _cells(cost: Cost, row: Row) -> str:
 
 def _caption(cost: Cost) -> str:
     said = "; ".join(_formula(each) for each in cost.quantities if each.unit != "bytes")
-    return f"{words(cost.name)}, {cost.mode}: {said}."
+    where = ", ".join(_symbol(cost, name) for name in symbols(cost))
+    convention = words(CONVENTION[0].upper() + CONVENTION[1:])
+    return f"{words(cost.name)}, {cost.mode}: {said}. Here {where}. {convention}."
+
+
+def _symbol(cost: Cost, name: str) -> str:
+    """$N = 1 + M = 197$"""
+    size = cost.letters.get(name)
+    middle = "" if size is None else f" = {size.latex()}"
+    return f"${sym(name).latex()}{middle} = {cost.values[name]}$"
 
 
 def _formula(each: Quantity) -> str:
-    return rf"{each.name} ${each.formula.latex()} = {each.value:,}$".replace(",", "{,}")
+    number = f"{each.value:,}".replace(",", "{,}")
+    unit = "" if each.unit == each.name else f" {each.unit}"
+    return rf"{each.name}{unit} ${each.formula.latex()} = {number}$"

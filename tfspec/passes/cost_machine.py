@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tfspec.diagnostics.machine import json_text
 from tfspec.passes.cost_groups import By
 from tfspec.passes.cost_growth import growth
+from tfspec.passes.cost_names import CONVENTION
 from tfspec.passes.cost_work import Work
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ COLUMNS = (
 
 def as_json(cost: Cost, by: By = "step") -> str:
     """The whole cost as an object; formulas are over `dims` and `letters`."""
-    from tfspec.passes.cost import CONVENTION
-
     done, params = cost.work, cost.graph.params
     found = {
         "name": cost.name,

@@ -26,6 +26,13 @@ class Precision:
     activations: Dtype | None
 
     @property
+    def about(self) -> str:
+        """What a reader is told: what the name means, where that is no dtype."""
+        if self.name == "mixed":
+            return "mixed precision (torch.autocast: weights, gradients and states in fp32)"
+        return self.name
+
+    @property
     def state(self) -> int:
         return self.weight
 

@@ -12,6 +12,9 @@ from tfspec.passes.cost_work import ShapeOf
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Division
 
+CONVENTION = "a multiply-add is 2 FLOPs; products of matrices only; attention dense"
+"""What every FLOP count of ours means."""
+
 
 @dataclass(frozen=True)
 class Counts:

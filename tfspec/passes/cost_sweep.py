@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost import CONVENTION, Cost
+from tfspec.passes.cost import Cost
+from tfspec.passes.cost_names import CONVENTION
 from tfspec.passes.cost_text import scaled
 from tfspec.passes.shapes_latex import words
 from tfspec.passes.text_table import Column, table
@@ -27,14 +28,17 @@ class Sweep:
 
     @property
     def names(self) -> list[str]:
-        return [each.name for each in self.cost.quantities if each.name != "parameters"]
+        """Quantities by name; parameters only where they differ."""
+        counts = {values["parameters"] for _, values in self.points}
+        every = [each.name for each in self.cost.quantities]
+        return [name for name in every if name != "parameters" or len(counts) > 1]
 
     def text(self) -> str:
         """A table with a chart of the FLOPs of the mode."""
         flops = [values["flops"] for _, values in self.points]
         most = max(flops) or 1
         columns = [Column(self.dim, 14, right=True)]
-        columns += [Column(name, 12, right=True) for name in self.names]
+        columns += [Column(name, 24, right=True) for name in self.names]
         rows = [
             [f"{size:,}", *(self._short(values, name) for name in self.names),
              "█" * round(values["flops"] / most * BAR) or "▏"]
@@ -43,12 +47,14 @@ class Sweep:
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
         taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
         head += f"; taken, since not set: {escape(taken)}" if taken else ""
-        note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.name}."
+        note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.about}."
         chart = Column("FLOPs", BAR)
         return "\n".join([head, "", *table([*columns, chart], rows), "", note])
 
     def _short(self, values: dict[str, int], name: str) -> str:
         unit = next(each.unit for each in self.cost.quantities if each.name == name)
+        if unit == "parameters":
+            return f"{values[name]:,}"
         return scaled(values[name], "B" if unit == "bytes" else "").rstrip()
 
     def csv(self) -> str:
@@ -62,7 +68,7 @@ class Sweep:
 
     def _columns(self) -> list[str]:
         units = {each.name: each.unit.lower() for each in self.cost.quantities}
-        return [f"{name}_{units[name]}" for name in self.names]
+        return [name if units[name] == name else f"{name}_{units[name]}" for name in self.names]
 
     def json(self) -> str:
         """An object: `name`, `mode`, `dtype`, `chosen`, `convention`, `dim` and `points`, each with
@@ -90,9 +96,15 @@ class Sweep:
 
 
 def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
-    """The costs at each size of a dim; nothing is built anew."""
+    """The costs at each size of a dim that varies; nothing is built anew."""
     points = tuple((size, _at(cost, dim, size)) for size in sizes)
     return Sweep(cost, dim, points)
+
+
+def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
+    """The costs of one model after another, which differ in the size of a dim."""
+    points = [_quantities(cost, cost.values) for cost in costs]
+    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)))
 
 
 def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
@@ -102,5 +114,9 @@ def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
         values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
         values[dim] = cost.values[dim] if cost.mode == "decode" else size
     values |= {letter: whole.value(values) for letter, whole in cost.letters.items()}
+    return _quantities(cost, values)
+
+
+def _quantities(cost: Cost, values: Mapping[str, int]) -> dict[str, int]:
     found = {each.name: each.formula.value(values) for each in cost.quantities}
     return {**found, "flops": cost.flops.value(values)}

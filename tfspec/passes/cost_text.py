@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.passes.cost_groups import By
 from tfspec.passes.cost_growth import Growth, growth
+from tfspec.passes.cost_names import CONVENTION
 from tfspec.passes.text_table import COLUMNS, Column, joined, table
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _TABLE = (
     Column("", 20),
 )
 BAR = 20
+KEPT = "Activations are what autograd keeps of an eager forward on a CPU, no loss."
 SCALES = (
     (10**24, "Y"),
     (10**21, "Z"),
@@ -116,32 +118,35 @@ def _from(each: Growth) -> str:
     return f", and that overtakes the rest from {each.symbol} = {each.overtakes:,} on"
 
 
-def _legend(cost: Cost) -> list[str]:
-    """Every symbol that a formula has."""
+def symbols(cost: Cost) -> list[str]:
+    """Every symbol of a formula, and those that its letters stand for, in the spec's order."""
     shown = {name for each in cost.quantities for name in each.formula.symbols}
-    said: list[str] = []
     shown |= {
         name for letter in shown & cost.letters.keys() for name in cost.letters[letter].symbols
     }
-    for name, value in cost.values.items():
-        if name == cost.graph.slots_name:
-            words = f"{name} = {value} slots of the cache"
-        elif name in cost.letters:
-            words = f"{name} = {cost.letters[name]} = {value}"
-        else:
-            words = f"{name} = {value}"
-        said += [words] if name in shown else []
-    return list(joined([escape(words) for words in said]))
+    return [name for name in cost.values if name in shown]
+
+
+def _legend(cost: Cost) -> list[str]:
+    """What each symbol is here."""
+    said: list[str] = []
+    for name in symbols(cost):
+        size = cost.letters.get(name)
+        middle = "" if size is None else f" = {size}"
+        after = " slots of the cache" if name == cost.graph.slots_name else ""
+        said.append(escape(f"{name}{middle} = {cost.values[name]}{after}"))
+    return list(joined(said))
 
 
 def _notes(cost: Cost, by: By) -> list[str]:
     """What the numbers mean."""
-    from tfspec.passes.cost import CONVENTION
-
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
-        lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.name} and {cost.optimizer}."]
-        lines.append("Activations are what autograd keeps of an eager forward on a CPU, no loss.")
+        lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
+        if cost.precision.activations is not None:
+            lines.append(KEPT)
+    if cost.mode == "prefill":
+        lines.append("A prompt's outputs are computed of its last token alone.")
     if cost.mode == "decode" and cost.cache:
         lines.append("Decoding attends to every slot of the static cache, filled or not.")
     if by != "kind" and any(row.count > 1 for row in cost.rows):

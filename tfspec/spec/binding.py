@@ -40,7 +40,7 @@ def bind(
         number = _number(value)
         if value == LARGEST and declared is not None and LARGEST not in spec.dims:
             number = declared.domain.high if declared.domain is not None else None
-            if number is None:
+            if number is None or declared.kind == "size":
                 found.append(_endless(name, declared))
                 continue
         if declared is None or declared.kind == "size" or number is None:
@@ -60,7 +60,8 @@ def _number(value: int | str) -> int | None:
 
 
 def _endless(name: str, declared: DimDecl) -> Diagnostic:
-    message = f"{quoted(name)} is declared as {declared}, and has no largest size"
+    kind = "one size" if declared.kind == "size" else "no largest size"
+    message = f"{quoted(name)} is declared as {declared}, and has {kind}"
     label = Label(declared.span, "declared here")
     return Diagnostic(OUTSIDE, message, label, help=(f"set a size: `--set {name}=8`",))
 

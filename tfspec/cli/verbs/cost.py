@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tfspec.cli import output, sets, specs
 from tfspec.cli.failure import Failure
 from tfspec.cli.parser import format_option, one_of
-from tfspec.cli.sweep import SWEEP, values_of
+from tfspec.cli.sweep import SWEEP, fixed, values_of
 from tfspec.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -73,12 +73,15 @@ def _run(architecture: Architecture, args: Namespace) -> int:
 
 def _sweep(architecture: Architecture, args: Namespace, how: dict[str, str]) -> Sweep:
     from tfspec.api import load
-    from tfspec.passes.cost_sweep import sweep
+    from tfspec.passes.cost_sweep import among, sweep
 
     if args.by:
         message = "a sweep shows the whole model, and `--by` its parts"
         raise Failure(SWEEP, message, "leave one of them out")
     name, sizes = values_of(args.sweep, architecture)
+    if fixed(name, architecture):
+        models = [load(architecture, {name: size}).cost(args.mode, **how) for size in sizes]
+        return among(models, name, sizes)
     first = load(architecture, {name: sizes[0]})  # so that a dim without an end has a size
     return sweep(first.cost(args.mode, **how), name, sizes)
 
