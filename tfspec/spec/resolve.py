@@ -146,7 +146,7 @@ class _Resolver:
             return
         if place.part and (ref.name == "self" or self._readable(ref.name)):
             return
-        if ref.name in self.spec.blocks:
+        if ref.name in self.spec.blocks and not place.part:
             self._needs_value(ref.name, ref.span, place, self.spec.blocks[ref.name])
         elif ref.name in self.names.sources:
             self._stands_first(ref.name, ref.span, place)
@@ -154,7 +154,7 @@ class _Resolver:
             known = {*self.names.sources, *self.spec.blocks, *steps()}
             kind = "input, stream, block or step"
             if place.part:
-                known |= self.names.parts | self.names.any_mark
+                known = self.names.sources | self.names.parts | self.names.any_mark
                 kind = "part, mark, stream or input"
             self.unknown.add(kind, ref.name, ref.span, known, hint=self._sources(ref.name))
 
@@ -163,6 +163,8 @@ class _Resolver:
         listed = [*self.spec.inputs, *self.spec.streams]
         if name in self.spec.outputs:
             return (f"{quoted(name)} is an output, which nothing can read: name a stream",)
+        if name in self.spec.blocks:
+            return (f"{quoted(name)} is a block: name first what it reads, `[memory, {name}]`",)
         if not self.spec.streams:
             return ("the spec has no `streams`",)
         if len(listed) > MOST_LISTED:
