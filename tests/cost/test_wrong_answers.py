@@ -1,0 +1,75 @@
+"""Wrong answers that public tools give, each a test of ours: what they leave out is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tfspec
+
+
+def test_fused_attention_is_no_free_lunch() -> None:
+    """calflops, fvcore and torch's counter on a CPU leave fused attention out: 33.70 GFLOPs."""
+    cost = tfspec.cost("vit-b16", {"B": 1})
+    attend = next(row for row in cost.grouped("kind") if row.label == "attend")
+    products = cost.number(attend.work.forward)
+    assert products == 12 * 4 * 197**2 * 768
+    assert round((cost.number(cost.work.forward) - products) / 1e9, 2) == 33.70
+    assert cost.number(cost.work.forward) == 35_127_656_448
+
+
+def test_flops_are_not_read_off_parameters() -> None:
+    """torchinfo 1.8 counts 0.20 G multiply-adds for ViT-B/16, from what its parameters say."""
+    cost = tfspec.cost("vit-b16", {"B": 1})
+    assert cost.number(cost.work.forward) > 200 * 2 * cost.number(cost.graph.params)
+
+
+def test_a_head_of_its_own_is_not_tied() -> None:
+    """Llama 3 8B has 8.03 B parameters; with the head tied to the table it were 7.50 B."""
+    cost = tfspec.cost("llama-3-8b")
+    tied = cost.number(cost.graph.params) - 128_256 * 4096
+    assert (cost.number(cost.graph.params), tied) == (8_030_261_248, 7_504_924_672)
+
+
+def test_a_tied_head_is_no_parameter_and_is_computed_all_the_same() -> None:
+    logits = next(row for row in tfspec.cost("gpt2").rows if row.label == "logits")
+    cost = tfspec.cost("gpt2", {"B": 1, "T": 1024})
+    assert cost.number(logits.params) == 0
+    assert cost.number(logits.work.forward) == 2 * 1024 * 50257 * 768
+
+
+def test_the_cache_has_keys_and_values_of_the_groups() -> None:
+    """Not of all query heads, and not keys alone: 8 of Llama's 32 heads, twice."""
+    cost = tfspec.load("llama-3-8b", {"B": 1, "T": 8192}).cost("decode", dtype="bf16")
+    cache = {each.name: each.value for each in cost.memory}["cache"]
+    assert cache == 2 * 32 * 8 * 128 * 8192 * 2
+
+
+def test_training_memory_is_the_sum_of_its_parts() -> None:
+    """Weights, gradients and both of AdamW's states together, not the largest of them."""
+    memory = tfspec.load("gpt2").cost("train").memory
+    kinds = {each.name: each.value for each in memory}
+    assert kinds["weights"] + kinds["gradients"] + kinds["optimizer"] == 16 * 124_439_808
+    assert kinds["activations"] > 0
+
+
+def test_a_window_is_seen_whole(tmp_path: Path) -> None:
+    """A causal window of w tokens leaves s·w - w(w - 1)/2 pairs, not s·w/2."""
+    file = tmp_path / "window.yaml"
+    file.write_text(
+        "tfspec: 1\nname: window\ndims: {B: batch, T: 1..4096, d: 64, w: 256}\n"
+        "inputs: {x: float B T (d)}\n"
+        "streams: {s: [x, {attend: {heads: 4, mask: causal and within(w)}}]}\noutputs: {y: s}\n"
+    )
+    cost = tfspec.cost(file, {"B": 1, "T": 4096})
+    attend = next(row for row in cost.grouped("step") if row.label == "attend")
+    pairs = 4096 * 256 - 256 * 255 // 2
+    assert cost.number(attend.work.needed) == pairs * 2 * 2 * 64
+    assert cost.number(attend.work.forward) == 4096**2 * 2 * 2 * 64
+
+
+def test_one_token_decoded_costs_the_slots_that_it_attends_to() -> None:
+    costs = [
+        tfspec.load("llama-3-8b", {"B": 1, "T": slots}).cost("decode") for slots in (1024, 2048)
+    ]
+    less, more = (cost.number(cost.work.forward) for cost in costs)
+    assert more - less == 1024 * 32 * 2 * 2 * 4096
