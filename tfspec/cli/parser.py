@@ -58,6 +58,17 @@ def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
     return convert
 
 
+def choice(parser: argparse.ArgumentParser, name: str, words: tuple[str, ...], what: str) -> None:
+    """An option that takes one of some words, the first being the default."""
+    parser.add_argument(
+        name,
+        type=one_of(words, name.lstrip("-")),
+        default=words[0],
+        metavar="|".join(words),
+        help=f"{what} (default: {words[0]})",
+    )
+
+
 def format_option(parser: argparse.ArgumentParser, *formats: str) -> None:
     """`--format`, the first being the default."""
     parser.add_argument(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.cli import console, output, sets, specs
 from tfspec.cli.failure import Failure
-from tfspec.cli.parser import one_of
+from tfspec.cli.parser import choice, one_of
 from tfspec.cli.verb import Verb
 from tfspec.diagnostics import Rule
 
@@ -66,17 +66,6 @@ def _options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--run", action="store_true", help="compile it and run it once")
     parser.add_argument("--verify", action="store_true", help="hold its shapes against live ones")
-
-
-def choice(parser: ArgumentParser, name: str, words: tuple[str, ...], what: str) -> None:
-    """An option that takes one of some words, the first being the default."""
-    parser.add_argument(
-        name,
-        type=one_of(words, name.lstrip("-")),
-        default=words[0],
-        metavar="|".join(words),
-        help=f"{what} (default: {words[0]})",
-    )
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.cli import output, sets, specs
 from tfspec.cli.failure import Failure
-from tfspec.cli.parser import format_option, one_of
+from tfspec.cli.parser import choice, format_option, one_of
 from tfspec.cli.sweep import SWEEP, fixed, values_of
 from tfspec.cli.verb import Verb
 
@@ -32,9 +32,9 @@ def _options(parser: ArgumentParser) -> None:
 
     specs.option(parser)
     sets.option(parser)
-    _choice(parser, "--mode", MODES, "what the model does")
-    _choice(parser, "--dtype", tuple(PRECISIONS), "bytes of a number")
-    _choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
+    choice(parser, "--mode", MODES, "what the model does")
+    choice(parser, "--dtype", tuple(PRECISIONS), "bytes of a number")
+    choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
     parser.add_argument(
         "--by",
         type=one_of(GROUPS, "group"),
@@ -48,16 +48,6 @@ def _options(parser: ArgumentParser) -> None:
     )
     format_option(parser, "text", "json", "csv", "latex")
     output.option(parser, "the costs")
-
-
-def _choice(parser: ArgumentParser, name: str, words: tuple[str, ...], what: str) -> None:
-    parser.add_argument(
-        name,
-        type=one_of(words, name.lstrip("-")),
-        default=words[0],
-        metavar="|".join(words),
-        help=f"{what} (default: {words[0]})",
-    )
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
