@@ -102,7 +102,7 @@ def turned(x: Tensor, at: list[Tensor], features: int, base: float, interleaved:
     if rest or width % 2 or width == 0:
         raise Fails("rotary features that are no pairs")
     y = x.clone()
-    for section, positions in enumerate(at):
+    for section, positions in enumerate(each.double() for each in at):
         for j, rate in enumerate(rates(base, width, scaling)):
             pair = (2 * j, 2 * j + 1) if interleaved else (j, j + width // 2)
             a, b = (section * width + each for each in pair)

@@ -135,7 +135,10 @@ class Steps(Reading):
             if name and len(value.parts) == 1:
                 value = replace(value, parts=((name, value.parts[0][1]),))
             values.append(value)
-        return together(values)
+        made = together(values)
+        if len({part for part, _ in made.parts}) < len(made.parts):
+            raise Fails("two parts of one name")
+        return made
 
     def step_patch(self, knobs: Any, x: Val) -> Val:
         """Tiles of [batch, channels, grid], row by row; each is a linear map of its numbers."""
