@@ -16,6 +16,9 @@ from tests.fuzz.reference.tokens import places
 from tests.fuzz.reference.value import AxisSizes, Val, closing, together
 
 
+SHORT = 1e-6
+
+
 class Steps(Reading):
     def step_embed(self, knobs: Any, x: Val) -> Val:
         knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
@@ -51,6 +54,8 @@ class Steps(Reading):
         affine = kind != "l2" and knobs.get("affine", True)
         offset = self.rate(knobs.get("offset", 0))
         width = x.shape[-1]
+        if self.limit and kind == "l2" and eps < SHORT and (x.norm(dim=-1) < SHORT).any():
+            raise numbers.Explodes  # a vector of rounding alone, made one of length 1
         shapes = {("" if offset else "weight"): (width,)} if affine else {}
         if affine and kind == "layer" and knobs.get("bias", True):
             shapes["bias"] = (width,)
