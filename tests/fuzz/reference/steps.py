@@ -15,7 +15,6 @@ from tests.fuzz.reference.numbers import Fails
 from tests.fuzz.reference.tokens import places
 from tests.fuzz.reference.value import AxisSizes, Val, closing, together
 
-
 SHORT = 1e-6
 
 
