@@ -118,3 +118,12 @@ outputs: {y: a}
 @pytest.mark.parametrize(("text", "messages"), WRONG.values(), ids=WRONG.keys())
 def test_this_is_wrong(text: str, messages: list[str]) -> None:
     assert told(text) == messages
+
+
+def test_a_branch_that_merges_by_one_can_be_added() -> None:
+    """x/(k/3) is x where k is 3: sizes of a residual are compared by what is known of them."""
+    text = (
+        "tfspec: 1\nname: toy\ndims: {B: batch, x: 4, k: 3}\ninputs: {a: float B x (k)}\n"
+        "blocks: {block: {do: [{merge: {x: k / 3}}]}}\nstreams: {s: [a, block]}\noutputs: {y: s}\n"
+    )
+    assert [each.message for each in check(load_text(text), {}).diagnostics] == []

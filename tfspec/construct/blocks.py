@@ -202,9 +202,9 @@ def _joined(
             return f
         if rule.skip is not None and rule.keeps_input:
             x = scaled(g, rule.skip, x)
-    if not f.space.alike(x.space) or not g.same(f.width, x.width):
+    if not g.same_tokens(f.space, x.space) or not g.same(f.width, x.width):
         message = f"this branch makes {g.shape(f)}, and cannot be added to {g.shape(x)}"
-        alike = f.space.alike(x.space)
+        alike = g.same_tokens(f.space, x.space)
         help = "do it in a step of its own, outside the block, where nothing is added"
         help = f"end the branch with `linear: {x.width.ascii()}`" if alike else help
         raise g.refuse(UNEQUAL_RESIDUAL, message, last_place(branch), help=[help])

@@ -386,6 +386,18 @@ class Sizes:
         """Equal for every allowed value."""
         return isinstance(self.facts.equal(a, b), Proved)
 
+    def same_tokens(self, a: Space, b: Space) -> bool:
+        """The same tokens, whatever their parts are called: what can be added."""
+        if a.batch != b.batch or len(a.parts) != len(b.parts):
+            return False
+        pairs = zip(a.parts, b.parts, strict=True)
+        return all(self._same_axes(one.axes, other.axes) for one, other in pairs)
+
+    def _same_axes(self, a: Sequence[Axis], b: Sequence[Axis]) -> bool:
+        """The same names, and sizes equal by what is known of them: x and x/(k/3), where k is 3."""
+        names = [axis.name for axis in a] == [axis.name for axis in b]
+        return names and all(self.same(x.size, y.size) for x, y in zip(a, b, strict=True))
+
     def _shape(self, shape: tuple[Dim, ...]) -> str:
         return f"[{', '.join(self.facts.show(size) for size in shape)}]"
 

@@ -70,11 +70,6 @@ class Space:
     def part(self, name: str) -> Part | None:
         return next((part for part in self.parts if part.name == name), None)
 
-    def alike(self, other: Space) -> bool:
-        """The same tokens, whatever their parts are called: what can be added."""
-        axes, others = ([part.axes for part in space.parts] for space in (self, other))
-        return self.batch == other.batch and axes == others
-
     def axis(self, name: str) -> Axis | None:
         every = (axis for part in self.parts for axis in part.axes)
         return next((axis for axis in (*self.batch, *every) if axis.name == name), None)
