@@ -24,7 +24,7 @@ COLUMNS = (
 
 def as_json(cost: Cost, by: By = "step") -> str:
     """The whole cost as an object; formulas are over `dims` and `letters`."""
-    done, params = cost.work, cost.graph.params
+    params = cost.graph.params
     found = {
         "name": cost.name,
         "mode": cost.mode,
@@ -43,17 +43,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
             "active": cost.number(params),
             "formula": params.ascii(),
         },
-        "flops": {
-            "forward": cost.number(done.forward),
-            "needed": cost.number(done.needed),
-            "needed_exact": done.exact,
-            "backward": cost.number(done.backward),
-            "formula": done.forward.ascii(),
-            "needed_formula": done.needed.ascii(),
-            "backward_formula": done.backward.ascii(),
-            "macs": cost.number(done.forward) // 2,
-            "by_module": [_module(cost, path, row) for path, row in _paths(cost, by)],
-        },
+        "flops": _flops(cost, by),
         "memory": {each.name: each.value for each in cost.memory},
         "growth": [
             {
@@ -66,6 +56,22 @@ def as_json(cost: Cost, by: By = "step") -> str:
         ],
     }
     return json_text(found)
+
+
+def _flops(cost: Cost, by: By) -> dict[str, object]:
+    """FLOPs of the whole model, and of each row."""
+    done = cost.work
+    return {
+        "forward": cost.number(done.forward),
+        "needed": cost.number(done.needed),
+        "needed_exact": done.exact,
+        "backward": cost.number(done.backward),
+        "formula": done.forward.ascii(),
+        "needed_formula": done.needed.ascii(),
+        "backward_formula": done.backward.ascii(),
+        "macs": cost.number(done.forward) // 2,
+        "by_module": [_module(cost, path, row) for path, row in _paths(cost, by)],
+    }
 
 
 def as_csv(cost: Cost, by: By = "step") -> str:
