@@ -18,11 +18,11 @@ from tfspec import zoo
 from tfspec.cli import main
 from tfspec.layers.base import Layer, steps
 from tfspec.layers.stack import Pattern
-from tfspec.passes.diff import _steps as differences  # pyright: ignore[reportPrivateUsage]
-from tfspec.passes.diff_align import align
-from tfspec.passes.diff_knobs import Reader, changes
-from tfspec.passes.diff_steps import Steps
-from tfspec.passes.diff_text import COLUMNS
+from tfspec.passes.diff.align import align
+from tfspec.passes.diff.diff import _steps as differences  # pyright: ignore[reportPrivateUsage]
+from tfspec.passes.diff.knobs import Reader, changes
+from tfspec.passes.diff.steps import Steps
+from tfspec.passes.diff.text import COLUMNS
 from tfspec.spec.located import Located
 from tfspec.spec.schema import BlockDecl, Init
 from tfspec.spec.wrong import Wrong

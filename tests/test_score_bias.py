@@ -17,7 +17,7 @@ from tests.parity.reference import tokens as tokens_of
 from tests.parity.running import relative, run_file
 from tests.test_modes import assert_equal_at_every_position, stepped
 from tfspec.api import Architecture, SpecError
-from tfspec.passes.emit import program_of
+from tfspec.passes.emit.emit import program_of
 from tfspec.runtime.weights import layout, pack
 from tfspec.spec.load import load_text
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tfspec.graph.graph import Graph
-    from tfspec.passes.cost import Cost, CostMode
-    from tfspec.passes.diff import Diff
-    from tfspec.passes.shapes import Flow
+    from tfspec.passes.cost.cost import Cost, CostMode
+    from tfspec.passes.diff.diff import Diff
+    from tfspec.passes.shapes.shapes import Flow
 
 STYLES = ("fast", "explicit")
 PARTS = ("generate",)
@@ -63,7 +63,7 @@ class Architecture:
 
     def shapes(self, mode: str = "forward") -> Flow:
         """The shape of every step, in symbols and numbers; modes: forward, prefill, decode."""
-        from tfspec.passes.shapes import shape_flow
+        from tfspec.passes.shapes.shapes import shape_flow
 
         with self._refusals():
             return shape_flow(self.graph, mode)
@@ -77,9 +77,9 @@ class Architecture:
         sgd, momentum, lion. Raises SpecError for a mode that this model has not, or for a dim that
         has no largest value and is not set.
         """
-        from tfspec.passes.cost import MODES
-        from tfspec.passes.cost import cost as cost_pass
-        from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS
+        from tfspec.passes.cost.cost import MODES
+        from tfspec.passes.cost.cost import cost as cost_pass
+        from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
 
         _one_of(mode, MODES, "mode")
         _one_of(dtype, tuple(PRECISIONS), "dtype")
@@ -94,7 +94,7 @@ class Architecture:
 
         Raises SpecError for an unknown target, or what the target cannot do yet.
         """
-        from tfspec.passes.emit import emit as emit_pass
+        from tfspec.passes.emit.emit import emit as emit_pass
         from tfspec.targets import Target, find
 
         sheet = find(target or "cpu")
@@ -175,7 +175,7 @@ def diff(
 
     `names` is what the answer calls them, where their own names would not tell them apart.
     """
-    from tfspec.passes.diff import diff as diff_pass
+    from tfspec.passes.diff.diff import diff as diff_pass
 
     return diff_pass(load(a, sets).graph, load(b, sets).graph, names)
 

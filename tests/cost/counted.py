@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tfspec.api import Architecture
 from tfspec.graph.graph import Graph
-from tfspec.passes.cost import Cost
+from tfspec.passes.cost.cost import Cost
 from tfspec.runtime.draws import inputs
 
 

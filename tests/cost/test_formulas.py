@@ -11,9 +11,9 @@ import pytest
 import tfspec
 from tests.bundled import NAMES, small
 from tests.cost.counted import costs, sizes
-from tfspec.passes import cost_terms
-from tfspec.passes.cost_groups import GROUPS
-from tfspec.passes.cost_growth import growth
+from tfspec.passes.cost import terms
+from tfspec.passes.cost.groups import GROUPS
+from tfspec.passes.cost.growth import growth
 from tfspec.symbolic import Dim, sym
 
 
@@ -112,7 +112,7 @@ def test_growth_is_what_doubling_shows(name: str) -> None:
         formula = cost.flops
         if each.what == "width":  # f is 4·d there
             continue
-        power = cost_terms.degree(formula, each.symbol)
+        power = terms.degree(formula, each.symbol)
         far = {**cost.values, each.symbol: 2**40}
         farther = {**cost.values, each.symbol: 2**41}
         ratio = formula.value(farther) / formula.value(far)
@@ -126,7 +126,7 @@ def test_the_leading_terms_overtake_where_it_says(name: str) -> None:
     told = [each for each in growth(cost) if each.overtakes is not None]
     assert told
     for each in told:
-        part = cost_terms.leading(cost.flops, each.symbol)
+        part = terms.leading(cost.flops, each.symbol)
         rest = cost.flops - part
         for at, ahead in ((each.overtakes, True), (each.overtakes - 1, False)):
             values = {**cost.values, each.symbol: at}
@@ -142,14 +142,14 @@ def test_vits_attention_overtakes_at_six_widths() -> None:
 def test_terms() -> None:
     a, b = sym("a"), sym("b")
     formula = 4 * a * a * b + 8 * a * b * b + 3
-    assert cost_terms.degree(formula, "a") == 2
-    assert cost_terms.leading(formula, "b") == 8 * a * b * b
-    assert cost_terms.order(formula, "a", ["b"]) == "O(a²·b)"
-    assert cost_terms.order(a * a.exact_div(b), "a", []) == "O(a²)"
-    assert cost_terms.degree(Dim.minimum(a, b), "a") == 0
-    assert cost_terms.degree(Dim.maximum(a, b), "a") == 1
-    assert cost_terms.overtakes(a * a + 10 * a, "a", {}) == 10
-    assert cost_terms.overtakes(a, "a", {}) is None
+    assert terms.degree(formula, "a") == 2
+    assert terms.leading(formula, "b") == 8 * a * b * b
+    assert terms.order(formula, "a", ["b"]) == "O(a²·b)"
+    assert terms.order(a * a.exact_div(b), "a", []) == "O(a²)"
+    assert terms.degree(Dim.minimum(a, b), "a") == 0
+    assert terms.degree(Dim.maximum(a, b), "a") == 1
+    assert terms.overtakes(a * a + 10 * a, "a", {}) == 10
+    assert terms.overtakes(a, "a", {}) is None
 
 
 @pytest.mark.parametrize(

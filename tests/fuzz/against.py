@@ -14,7 +14,7 @@ from tests.fuzz.reference.numbers import LARGE, Explodes, Fails, size
 from tests.fuzz.reference.spec import Reference
 from tests.fuzz.reference.weights import Free, Held
 from tfspec.graph.graph import Graph
-from tfspec.passes.emit import program_of
+from tfspec.passes.emit.emit import program_of
 from tfspec.spec.environment import environment
 from tfspec.spec.schema import Spec
 from tfspec.symbolic.claims import Claim, Refuted

@@ -19,8 +19,8 @@ from tfspec.diagnostics.machine import to_github, to_json
 from tfspec.diagnostics.text import render
 from tfspec.graph.graph import Graph
 from tfspec.passes import check as check_pass
-from tfspec.passes.emit import program_of
-from tfspec.passes.emit_file import file_text
+from tfspec.passes.emit.emit import program_of
+from tfspec.passes.emit.file import file_text
 from tfspec.program.refusal import NotYet
 from tfspec.spec.load import Loaded, load_text
 from tfspec.symbolic.claims import Claim, Refuted

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tfspec.graph.graph import Graph
-from tfspec.passes.emit_file import file_text
+from tfspec.passes.emit.file import file_text
 from tfspec.program.program import Program
 from tfspec.runtime.weights import layout, pack
 from tfspec.symbolic import Dim

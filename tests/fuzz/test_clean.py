@@ -13,7 +13,7 @@ import pytest
 
 from tests.fuzz.specs import make, written
 from tfspec.passes.check import check
-from tfspec.passes.emit import emit
+from tfspec.passes.emit.emit import emit
 from tfspec.program.refusal import NotYet
 from tfspec.spec.load import load_text
 

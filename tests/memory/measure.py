@@ -16,7 +16,7 @@ from tests.parity.running import run_file
 from tfspec import zoo
 from tfspec.api import Architecture
 from tfspec.graph.graph import Graph
-from tfspec.passes.memory import Memory, saved
+from tfspec.passes.memory.saved import Memory, saved
 from tfspec.program.program import Precision, Style
 from tfspec.runtime.draws import inputs
 from tfspec.spec.load import load_text

@@ -19,7 +19,7 @@ from tests.fuzz.specs import make, written
 from tests.memory.measure import DTYPES, STYLES, cast, measured, with_dropout, wrong
 from tests.parity.running import run_file
 from tfspec.api import Architecture
-from tfspec.passes.memory import saved
+from tfspec.passes.memory.saved import saved
 from tfspec.program.program import Precision, Style
 from tfspec.spec.load import load_text
 

@@ -16,9 +16,9 @@ from tfspec.graph.rates import Rate, every
 from tfspec.ops import embed, linear, rotary
 from tfspec.ops.norm import Norm
 from tfspec.ops.pointwise import Activation
-from tfspec.passes import memory_walk
-from tfspec.passes.memory import saved
-from tfspec.passes.memory_walk import Turn
+from tfspec.passes.memory import walk
+from tfspec.passes.memory.saved import saved
+from tfspec.passes.memory.walk import Turn
 from tfspec.program import saves as sv
 from tfspec.program import value
 from tfspec.program.lowering import lower
@@ -95,8 +95,8 @@ MISTAKES: dict[str, tuple[Broken, str, str]] = {
         "explicit",
     ),
     "half precision is as full": ((Scene, "half", False), "llama-3-8b", "fast"),
-    "one layer stands for all": ((memory_walk, "turns", one_turn), "gpt2", "fast"),
-    "all layers read what came in": ((memory_walk, "turns", all_as_the_first), "gpt2", "fast"),
+    "one layer stands for all": ((walk, "turns", one_turn), "gpt2", "fast"),
+    "all layers read what came in": ((walk, "turns", all_as_the_first), "gpt2", "fast"),
     "a size of 1 is like any": ((Scene, "is_one", lambda *_: False), "llama-3-8b", "fast"),
     "what is off keeps all the same": ((Scene, "drops", dropping), "dropout by layer", "explicit"),
     "attention that drops nothing stays math": ((Scene, "drops", dropping), "dropout by layer", "fast"),

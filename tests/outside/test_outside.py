@@ -22,7 +22,7 @@ from tests.memory.measure import wrong
 from tfspec.api import Architecture
 from tfspec.layers.base import STEPS
 from tfspec.passes.check import check
-from tfspec.passes.emit import program_of
+from tfspec.passes.emit.emit import program_of
 from tfspec.program.program import Style
 from tfspec.spec.json_schema import json_schema
 from tfspec.spec.load import load_text

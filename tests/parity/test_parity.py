@@ -11,7 +11,7 @@ from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
 from tests.parity.running import model_of, place, randomise, relative
 from tfspec import api
-from tfspec.passes.emit import program_of
+from tfspec.passes.emit.emit import program_of
 from tfspec.runtime.weights import pack
 from tfspec.spec.load import load_text
 

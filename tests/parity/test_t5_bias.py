@@ -15,7 +15,7 @@ from tests.parity.compare import GRADIENTS, OUTPUTS, functional
 from tests.parity.reference import tokens
 from tests.parity.running import randomise, relative, run_file
 from tfspec.api import Architecture
-from tfspec.passes.emit import program_of
+from tfspec.passes.emit.emit import program_of
 from tfspec.runtime.weights import pack
 from tfspec.spec.load import load_text
 

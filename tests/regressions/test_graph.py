@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfspec.passes.check import check
-from tfspec.passes.emit import emit
+from tfspec.passes.emit.emit import emit
 from tfspec.spec.load import load_text
 
 HEAD = "tfspec: 1\nname: toy\n"

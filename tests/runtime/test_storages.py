@@ -14,8 +14,8 @@ import tfspec
 from tests.runtime.interpret import Interpreter, Seen, layout, same_memory
 from tfspec import zoo
 from tfspec.api import Architecture
-from tfspec.passes.emit import program_of
-from tfspec.passes.emit_file import file_text
+from tfspec.passes.emit.emit import program_of
+from tfspec.passes.emit.file import file_text
 from tfspec.program.program import Mode
 from tfspec.program.value import Value
 from tfspec.runtime.build import load

@@ -11,8 +11,8 @@ import pytest
 import tfspec
 from tfspec import zoo
 from tfspec.cli import main
-from tfspec.passes.emit import program_of
-from tfspec.passes.emit_file import file_text, written
+from tfspec.passes.emit.emit import program_of
+from tfspec.passes.emit.file import file_text, written
 from tfspec.program.program import Program
 from tfspec.program.shapes import ShapeWriter
 from tfspec.runtime import agree

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 import tfspec
-from tfspec.passes.emit import program_of
-from tfspec.passes.emit_file import file_text
+from tfspec.passes.emit.emit import program_of
+from tfspec.passes.emit.file import file_text
 from tfspec.program.lowering import Program
 from tfspec.runtime.build import load
 from tfspec.runtime.weights import WrongWeights, layout, pack, unpack

@@ -84,7 +84,7 @@ def _within(expect: Expect, held: Held, value: int, graph: Graph) -> Iterator[Di
 
 def _largest(held: Held, graph: Graph) -> tuple[str, ...]:
     """Where most of it is, of a quantity that has parts."""
-    from tfspec.passes.cost import cost
+    from tfspec.passes.cost.cost import cost
 
     if held.key not in ("params", "flops"):
         return ()
@@ -107,7 +107,7 @@ def _params(graph: Graph) -> int | None:
 
 def _flops(graph: Graph) -> int | None:
     """Of one forward at batch 1, every range at its end, whatever dims are bound to."""
-    from tfspec.passes.cost import cost
+    from tfspec.passes.cost.cost import cost
 
     found = cost(graph, bound={})
     return found.number(found.work.forward)
@@ -115,7 +115,7 @@ def _flops(graph: Graph) -> int | None:
 
 def _cache_bytes(graph: Graph) -> int | None:
     """Of one slot at batch 1; 0 for a model that reads no ids."""
-    from tfspec.passes.cost_memory import cache_numbers
+    from tfspec.passes.cost.sizes import cache_numbers
 
     numbers = cache_numbers(graph)
     least = {name: domain.low for name, domain in graph.facts.domains.items()}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tfspec.passes.emit_file import file_text
+from tfspec.passes.emit.file import file_text
 from tfspec.program.program import Program
 from tfspec.runtime.weights import layout, pack
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tfspec.graph.scope import Scope
-from tfspec.passes.emit_class import ClassWriter
+from tfspec.passes.emit.module import ClassWriter
 from tfspec.program.program import Program
 from tfspec.runtime.comments import CALLED, SEEN, Homeless, comments, instrumented
 from tfspec.runtime.draws import free_sizes

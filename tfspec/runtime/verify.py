@@ -9,8 +9,8 @@ from random import Random
 import torch
 
 from tfspec.api import Architecture
-from tfspec.passes.emit import program_of
-from tfspec.passes.emit_file import written
+from tfspec.passes.emit.emit import program_of
+from tfspec.passes.emit.file import written
 from tfspec.program.program import Program
 from tfspec.runtime.agree import CLOSE, distance
 from tfspec.runtime.draws import free_sizes, inputs, shrunk

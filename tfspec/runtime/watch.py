@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Scope
-from tfspec.passes.emit_class import ClassWriter
+from tfspec.passes.emit.module import ClassWriter
 from tfspec.program.program import Program
 from tfspec.program.shapes import ShapeWriter
 from tfspec.runtime.comments import Comment

@@ -13,7 +13,7 @@ from tfspec.cli.verb import Verb
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
-    from tfspec.passes.cost_sweep import Sweep
+    from tfspec.passes.cost.sweep import Sweep
 
 _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
@@ -26,9 +26,9 @@ _EXAMPLES = """\
 
 
 def _options(parser: ArgumentParser) -> None:
-    from tfspec.passes.cost import MODES
-    from tfspec.passes.cost_groups import GROUPS
-    from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS
+    from tfspec.passes.cost.cost import MODES
+    from tfspec.passes.cost.groups import GROUPS
+    from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
 
     specs.option(parser)
     sets.option(parser)
@@ -63,7 +63,7 @@ def _run(architecture: Architecture, args: Namespace) -> int:
 
 def _sweep(architecture: Architecture, args: Namespace, how: dict[str, str]) -> Sweep:
     from tfspec.api import load
-    from tfspec.passes.cost_sweep import among, sweep
+    from tfspec.passes.cost.sweep import among, sweep
 
     if args.by:
         message = "a sweep shows the whole model, and `--by` its parts"

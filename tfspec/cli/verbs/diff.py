@@ -15,7 +15,7 @@ from tfspec.diagnostics.escape import quoted
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
-    from tfspec.passes.diff import Component
+    from tfspec.passes.diff.diff import Component
 
 BAD_LIMIT = Rule(
     "TS460",
@@ -119,7 +119,7 @@ def _exceeds(params: Component, limit: Limit) -> bool:
 
 
 def _told(params: Component, limit: Limit) -> Diagnostic:
-    from tfspec.passes.diff_text import percent
+    from tfspec.passes.diff.text import percent
 
     by = percent(params) if limit[2] else f"{params.difference:+,}"
     message = f"parameters differ by {by}, which is over the limit {quoted(limit[0])}"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost import Cost
-from tfspec.passes.cost_names import CONVENTION
-from tfspec.passes.cost_text import scaled
-from tfspec.passes.shapes_latex import words
+from tfspec.passes.cost.cost import Cost
+from tfspec.passes.cost.names import CONVENTION
+from tfspec.passes.cost.text import scaled
+from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import Column, table
 
 BAR = 24

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tfspec.passes.emit_class import ClassWriter
-from tfspec.passes.emit_head import head
-from tfspec.passes.emit_tail import tail
+from tfspec.passes.emit.head import head
+from tfspec.passes.emit.module import ClassWriter
+from tfspec.passes.emit.tail import tail
 from tfspec.program import starting
 from tfspec.program.classes import Book
 from tfspec.program.program import Program

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.names import TOKENS, WINDOWS
-from tfspec.passes.cost_work import ShapeOf
+from tfspec.passes.cost.work import ShapeOf
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Division
 

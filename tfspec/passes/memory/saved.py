@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tfspec.diagnostics import Span
 from tfspec.graph.graph import Graph
-from tfspec.passes.memory_walk import Found, Walk
+from tfspec.passes.memory.walk import Found, Walk
 from tfspec.program.lowering import lower
 from tfspec.program.program import Precision, Style
 from tfspec.symbolic import Dim

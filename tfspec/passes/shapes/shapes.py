@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tfspec.graph.graph import Graph
 from tfspec.passes.modes import MODES, decoding, mode_shapes
-from tfspec.passes.shapes_rows import Row, flow_rows
+from tfspec.passes.shapes.rows import Row, flow_rows
 from tfspec.program.program import Mode
 from tfspec.symbolic import Dim
 
@@ -79,19 +79,19 @@ class Flow:
 
     def text(self) -> str:
         """A table of at most 100 columns, with a legend."""
-        from tfspec.passes.shapes_text import text
+        from tfspec.passes.shapes.text import text
 
         return text(self)
 
     def md(self) -> str:
         """A Markdown table."""
-        from tfspec.passes.shapes_text import markdown
+        from tfspec.passes.shapes.text import markdown
 
         return markdown(self)
 
     def latex(self) -> str:
         """A LaTeX tabular that needs no package."""
-        from tfspec.passes.shapes_latex import latex
+        from tfspec.passes.shapes.latex import latex
 
         return latex(self)
 
@@ -103,7 +103,7 @@ class Flow:
         list of numbers), `params`, `count` (how often a block is repeated) and `shared` (true where
         an earlier row counts the parameters). These keys stay.
         """
-        from tfspec.passes.shapes_text import as_json
+        from tfspec.passes.shapes.text import as_json
 
         return as_json(self)
 

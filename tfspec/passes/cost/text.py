@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape, shorten
-from tfspec.passes.cost_groups import By
-from tfspec.passes.cost_growth import Growth, growth
-from tfspec.passes.cost_names import CONVENTION
+from tfspec.passes.cost.groups import By
+from tfspec.passes.cost.growth import Growth, growth
+from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.text_table import COLUMNS, Column, joined, table
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost import Cost, Quantity, Row
+    from tfspec.passes.cost.cost import Cost, Quantity, Row
 
 _TABLE = (
     Column("step", 40, gives=0),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tfspec.passes.emit_generate import cache_method
-from tfspec.passes.emit_text import docstring, sentence
+from tfspec.passes.emit.generate import cache_method
+from tfspec.passes.emit.text import docstring, sentence
 from tfspec.program import expr as ex
 from tfspec.program import layout, starting
 from tfspec.program.classes import Book, ModuleClass

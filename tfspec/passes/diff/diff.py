@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfspec.graph.graph import Graph
-from tfspec.passes.diff_align import Pair, align
-from tfspec.passes.diff_knobs import Change, Leaf, Reader, changes
-from tfspec.passes.diff_params import params_by_component
-from tfspec.passes.diff_renamed import (
+from tfspec.passes.diff.align import Pair, align
+from tfspec.passes.diff.knobs import Change, Leaf, Reader, changes
+from tfspec.passes.diff.params import params_by_component
+from tfspec.passes.diff.renamed import (
     Names,
     paired,
     renamed,
@@ -18,7 +18,7 @@ from tfspec.passes.diff_renamed import (
     renamed_step,
     renames,
 )
-from tfspec.passes.diff_steps import Step, Steps
+from tfspec.passes.diff.steps import Step, Steps
 from tfspec.spec.schema import Init
 
 Path = tuple[str, ...]
@@ -87,7 +87,7 @@ class Diff:
 
     def text(self, color: bool = False) -> str:
         """What differs, in at most 100 columns; one line where nothing does."""
-        from tfspec.passes.diff_text import text
+        from tfspec.passes.diff.text import text
 
         return text(self, color)
 
@@ -101,7 +101,7 @@ class Diff:
         `params` has `total` and `components`, each with `a`, `b`, `difference`, `percent`. These
         keys stay.
         """
-        from tfspec.passes.diff_text import as_json
+        from tfspec.passes.diff.text import as_json
 
         return as_json(self)
 

@@ -10,8 +10,8 @@ from tfspec.diagnostics.machine import json_text
 from tfspec.passes.text_table import Column, joined, table
 
 if TYPE_CHECKING:
-    from tfspec.passes.shapes import Flow, Symbol
-    from tfspec.passes.shapes_rows import Row
+    from tfspec.passes.shapes.rows import Row
+    from tfspec.passes.shapes.shapes import Flow, Symbol
 
 _TABLE = (
     Column("step", 40, gives=0),

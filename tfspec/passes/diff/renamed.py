@@ -9,9 +9,9 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
 from tfspec.graph.graph import Graph
-from tfspec.passes.diff_align import Pair, align
-from tfspec.passes.diff_knobs import Group, Knob
-from tfspec.passes.diff_steps import Step, Steps
+from tfspec.passes.diff.align import Pair, align
+from tfspec.passes.diff.knobs import Group, Knob
+from tfspec.passes.diff.steps import Step, Steps
 
 Names = Mapping[str, str]
 _WORD = re.compile(r"[A-Za-z_]\w*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.emit_generate import generate
+from tfspec.passes.emit.generate import generate
 from tfspec.program import expr as ex
 from tfspec.program import layout
 from tfspec.program.classes import Book

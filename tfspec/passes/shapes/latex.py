@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape
-from tfspec.passes.shapes_text import TITLES, params, row_label
+from tfspec.passes.shapes.text import TITLES, params, row_label
 from tfspec.symbolic import Dim, sym
 
 if TYPE_CHECKING:
-    from tfspec.passes.shapes import Flow, Symbol
-    from tfspec.passes.shapes_rows import Row
+    from tfspec.passes.shapes.rows import Row
+    from tfspec.passes.shapes.shapes import Flow, Symbol
 
 _SIGNS = {
     "\\": r"\textbackslash{}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfspec.diagnostics import Label
 from tfspec.graph.graph import Graph
-from tfspec.passes.emit_file import file_text
+from tfspec.passes.emit.file import file_text
 from tfspec.program.lowering import lower
 from tfspec.program.program import Mode, Program, Style
 from tfspec.program.refusal import NotYet

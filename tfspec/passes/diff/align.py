@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from tfspec.passes.diff_knobs import changes
-from tfspec.passes.diff_steps import Step
+from tfspec.passes.diff.knobs import changes
+from tfspec.passes.diff.steps import Step
 
 Pair = tuple[Step | None, Step | None]
 _MOST = 100_000  # pairs to weigh; two pipelines of 300 steps that begin and end alike have few

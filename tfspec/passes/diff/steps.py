@@ -15,7 +15,7 @@ from tfspec.layers.combine import Operand
 from tfspec.layers.norm import NormKnobs
 from tfspec.layers.residual import ResidualKnobs
 from tfspec.layers.stack import Pattern
-from tfspec.passes.diff_knobs import Knob, Leaf, Reader, Sizes, summary, word
+from tfspec.passes.diff.knobs import Knob, Leaf, Reader, Sizes, summary, word
 from tfspec.spec.located import Located
 from tfspec.spec.pipeline import Pipeline, Ref, Series, items
 from tfspec.spec.schema import BlockDecl, StreamDecl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tfspec import __version__ as VERSION
-from tfspec.passes.emit_text import docstring, quiet, sentence
+from tfspec.passes.emit.text import docstring, quiet, sentence
 from tfspec.program.program import Program
 
 _FLEX = ("create_block_mask", "flex_attention")

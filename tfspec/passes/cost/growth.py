@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfspec.graph.trace import inner_traces
-from tfspec.passes import cost_terms
+from tfspec.passes.cost import terms
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost import Cost
+    from tfspec.passes.cost.cost import Cost
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def growth(cost: Cost) -> tuple[Growth, ...]:
 
 
 def _of(cost: Cost, what: str, symbol: str, formula: Dim, shown: list[str]) -> Growth:
-    order = cost_terms.order(formula, symbol, shown)
-    quadratic = what == "length" and cost_terms.degree(formula, symbol) > 1
-    at = cost_terms.overtakes(formula, symbol, cost.values) if quadratic else None
+    order = terms.order(formula, symbol, shown)
+    quadratic = what == "length" and terms.degree(formula, symbol) > 1
+    at = terms.overtakes(formula, symbol, cost.values) if quadratic else None
     return Growth(what, symbol, order, at)
 
 
@@ -54,7 +54,7 @@ def _lengths(cost: Cost, formula: Dim) -> list[str]:
     known = [*cost.letters, *sorted(axes)]
     if cost.mode == "decode":  # new tokens come one by one: what grows is the text before them
         known = [cost.graph.slots_name]
-    degrees = {name: cost_terms.degree(formula, name) for name in known}
+    degrees = {name: terms.degree(formula, name) for name in known}
     most = max(degrees.values(), default=0)
     return [name for name, power in degrees.items() if power == most and power > 0]
 
@@ -69,7 +69,7 @@ def _widths(cost: Cost, formula: Dim) -> list[str]:
     tensors = trunk or [tensor for tensor in cost.graph.streams.values() if tensor.axes]
     widths = [tensor.width.symbols for tensor in tensors]
     found = dict.fromkeys(name for names in widths if len(names) == 1 for name in names)
-    return [name for name in found if cost_terms.degree(formula, name) > 0]
+    return [name for name in found if terms.degree(formula, name) > 0]
 
 
 def _by_width(cost: Cost, formula: Dim) -> Dim:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost_groups import By
-from tfspec.passes.cost_growth import growth
-from tfspec.passes.cost_names import CONVENTION
-from tfspec.passes.cost_work import Work
+from tfspec.passes.cost.groups import By
+from tfspec.passes.cost.growth import growth
+from tfspec.passes.cost.names import CONVENTION
+from tfspec.passes.cost.work import Work
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost import Cost, Row
+    from tfspec.passes.cost.cost import Cost, Row
 
 COLUMNS = (
     "path", "count", "params", "params_formula", "forward_flops", "forward_formula",

@@ -11,13 +11,13 @@ from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
-from tfspec.passes.cost_groups import GROUPS, By, grouped
-from tfspec.passes.cost_memory import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
-from tfspec.passes.cost_names import Counts
-from tfspec.passes.cost_work import Work, work
-from tfspec.passes.memory import saved
+from tfspec.passes.cost.groups import GROUPS, By, grouped
+from tfspec.passes.cost.names import Counts
+from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
+from tfspec.passes.cost.work import Work, work
+from tfspec.passes.memory.saved import saved
 from tfspec.passes.modes import decoding, mode_shapes
-from tfspec.passes.shapes_rows import Kind, flow_rows
+from tfspec.passes.shapes.rows import Kind, flow_rows
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 
@@ -176,7 +176,7 @@ class Cost:
 
     def text(self, by: By = "module") -> str:
         """A table and the formulas, in at most 100 columns."""
-        from tfspec.passes.cost_text import text
+        from tfspec.passes.cost.text import text
 
         return text(self, by)
 
@@ -186,19 +186,19 @@ class Cost:
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
         kind), `growth`. Formulas are over the symbols of `dims`. These keys stay.
         """
-        from tfspec.passes.cost_machine import as_json
+        from tfspec.passes.cost.machine import as_json
 
         return as_json(self, by)
 
     def csv(self, by: By = "step") -> str:
         """A line for each step: its parameters and FLOPs, and their formulas."""
-        from tfspec.passes.cost_machine import as_csv
+        from tfspec.passes.cost.machine import as_csv
 
         return as_csv(self, by)
 
     def latex(self, by: By = "layer") -> str:
         """A LaTeX table, with the whole model's formulas in its caption."""
-        from tfspec.passes.cost_latex import latex
+        from tfspec.passes.cost.latex import latex
 
         return latex(self, by)
 

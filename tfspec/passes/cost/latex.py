@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfspec.passes.cost_groups import By
-from tfspec.passes.cost_names import CONVENTION
-from tfspec.passes.cost_text import scaled, symbols
-from tfspec.passes.shapes_latex import words
+from tfspec.passes.cost.groups import By
+from tfspec.passes.cost.names import CONVENTION
+from tfspec.passes.cost.text import scaled, symbols
+from tfspec.passes.shapes.latex import words
 from tfspec.symbolic import sym
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost import Cost, Quantity, Row
+    from tfspec.passes.cost.cost import Cost, Quantity, Row
 
 
 def latex(cost: Cost, by: By = "layer") -> str:

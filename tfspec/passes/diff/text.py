@@ -11,8 +11,8 @@ from tfspec.diagnostics.escape import escape, shorten
 from tfspec.diagnostics.machine import json_text
 
 if TYPE_CHECKING:
-    from tfspec.passes.diff import Component, Diff, Difference
-    from tfspec.passes.diff_knobs import Change
+    from tfspec.passes.diff.diff import Component, Diff, Difference
+    from tfspec.passes.diff.knobs import Change
 
 COLUMNS = 100
 _LABEL = 26

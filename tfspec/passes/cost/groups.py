@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from tfspec.passes.cost_work import Work
+from tfspec.passes.cost.work import Work
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost import Row
+    from tfspec.passes.cost.cost import Row
 
 By = Literal["module", "kind", "layer", "step"]
 GROUPS: tuple[By, ...] = ("module", "kind", "layer", "step")
