@@ -84,7 +84,7 @@ def test_the_cache_is_what_buffers_hold(name: str) -> None:
     held = sum(buffer.numel() for cache in caches for buffer in cache.buffers())
     cost = costs(architecture, {"B": 3, "T": 7}, "decode")
     assert cost.cache is not None
-    assert cost.number(cost.cache) == held
+    assert cost.number(cost.cache.held) == held
     assert {each.name: each.value for each in cost.memory}["cache"] == 4 * held
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import tfspec
+from tfspec.api import Architecture
+from tfspec.spec.load import load_text
 
 
 def test_fused_attention_is_no_free_lunch() -> None:
@@ -73,3 +75,21 @@ def test_one_token_decoded_costs_the_slots_that_it_attends_to() -> None:
     ]
     less, more = (cost.number(cost.work.forward) for cost in costs)
     assert more - less == 1024 * 32 * 2 * 2 * 4096
+
+
+def test_a_layer_with_a_window_needs_no_older_keys() -> None:
+    """One window for every layer, or none for any: of two layers, one sees 256 tokens, one all."""
+    local, whole = "mask: causal and within(256)", "mask: causal"
+    layers = [f"{{attend: {{heads: 4, kv_heads: 2, {mask}}}}}" for mask in (local, whole)]
+    text = (
+        "tfspec: 1\nname: two\ndims: {B: batch, T: 1..4096, V: 50, d: 64}\n"
+        "inputs: {tokens: ids(V) B T}\n"
+        f"streams: {{s: [tokens, {{embed: d}}, {', '.join(layers)}]}}\noutputs: {{y: s}}\n"
+    )
+    cost = Architecture(load_text(text), {"B": 1, "T": 4096}).cost("decode", dtype="bf16")
+    memory = {each.name: each.value for each in cost.memory}
+    each = 2 * 2 * 16 * 2  # bytes of a token's keys and values in one layer
+    assert memory["cache"] == 2 * 4096 * each
+    assert memory["needed cache"] == (4096 + 256) * each
+    (formula,) = (each.formula for each in cost.memory if each.name == "needed cache")
+    assert formula.value({**cost.values, "S": 100}) == 2 * 100 * each

@@ -113,7 +113,7 @@ class Attend(Unlearned):
         if self.mask is None or not self.mask.causal:
             message = "attention that is not causal is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)
-        return low.cached(k, v)
+        return low.cached(k, v, self.mask.window)
 
 
 def _along(x: Tensor, tokens: Dim) -> Tensor:

@@ -115,11 +115,11 @@ def _flops(graph: Graph) -> int | None:
 
 def _cache_bytes(graph: Graph) -> int | None:
     """Of one slot at batch 1; 0 for a model that reads no ids."""
-    from tfspec.passes.cost.sizes import cache_numbers
+    from tfspec.passes.cost.sizes import cached
 
-    numbers = cache_numbers(graph)
+    numbers = cached(graph)
     least = {name: domain.low for name, domain in graph.facts.domains.items()}
-    return 0 if numbers is None else CACHED * numbers.value({**least, graph.slots_name: 1})
+    return 0 if numbers is None else CACHED * numbers.held.value({**least, graph.slots_name: 1})
 
 
 _HELD = (

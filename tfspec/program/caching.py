@@ -8,7 +8,7 @@ from tfspec.program.method import Kept, When
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Storage, Value, in_order
-from tfspec.symbolic import product
+from tfspec.symbolic import Dim, product
 
 CACHE = '''class Cache(nn.Module):
     """Keys and values of one attention, in static buffers [B, h, S, k]."""
@@ -45,10 +45,11 @@ class Caching(Holding):
         tokens = self.graph.token_axis.size
         return self.extra("position", (tokens,), "int64", absent=self.mode != "decode")
 
-    def cached(self, k: Value, v: Value) -> tuple[Value, Value]:
+    def cached(self, k: Value, v: Value, window: Dim | None = None) -> tuple[Value, Value]:
         """Keys and values with those of earlier calls: [B, g, T, k] -> [B, g, S, k] while decoding.
 
-        A prompt attends to itself, and leaves its keys and values behind.
+        A prompt attends to itself, and leaves its keys and values behind. `window` says how many
+        of the latest tokens a query sees, where not all.
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
@@ -59,7 +60,7 @@ class Caching(Holding):
         update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
         self.helper("Cache", CACHE)
         outputs = tuple(self._kept(value) for value in (k, v))
-        self.method.steps.append(When(state, outputs, (k, v), update))
+        self.method.steps.append(When(state, outputs, (k, v), update, window))
         return outputs[0], outputs[1]
 
     def _room(self, k: Value, v: Value) -> ex.Expr:

@@ -37,12 +37,16 @@ class Assign:
 
 @dataclass(eq=False)
 class When:
-    """if test is not None: outputs = expr. Without it each output is its twin in `before`."""
+    """if test is not None: outputs = expr. Without it each output is its twin in `before`.
+
+    `window`: how many of the latest tokens are ever asked for again, where not all are.
+    """
 
     test: Value
     outputs: tuple[Value, ...]
     before: tuple[Value, ...]
     expr: ex.Expr
+    window: Dim | None = None
 
     @property
     def inputs(self) -> list[Value]:

@@ -13,7 +13,7 @@ from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
 from tfspec.passes.cost.groups import GROUPS, By, grouped
 from tfspec.passes.cost.names import Counts
-from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
+from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS, Cached, Precision, cached
 from tfspec.passes.cost.work import Work, work
 from tfspec.passes.memory.saved import saved
 from tfspec.passes.modes import decoding, mode_shapes
@@ -23,6 +23,7 @@ from tfspec.symbolic import Dim
 
 CostMode = Literal["forward", "train", "prefill", "decode"]
 MODES: tuple[CostMode, ...] = ("forward", "train", "prefill", "decode")
+NEEDED = ", of tokens that a later one may still see"
 AT_MOST = ", at most: a mask that reads inputs or coordinates may hide more"
 OPEN_DIM = Rule(
     "TS470",
@@ -105,9 +106,9 @@ class Cost:
         return work.forward + work.backward if self.mode == "train" else work.forward
 
     @cached_property
-    def cache(self) -> Dim | None:
+    def cache(self) -> Cached | None:
         """Numbers that caches of keys and values hold; None for a model that has none."""
-        return cache_numbers(self.graph)
+        return cached(self.graph)
 
     def number(self, formula: Dim) -> int:
         """A formula's value at the bindings."""
@@ -142,7 +143,10 @@ class Cost:
             found.append(self._each("optimizer", OPTIMIZERS[self.optimizer] * each.state))
             found += self._activations()
         if self.mode in ("prefill", "decode") and self.cache is not None:
-            found.append(self._of("cache", "bytes", each.weight * self.cache))
+            held, needed = (each.weight * n for n in (self.cache.held, self.cache.needed))
+            found.append(self._of("cache", "bytes", held))
+            if needed != held:
+                found.append(self._of("needed cache", "bytes", needed, NEEDED))
         return tuple(found)
 
     def _activations(self) -> list[Quantity]:
