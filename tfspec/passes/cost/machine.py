@@ -51,6 +51,8 @@ def as_json(cost: Cost, by: By = "step") -> str:
                 "symbol": each.symbol,
                 "order": each.order,
                 "overtakes": each.overtakes,
+                "of": each.of,
+                "where": each.where,
             }
             for each in growth(cost)
         ],

@@ -108,8 +108,10 @@ def _number(each: Quantity) -> str:
 
 def _growth(cost: Cost) -> Iterator[str]:
     for each in growth(cost):
-        said = f"in {each.symbol}, the {each.what}, FLOPs grow as {each.order}{_from(each)}"
-        yield escape(said)
+        flops = "the FLOPs that masks leave" if each.of == "needed" else "FLOPs"
+        where = f" where {each.where}" if each.where else ""
+        said = f"in {each.symbol}, the {each.what}, {flops} grow as {each.order}{where}"
+        yield escape(said + _from(each))
 
 
 def _from(each: Growth) -> str:
