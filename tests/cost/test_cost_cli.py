@@ -128,3 +128,22 @@ def test_max_is_the_end_of_a_range(capsys: pytest.CaptureFixture[str]) -> None:
     _, largest, _ = run(capsys, "gpt2", "--set", "B=1,T=max", "--format", "json")
     _, same, _ = run(capsys, "gpt2", "--set", "B=1,T=1024", "--format", "json")
     assert largest == same
+
+
+@pytest.mark.parametrize("by", ["module", "layer", "step", "kind"])
+@pytest.mark.parametrize("name", ["swin-t", "transformer-base"])
+def test_every_row_has_a_path_of_its_own(
+    name: str, by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, name, "--format", "json", "--by", by)
+    paths = [row["path"] for row in json.loads(out)["flops"]["by_module"]]
+    assert len(paths) == len(set(paths)) > 3
+
+
+def test_the_second_of_equal_rows_is_numbered(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "swin-t", "--format", "csv", "--by", "layer")
+    paths = [row["path"] for row in csv.DictReader(io.StringIO(out))]
+    stack = "image / Local, Shifted"
+    assert [path for path in paths if path.startswith(stack)][2:5] == [
+        f"{stack} / Shifted", f"{stack} (2)", f"{stack} (2) / Local",
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -88,11 +89,19 @@ def as_csv(cost: Cost, by: By = "step") -> str:
 
 
 def _paths(cost: Cost, by: By) -> list[tuple[str, Row]]:
-    """Each row with the labels that lead to it: `image / Layer / attention / q`."""
+    """Each row with the labels that lead to it: `image / Layer / attention / q`.
+
+    No two rows have one path: the second `halve` of a stream is `halve (2)`.
+    """
     found: list[tuple[str, Row]] = []
     above: list[str] = []
+    seen: Counter[str] = Counter()
     for row in cost.grouped(by):
         above[row.depth :] = [row.label]
+        path = " / ".join(above)
+        seen[path] += 1
+        if seen[path] > 1:
+            above[row.depth] = f"{row.label} ({seen[path]})"
         found.append((" / ".join(above), row))
     return found
 
