@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
     from tfspec.program.value import Value
 
-ZERO = Dim.of(0)
-
 
 class Op(ABC):
     """A primitive of the graph: it owns its whole meaning, and no base class answers for it.
@@ -94,13 +92,6 @@ class Node:
     span: Span | None
     inner: Trace | None = None
 
-    @property
-    def flops(self) -> Dim:
-        """A composite costs what its definition costs; nothing is priced twice."""
-        if self.inner is not None:
-            return self.inner.flops
-        return self.op.flops(self.inputs, self.outputs)
-
 
 @dataclass(eq=False)
 class Trace:
@@ -111,10 +102,6 @@ class Trace:
     body: list[Node] = field(default_factory=list[Node])
     results: tuple[Tensor, ...] = ()
     doc: str = ""
-
-    @property
-    def flops(self) -> Dim:
-        return sum((node.flops for node in self.body), ZERO)
 
     def nodes(self) -> Iterator[Node]:
         """Every node, composites and calls opened, in order of execution."""
