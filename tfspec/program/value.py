@@ -106,9 +106,7 @@ class Value:
         low = self.method.low
         full = next((v for v in (self, *others) if low.alike(v.shape, shape)), None)
         strides = in_order(shape, low.memory_order(full) if full else None)
-        return self.method.emit(
-            expr, shape, self.dtype, saves, strides=strides, kernel=kernel
-        )
+        return self.method.emit(expr, shape, self.dtype, saves, strides=strides, kernel=kernel)
 
     def __add__(self, other: Value) -> Value:
         return self.pointwise(ex.Binary("+", self.ref, other.ref), sv.LINEAR, other)

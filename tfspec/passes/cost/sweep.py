@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
 from tfspec.passes.cost.cost import Cost
+from tfspec.passes.cost.fit import at_size
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.shapes.latex import words
@@ -108,13 +109,8 @@ def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
 
 
 def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
-    """Every quantity where the dim has this size; letters follow from it."""
-    values = {**cost.values, dim: size}
-    if cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size):
-        values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
-        values[dim] = cost.values[dim] if cost.mode == "decode" else size
-    values |= {letter: whole.value(values) for letter, whole in cost.letters.items()}
-    return _quantities(cost, values)
+    """Every quantity where the dim has this size."""
+    return _quantities(cost, at_size(cost, dim, size).values)
 
 
 def _quantities(cost: Cost, values: Mapping[str, int]) -> dict[str, int]:
