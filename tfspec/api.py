@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tfspec.passes.cost.cost import Cost, CostMode
     from tfspec.passes.diff.diff import Diff
     from tfspec.passes.shapes.shapes import Flow
+    from tfspec.passes.time.runs import Amount
     from tfspec.passes.time.timing import How
     from tfspec.targets import Target
 
@@ -71,15 +72,24 @@ class Architecture:
             return shape_flow(self.graph, mode)
 
     def cost(
-        self, mode: CostMode = "forward", *, dtype: str = "fp32", optimizer: str = "adamw",
-        target: str | None = None, efficiency: str | None = None, compiled: bool = True,
-    ) -> Cost:  # fmt: skip
+        self,
+        mode: CostMode = "forward",
+        *,
+        dtype: str = "fp32",
+        optimizer: str = "adamw",
+        target: str | None = None,
+        efficiency: str | None = None,
+        compiled: bool = True,
+        fit: bool = False,
+        run: Amount | None = None,
+    ) -> Cost:
         """Parameters, FLOPs and memory as formulas and numbers; on a target also the time.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
         sgd, momentum, lion. `target` is a name or a YAML file, `efficiency` the file of an
-        efficiency table. Raises SpecError for a mode that this model has not, for a dim that has no
-        largest value and is not set, and for what is wrong with a file.
+        efficiency table. There, `fit` looks for the largest sizes, and `run` says of so many tokens
+        or samples how long training takes. Raises SpecError for a mode that this model has not, for
+        a dim that has no largest value and is not set, and for what is wrong with a file.
         """
         from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
@@ -90,7 +100,8 @@ class Architecture:
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
             how = _how(target, efficiency, compiled) if target else None
-            return cost_pass(self.graph, mode, dtype, optimizer, how=how)
+            found = cost_pass(self.graph, mode, dtype, optimizer, how=how)
+            return _planned(found, fit, run) if how else found
 
     def emit(
         self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()
@@ -150,6 +161,14 @@ def _how(target: str, efficiency: str | None, compiled: bool) -> How:
 
     table = load_table(efficiency) if efficiency else None
     return How(sheet(target), table, compiled)
+
+
+def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:
+    from tfspec.passes.cost.fit import largest
+    from tfspec.passes.time.runs import training
+
+    sizes = tuple(largest(cost)) if fit else ()
+    return replace(cost, largest=sizes, training=training(cost, run) if run else None)
 
 
 def _one_of(word: str, known: tuple[str, ...], what: str) -> str:

@@ -11,6 +11,9 @@ Kind = Literal["product", "convolution", "attention", "gather", "pointwise"]
 KINDS: tuple[Kind, ...] = ("product", "convolution", "attention", "gather", "pointwise")
 
 
+NOTHING = Dim.of(0)
+
+
 @dataclass(frozen=True)
 class Kernel:
     """How one step runs on a device. A step that shares an operand's storage runs nothing.
@@ -28,7 +31,7 @@ class Kernel:
     """
 
     kind: Kind
-    hidden: Dim = Dim.of(0)
+    hidden: Dim = NOTHING
     launches: int = 1
     skips: bool = False
     recomputes: bool = False

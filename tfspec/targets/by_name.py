@@ -62,9 +62,6 @@ def find(name: str) -> Target | Diagnostic:
 
         return read(name)
     near = nearest(name, names())
-    help = (
-        f"did you mean `{near}`?"
-        if near
-        else f"known targets: {', '.join(names())}, or a YAML file"
-    )
+    known = f"known targets: {', '.join(names())}, or a file: `mine.yaml`"
+    help = f"did you mean `{near}`?" if near else known
     return Diagnostic(UNKNOWN_TARGET, f"there is no target {quoted(name)}", None, help=(help,))

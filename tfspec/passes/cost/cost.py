@@ -22,7 +22,9 @@ from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.time.rates import Span
+    from tfspec.passes.cost.fit import Largest
+    from tfspec.passes.time.rates import Seconds
+    from tfspec.passes.time.runs import Training
     from tfspec.passes.time.timing import How, Times, Timing
 
 CostMode = Literal["forward", "train", "prefill", "decode"]
@@ -86,6 +88,8 @@ class Cost:
     letters: Mapping[str, Dim]
     chosen: Mapping[str, int] = field(default_factory=dict[str, int])
     timing: Timing | None = None
+    largest: tuple[Largest, ...] = ()
+    training: Training | None = None
 
     @property
     def name(self) -> str:
@@ -122,17 +126,17 @@ class Cost:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything about the whole model, formula and number."""
-        return (*self._counts(), *self._times(), *self.memory)
+        return (*self._counts(), *self.memory, *self._times())
 
     def _times(self) -> list[Quantity]:
         """What the kernels of a target compute and move, where one is named."""
         if self.timing is None:
             return []
         executed = self._of("executed", "FLOPs", self.timing.executed)
-        return [executed, self._of("bytes moved", "bytes", self.timing.traffic)]
+        return [executed, self._of("traffic", "bytes", self.timing.traffic)]
 
     @cached_property
-    def time(self) -> Span | None:
+    def time(self) -> Seconds | None:
         """Seconds on the target, and between which two; None without one."""
         return None if self.timing is None else self.timing.seconds(self.values)
 

@@ -11,11 +11,12 @@ from tfspec.passes.cost.groups import By
 from tfspec.passes.cost.growth import Growth, growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.text_table import COLUMNS, Column, joined, table
-from tfspec.passes.time.text import facts, interval, notes, seconds
+from tfspec.passes.time.machine import OPTIMIZER
+from tfspec.passes.time.text import facts, interval, notes, plans, seconds
 
 if TYPE_CHECKING:
     from tfspec.passes.cost.cost import Cost, Quantity, Row
-    from tfspec.passes.time.rates import Span
+    from tfspec.passes.time.rates import Seconds
 
 _TABLE = (
     Column("step", 40, gives=0),
@@ -51,6 +52,7 @@ def text(cost: Cost, by: By = "module") -> str:
         [_title(cost), *_wrapped(facts(cost)), *_taken(cost)],
         table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
+        _wrapped(plans(cost)),
         _wrapped(_growth(cost)),
         [*_legend(cost), *_notes(cost, by)],
     ]
@@ -95,7 +97,7 @@ def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
     return (escape(label), params, number, f"{share:.1%}", bar)
 
 
-def _time(cost: Cost, time: Span) -> tuple[str, ...]:
+def _time(cost: Cost, time: Seconds) -> tuple[str, ...]:
     """A row's time, its share of the whole, and what it is bound by."""
     if cost.time is None or not time.typical:
         return ("", "", "", "")
@@ -106,7 +108,7 @@ def _time(cost: Cost, time: Span) -> tuple[str, ...]:
 def _rest(cost: Cost) -> Iterator[tuple[str, ...]]:
     """What is no step's."""
     if cost.times is not None and cost.times.rest.typical:
-        yield ("optimizer", "", "", *_time(cost, cost.times.rest))
+        yield (OPTIMIZER, "", "", *_time(cost, cost.times.rest))
 
 
 def _formulas(cost: Cost) -> Iterator[str]:
@@ -122,7 +124,7 @@ def _formulas(cost: Cost) -> Iterator[str]:
             break_on_hyphens=False, break_long_words=False,
         )  # fmt: skip
         yield from wrap.wrap(formula)
-        if each.name == "bytes moved" and cost.time and cost.timing:
+        if each.name == "traffic" and cost.time and cost.timing:
             yield f"{'time':<{wide}}  {interval(cost.time, cost.timing.kind)}"
 
 

@@ -8,8 +8,8 @@ The battery's `benchmarks/gpu.py time` writes it, as JSON:
     rows: a list of {kind, dtype, bound, up_to, typical, low, high}
 
 kind: product, convolution, attention, gather or pointwise; dtype: fp32, bf16 or fp16. bound says
-what a row is about: `compute`, a fraction of the peak FLOP/s of kernels of at most `up_to` FLOPs, or
-`memory`, a fraction of the bandwidth of kernels that move at most `up_to` bytes, both by our count.
+what a row is about: `compute`, a fraction of the peak FLOP/s of kernels of at most `up_to` FLOPs,
+or `memory`, a fraction of the bandwidth of kernels that move at most `up_to` bytes, by our count.
 Rows of one kind, dtype and bound stand in increasing order; the last has no `up_to`. A kernel uses
 the first that it fits in. typical is the median in its bucket; low and high are the 10th and the
 90th percentile: low <= typical <= high.

@@ -174,6 +174,7 @@ class Order:
                 run.left.append(Region(Block(None), elements, dtype, 0))
             case Keep(value):
                 same = (known[v] for v in known if v.storage is value.storage)
+                assert value.dtype != "state", "only tensors are kept"
                 copied = Region(Block(None), product(value.shape), value.dtype, len(value.shape))
                 run.kept.append(next(same, copied))
             case _:
@@ -216,6 +217,7 @@ class Order:
 
     def _of(self, value: Value, block: Block) -> Region:
         """Its different elements: an axis of stride 0 repeats them."""
+        assert value.dtype != "state", "what is no tensor is nowhere in memory"
         sizes = self.shape_of(value.shape)
         seen = [size for size, step in zip(sizes, value.strides, strict=True) if step != 0]
         return Region(block, product(seen), value.dtype, len(value.shape))

@@ -40,7 +40,7 @@ LAUNCH = Share(0.0, 0.0, 5e-6)
 
 
 @dataclass(frozen=True)
-class Span:
+class Seconds:
     """Seconds: what is said, and between which two; by what they are bound, in order of `Limit`."""
 
     typical: float = 0.0
@@ -48,14 +48,18 @@ class Span:
     high: float = 0.0
     by: dict[Limit, float] = field(default_factory=dict[Limit, float])
 
-    def __add__(self, other: Span) -> Span:
-        by = {name: self.by.get(name, 0.0) + other.by.get(name, 0.0) for name in self.by | other.by}
+    def __add__(self, other: Seconds) -> Seconds:
+        by = dict(self.by)
+        for name, seconds in other.by.items():
+            by[name] = by.get(name, 0.0) + seconds
         low, high = self.low + other.low, self.high + other.high
-        return Span(self.typical + other.typical, low, high, by)
+        return Seconds(self.typical + other.typical, low, high, by)
 
-    def __mul__(self, share: float) -> Span:
-        by = {name: seconds * share for name, seconds in self.by.items()}
-        return Span(self.typical * share, self.low * share, self.high * share, by)
+    def __mul__(self, share: float) -> Seconds:
+        by = dict(self.by)
+        for name in by:
+            by[name] *= share
+        return Seconds(self.typical * share, self.low * share, self.high * share, by)
 
     @property
     def bound(self) -> Limit | None:
@@ -109,7 +113,7 @@ class Rates:
         """FLOPs a byte from which on a product is bound by its FLOPs."""
         return self.flops("product") / self.bandwidth
 
-    def seconds(self, kind: Kind, flops: int, moved: int, launches: int) -> Span:
+    def seconds(self, kind: Kind, flops: int, moved: int, launches: int) -> Seconds:
         """So many kernels of one kind that do so much together."""
         each = max(1, launches)
         compute, memory, gap = self._shares(kind, flops / each, moved / each)
@@ -119,7 +123,7 @@ class Rates:
         high = max(times[0] / compute.low, times[1] / memory.low, gap.high * launches)
         most = max(typical)
         names: tuple[Limit, ...] = ("compute", "memory", "launch")
-        return Span(most, low, high, {names[typical.index(most)]: most} if most else {})
+        return Seconds(most, low, high, {names[typical.index(most)]: most} if most else {})
 
     def _shares(self, kind: Kind, flops: float, moved: float) -> tuple[Share, Share, Share]:
         """Of the peak, of the bandwidth, and seconds from launch to launch."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.cost import fit
-from tfspec.passes.time.rates import LAUNCH, SLOWEST, Span
+from tfspec.passes.time.rates import LAUNCH, SLOWEST, Seconds
 
 if TYPE_CHECKING:
     from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.time.runs import Training
     from tfspec.passes.time.timing import Timing
 
-UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 LONGER = ((86400.0, "days"), (3600.0, "h"))
 
 
@@ -31,7 +32,7 @@ def _three(number: float) -> str:
     return f"{number:,.{digits}f}"
 
 
-def interval(time: Span, kind: str) -> str:
+def interval(time: Seconds, kind: str) -> str:
     """4.0 ms (3.1 to 5.2 ms, calibrated)"""
     return f"{seconds(time.typical)}, {seconds(time.low)} to {seconds(time.high)} ({kind})"
 
@@ -53,9 +54,9 @@ def _fits(cost: Cost, timing: Timing, total: int, what: str) -> str:
     memory = timing.rates.memory
     where = f"on {escape(timing.how.target.about)}"
     share = f"({total / memory:.0%})"
-    if fit.fits(cost):
-        return f"fits: {what} take {_bytes(total)} of {_bytes(memory)} {where} {share}"
-    return f"does not fit: {what} take {_bytes(total)} of {_bytes(memory)} {where} {share}"
+
+    head = "fits" if fit.fits(cost) else "does not fit"
+    return f"{head}: {what} take {_bytes(total)} of {memory / 1e9:g} GB {where} {share}"
 
 
 def _bound(cost: Cost, timing: Timing) -> Iterator[str]:
@@ -90,6 +91,36 @@ def _bytes(size: int) -> str:
     return scaled(size, "B")
 
 
+def plans(cost: Cost) -> Iterator[str]:
+    """The largest sizes that fit, and a whole run, where they are asked."""
+    names = [each.dim for each in cost.largest]
+    for each in cost.largest:
+        others = ", ".join(f"{name} = {cost.values[name]:,}" for name in names if name != each.dim)
+        at = escape(f" at {others}" if others else "")
+        if each.size is None:
+            yield f"no {each.dim} fits{at}: the least takes {_bytes(each.bytes)}"
+            continue
+        end = ", the largest that the spec allows" if each.ends else ""
+        took = f"takes {_bytes(each.bytes)}{end}"
+        yield f"the largest {escape(each.dim)} that fits{at} is {each.size:,}: it {took}"
+    if cost.training is not None:
+        yield from _run(cost, cost.training)
+
+
+def _run(cost: Cost, run: Training) -> Iterator[str]:
+    amount, gpus = run.amount, f"{run.amount.gpus:,} GPU{'s' if run.amount.gpus > 1 else ''}"
+    energy = "" if run.kwh is None else f", {run.kwh:,.1f} kWh"
+    steps = f"{run.steps:,} steps of {seconds(run.step_seconds)}"
+    took = f"{seconds(run.wall_seconds)}, {run.gpu_hours:,.1f} GPU-hours{energy}"
+    yield f"{amount.count:,} {amount.unit} on {gpus}: {steps}, {took}"
+    if run.assumed:
+        yield f"at {run.mfu:.0%} MFU, which is an assumption: no efficiency was measured"
+    else:
+        yield f"at {run.mfu:.1%} MFU"
+    if not fit.fits(cost):
+        yield "a step does not fit one GPU: what it takes to split it is not counted"
+
+
 def notes(cost: Cost) -> Iterator[str]:
     """What the times mean."""
     if cost.timing is None:
@@ -108,4 +139,7 @@ def notes(cost: Cost) -> Iterator[str]:
         yield "Products in fp32 run without TF32, convolutions with it: torch's defaults."
     if cost.mode == "train":
         yield "A step has no loss here; its optimizer runs in one kernel."
-    yield f"What fits leaves {fit.RESERVE / 1e9:g} GB to the driver and the allocator: an assumption."
+    if cost.training is not None:
+        yield "Each GPU of a run does this step on its own samples; their exchange is not counted."
+    reserve = f"{fit.RESERVE / 1e9:g} GB"
+    yield f"What fits leaves {reserve} to the driver and the allocator: an assumption."

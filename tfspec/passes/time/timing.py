@@ -14,7 +14,7 @@ from tfspec.passes.cost.sizes import OPTIMIZERS, Precision
 from tfspec.passes.cost.work import Work
 from tfspec.passes.time.efficiency import Efficiency
 from tfspec.passes.time.jobs import Job, Setting, jobs
-from tfspec.passes.time.rates import Rates, Span
+from tfspec.passes.time.rates import Rates, Seconds
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 from tfspec.targets import Target
@@ -65,22 +65,22 @@ class Timing:
         """FLOPs that kernels compute: fewer where they skip, more where they compute again."""
         return sum((job.flops for job in self.jobs), Dim.of(0))
 
-    def seconds(self, values: Mapping[str, int]) -> Span:
+    def seconds(self, values: Mapping[str, int]) -> Seconds:
         """The whole's time at these sizes."""
-        return sum((self._of(job, values) for job in self.jobs), Span())
+        return sum((self._of(job, values) for job in self.jobs), Seconds())
 
     def by_node(self, values: Mapping[str, int]) -> Times:
         """The time of each primitive step, and what is left: the optimizer's."""
-        found: dict[Node, Span] = {}
-        rest = Span()
+        found: dict[Node, Seconds] = {}
+        rest = Seconds()
         for job in self.jobs:
             span = self._of(job, values)
             for node, share in self._shares(job, values):
-                found[node] = found.get(node, Span()) + span * share
+                found[node] = found.get(node, Seconds()) + span * share
             rest = rest if job.nodes else rest + span
         return Times(found, rest)
 
-    def _of(self, job: Job, values: Mapping[str, int]) -> Span:
+    def _of(self, job: Job, values: Mapping[str, int]) -> Seconds:
         flops, moved, launches = (x.value(values) for x in (job.flops, job.bytes, job.launches))
         return self.rates.seconds(job.kind, flops, moved, launches)
 
@@ -97,12 +97,12 @@ class Timing:
 class Times:
     """Seconds by primitive step; `rest` is no step's: the optimizer."""
 
-    nodes: Mapping[Node, Span]
-    rest: Span
+    nodes: Mapping[Node, Seconds]
+    rest: Seconds
 
-    def of(self, nodes: Iterable[Node]) -> Span:
+    def of(self, nodes: Iterable[Node]) -> Seconds:
         """Of several steps together."""
-        return sum((self.nodes.get(node, Span()) for node in nodes), Span())
+        return sum((self.nodes.get(node, Seconds()) for node in nodes), Seconds())
 
 
 def timing(
