@@ -156,11 +156,11 @@ def sheet(target: str | None) -> Target:
 
 
 def _how(target: str, efficiency: str | None, compiled: bool) -> How:
-    from tfspec.passes.time.efficiency import load as load_table
+    from tfspec.passes.time.efficiency import of
     from tfspec.passes.time.timing import How
 
-    table = load_table(efficiency) if efficiency else None
-    return How(sheet(target), table, compiled)
+    found = sheet(target)
+    return How(found, of(found, efficiency), compiled)
 
 
 def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:

@@ -22,6 +22,9 @@ _EXAMPLES = """\
   tfspec cost gpt2 --by kind                 equal work together
   tfspec cost llama-3-8b --sweep T=1024..8192 --format csv
   tfspec cost vit-b16 --format latex         for a paper
+  tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200    how long, and what bounds it
+  tfspec cost gpt2 --mode train --target h200 --fit                  the largest batch and length
+  tfspec cost gpt2 --mode train --target mine.yaml --tokens 300e9 --gpus 8    a whole run
 """
 
 

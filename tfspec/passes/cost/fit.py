@@ -35,7 +35,8 @@ def fits(cost: Cost) -> bool:
 
 @dataclass(frozen=True)
 class Largest:
-    """The largest size of a dim that fits, everything else as it is; None where none does.
+    """The largest size of a dim that fits, everything else as it is; None where none does. While
+    decoding, the length is that of the cache.
 
     `ends`: larger ones are not allowed by the spec, so that memory may not be what ends it.
     """
@@ -47,23 +48,13 @@ class Largest:
 
 
 def largest(cost: Cost) -> list[Largest]:
-    """The largest batch at the given length, and the largest length at the given batch."""
-    return [_largest(cost, name) for name in _asked(cost)]
-
-
-def _asked(cost: Cost) -> list[str]:
-    """The batch, and the first dim that is a number of tokens and varies."""
-    graph = cost.graph
-    varies = {name for name, each in graph.facts.domains.items() if each.low != each.high}
-    spaces = [tensor.space for tensor in graph.inputs]
-    first = [str(axis.size) for space in spaces for axis in space.batch]
-    tokens = [str(axis.size) for space in spaces for axis in space.token_axes]
-    found = [name for name in (*first, *tokens) if name in varies]
-    return list(dict.fromkeys(found))
+    """For each dim that varies, a batch or a length: the largest size, all others as they are."""
+    domains = cost.graph.facts.domains
+    return [_largest(cost, name) for name, each in domains.items() if each.low != each.high]
 
 
 def _largest(cost: Cost, name: str) -> Largest:
-    domain = cost.graph.facts.domains[name]
+    domain, shown = cost.graph.facts.domains[name], stands_for(cost, name)
 
     def at(step: int) -> Cost:
         return at_size(cost, name, domain.low + step * domain.step)
@@ -71,9 +62,15 @@ def _largest(cost: Cost, name: str) -> Largest:
     last = _last(domain)
     found = _last_that(lambda step: fits(at(step)), last)
     if found is None:
-        return Largest(name, None, total_bytes(at(0)), False)
+        return Largest(shown, None, total_bytes(at(0)), False)
     size = domain.low + found * domain.step
-    return Largest(name, size, total_bytes(at(found)), found == last)
+    return Largest(shown, size, total_bytes(at(found)), found == last)
+
+
+def stands_for(cost: Cost, dim: str) -> str:
+    """While decoding, the text's length is that of the cache: its slots."""
+    texts = cost.mode == "decode" and dim == str(cost.graph.token_axis.size)
+    return cost.graph.slots_name if texts else dim
 
 
 def _last(domain: Domain) -> int:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import pairwise
 from typing import Annotated, Any, Literal, cast
 
@@ -30,6 +31,7 @@ from tfspec.program.refusal import NotYet
 from tfspec.spec.sheets import Positive, Sheet, SheetError, read_sheet
 from tfspec.spec.types import Parsed, Text, each_of
 from tfspec.spec.wrong import Wrong, wrong
+from tfspec.targets import Target
 
 Bound = Literal["compute", "memory"]
 MOST = {"compute": 1.5, "memory": 20.0, "launch": 1000.0}
@@ -147,6 +149,22 @@ class Efficiency:
         if rows is None:
             raise _unmeasured(self, kind, dtype, bound)
         return next(row for row in rows if row.up_to is None or size <= row.up_to).share
+
+
+def of(target: Target, path: str | None) -> Efficiency | None:
+    """The table of a path, else the one that is shipped beside the target's sheet, if any.
+
+    Raises SheetError for what is wrong with it, NotYet where it is of another target.
+    """
+    shipped = files("tfspec.targets") / f"{target.name}.json"
+    if path is None and not (target.sources and shipped.is_file()):
+        return None
+    found = load(path or str(shipped))
+    if found.target != target.name:
+        there, here = quoted(found.target), quoted(target.name)
+        message = f"{quoted(found.file)} is of the target {there}, and {here} is asked for"
+        raise NotYet(Diagnostic(NOT_MEASURED, message, None, help=(f"ask for {there}",)))
+    return found
 
 
 def load(path: str) -> Efficiency:

@@ -12,12 +12,14 @@ which torch leaves off for products (`torch.set_float32_matmul_precision`), and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.diagnostics.escape import quoted
 from tfspec.passes.time.efficiency import Efficiency, Share
+from tfspec.passes.time.jobs import Job
 from tfspec.program.kernels import Kind
 from tfspec.program.program import Precision
 from tfspec.program.refusal import NotYet
@@ -95,10 +97,13 @@ class Rates:
             raise _missing(self.target, "has no bandwidth", list(self.target.tflops))
         return found * 1e9
 
-    def check(self) -> None:
-        """Raises NotYet where the sheet lacks a rate, the bandwidth or the memory."""
-        self.flops("product")
+    def check(self, jobs: Iterable[Job]) -> None:
+        """Raises NotYet where the sheet or the efficiencies lack what these ask for."""
         _ = self.bandwidth, self.memory
+        for job in jobs:
+            self.flops(job.kind)
+            if self.efficiency is not None:
+                self._shares(job.kind, float(bool(job.flops.terms)), 1.0)
 
     @property
     def memory(self) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfspec.passes.time.timing import Timing
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-LONGER = ((86400.0, "days"), (3600.0, "h"))
+LONGER = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
 
 def seconds(time: float) -> str:

@@ -115,8 +115,8 @@ def timing(
         message = "the time under autocast is not told yet: its casts are not counted"
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
     rates = Rates(how.target, dtype, how.efficiency, how.compiled)
-    rates.check()
-    setting = Setting(
-        how.target, dtype, mode, how.compiled, how.checkpoint, OPTIMIZERS[optimizer]
-    )  # fmt: skip
-    return Timing(how, rates, tuple(jobs(graph, work, setting)), work)
+    states = OPTIMIZERS[optimizer]
+    setting = Setting(how.target, dtype, mode, how.compiled, how.checkpoint, states)
+    found = tuple(jobs(graph, work, setting))
+    rates.check(found)
+    return Timing(how, rates, found, work)
