@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tfspec.passes.cost.cost import Cost, CostMode
     from tfspec.passes.diff.diff import Diff
     from tfspec.passes.shapes.shapes import Flow
+    from tfspec.passes.time.runs import Amount
+    from tfspec.passes.time.timing import How
+    from tfspec.targets import Target
 
 STYLES = ("fast", "explicit")
 PARTS = ("generate",)
@@ -69,13 +72,24 @@ class Architecture:
             return shape_flow(self.graph, mode)
 
     def cost(
-        self, mode: CostMode = "forward", *, dtype: str = "fp32", optimizer: str = "adamw"
+        self,
+        mode: CostMode = "forward",
+        *,
+        dtype: str = "fp32",
+        optimizer: str = "adamw",
+        target: str | None = None,
+        efficiency: str | None = None,
+        compiled: bool = True,
+        fit: bool = False,
+        run: Amount | None = None,
     ) -> Cost:
-        """Parameters, FLOPs and memory as formulas and numbers.
+        """Parameters, FLOPs and memory as formulas and numbers; on a target also the time.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
-        sgd, momentum, lion. Raises SpecError for a mode that this model has not, or for a dim that
-        has no largest value and is not set.
+        sgd, momentum, lion. `target` is a name or a YAML file, `efficiency` the file of an
+        efficiency table. There, `fit` looks for the largest sizes, and `run` says of so many tokens
+        or samples how long training takes. Raises SpecError for a mode that this model has not, for
+        a dim that has no largest value and is not set, and for what is wrong with a file.
         """
         from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
@@ -85,7 +99,9 @@ class Architecture:
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            return cost_pass(self.graph, mode, dtype, optimizer)
+            how = _how(target, efficiency, compiled) if target else None
+            found = cost_pass(self.graph, mode, dtype, optimizer, how=how)
+            return _planned(found, fit, run) if how else found
 
     def emit(
         self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()
@@ -95,15 +111,12 @@ class Architecture:
         Raises SpecError for an unknown target, or what the target cannot do yet.
         """
         from tfspec.passes.emit.emit import emit as emit_pass
-        from tfspec.targets import Target, find
 
-        sheet = find(target or "cpu")
-        if not isinstance(sheet, Target):
-            raise SpecError([sheet], self.loaded.sources)
         _one_of(style, STYLES, "style")
         chosen = tuple(_one_of(part, PARTS, "part") for part in parts)
         with self._refusals():
-            return emit_pass(self.graph, target=sheet.name, style=style, parts=chosen)
+            sheet(target)
+            return emit_pass(self.graph, target=target, style=style, parts=chosen)
 
     @property
     def graph(self) -> Graph:
@@ -121,11 +134,41 @@ class Architecture:
     def _refusals(self) -> Generator[None]:
         """What lowering cannot do yet, as the error that everything else is."""
         from tfspec.program.refusal import NotYet
+        from tfspec.spec.sheets import SheetError
 
         try:
             yield
         except NotYet as refusal:
             raise SpecError([refusal.diagnostic], self.loaded.sources) from None
+        except SheetError as wrong:
+            raise SpecError(wrong.diagnostics, wrong.sources) from None
+
+
+def sheet(target: str | None) -> Target:
+    """The target of a name or a file, by default the CPU. Raises NotYet or SheetError."""
+    from tfspec.program.refusal import NotYet
+    from tfspec.targets import Target, find
+
+    found = find(target or "cpu")
+    if not isinstance(found, Target):
+        raise NotYet(found)
+    return found
+
+
+def _how(target: str, efficiency: str | None, compiled: bool) -> How:
+    from tfspec.passes.time.efficiency import of
+    from tfspec.passes.time.timing import How
+
+    found = sheet(target)
+    return How(found, of(found, efficiency), compiled)
+
+
+def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:
+    from tfspec.passes.cost.fit import largest
+    from tfspec.passes.time.runs import training
+
+    sizes = tuple(largest(cost)) if fit else ()
+    return replace(cost, largest=sizes, training=training(cost, run) if run else None)
 
 
 def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
@@ -202,9 +245,7 @@ def build(
     applies torch.compile in place, with the target's settings. Raises SpecError.
     """
     from tfspec.runtime.build import build as build_module
-    from tfspec.targets import Target, find
 
     code = load(spec, sets).emit(target=target, style=style, parts=parts)
-    sheet = find(target or "cpu")
-    options = sheet.compile if compile and isinstance(sheet, Target) else None
+    options = sheet(target).compile if compile else None
     return build_module(code, device=device, dtype=dtype, compile_options=options)

@@ -100,7 +100,9 @@ class Attend(Unlearned):
         options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
         kernel = Attention(low, q, k, v, plan.mask, low.drops(self.dropout))
-        return low.method.emit(expr, kernel.shape, "float", kernel.saves, strides=kernel.strides)
+        return low.method.emit(
+            expr, kernel.shape, "float", kernel.saves, strides=kernel.strides, kernel=kernel.runs
+        )
 
     def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:
         cap = number(self.softcap, "cap") if self.softcap else None

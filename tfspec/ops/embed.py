@@ -10,6 +10,7 @@ from tfspec.graph.scope import Group, WeightSpec
 from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program.kernels import GATHER
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import Keep, saves
@@ -53,6 +54,7 @@ def look_up(low: Lowering, group: Group, ids: Value) -> Value:
     table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
     if table is not None:
         kept = saves(Keep(ids), learns=True)
-        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float", kept)
+        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float", kept, kernel=GATHER)
     kept = saves(Keep(ids))
-    return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape, saves=kept)
+    weights = low.weight(group, "weight")
+    return low.torch("F.embedding", ids, weights, shape=shape, saves=kept, kernel=GATHER)

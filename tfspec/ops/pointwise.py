@@ -12,6 +12,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program import rates
+from tfspec.program.kernels import Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR, Keep, Made, Result, Saves, product_of, saves
 from tfspec.program.value import Value
@@ -150,7 +151,7 @@ class Dropout(Pointwise):
         p = rates.number(self.p, "dropout")
         kept = Made("dropout", product(x.shape), "bool" if low.target.kind == "cuda" else "float")
         expr = ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training")))
-        return x.pointwise(expr, saves(kept))
+        return x.pointwise(expr, saves(kept), kernel=Kernel("pointwise", trains=True))
 
 
 DROP_PATH = '''def drop_path(x, rate, training):
@@ -179,7 +180,8 @@ class DropPath(Pointwise):
         function = low.helper("drop_path", DROP_PATH.format(lead=lead))
         p = rates.number(self.p, "drop_rate")
         kept = saves(Made("kept samples", product(x.shape[:lead])))
-        return x.pointwise(ex.Call(function, (x.ref, p, ex.Member("training"))), kept)
+        expr = ex.Call(function, (x.ref, p, ex.Member("training")))
+        return x.pointwise(expr, kept, kernel=Kernel("pointwise", launches=3, trains=True))
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import coordinate
+from tfspec.program.kernels import GATHER, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
 from tfspec.program.rotary import Layout, rotate_function, table_function
 from tfspec.program.saves import NO_GRADIENT, Keep, saves
 from tfspec.program.value import Value, in_order
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ class Rotate(Op):
         order = self._order(low, x)
         strides = in_order(x.shape, order)
         kept = saves(Keep(rope, (x,)))
-        turned = low.torch(function.name, x, rope, shape=x.shape, strides=strides, saves=kept)
+        turned = low.torch(
+            function.name, x, rope, shape=x.shape, strides=strides, saves=kept, kernel=_turning(x)
+        )
         return turned.named(x.hint or "x")
 
     def _order(self, low: Lowering, x: Value) -> tuple[int, ...] | None:
@@ -127,4 +130,11 @@ class Rotate(Op):
 def _rows(table: Value, index: Value) -> Value:
     """A table's rows [2, S, half] by their index [...]: [2, ..., half]."""
     expr = ex.Index(table.ref, (ex.COLON, index.ref))
-    return table.fresh(expr, (table.shape[0], *index.shape, table.shape[-1]), NO_GRADIENT)
+    shape = (table.shape[0], *index.shape, table.shape[-1])
+    return table.fresh(expr, shape, NO_GRADIENT, kernel=GATHER)
+
+
+def _turning(x: Value) -> Kernel:
+    """Four products of halves, a difference and a sum of them, and a copy of both: 9 elements of
+    an element, of which 2 are x and the result."""
+    return Kernel("pointwise", hidden=7 * product(x.shape), launches=7)

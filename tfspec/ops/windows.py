@@ -15,11 +15,12 @@ from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.ops.tokens import Rearrangement
 from tfspec.program import expr as ex
 from tfspec.program import windows as helpers
+from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR, NO_GRADIENT
 from tfspec.program.sdpa import Attention
 from tfspec.program.value import Value, cut, in_order
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,14 @@ class AttendWindows(Unlearned):
         first = lead if self.windows.shifted else 0  # of the axes that the helper joins
         last = lead + 1 if self.windows.shifted else lead
         mask = None if scores is None else self._given(scores, q)
-        q, k, v = (x.merged(first, last) for x in (q, k, v))
+        given, (q, k, v) = (q, k, v), (x.merged(first, last) for x in (q, k, v))
         kernel = Attention(low, q, k, v, mask, low.drops(self.dropout))
+        copied = [x for x, y in zip((q, k, v), given, strict=True) if x.storage is not y.storage]
+        copies = sum((2 * product(x.shape) for x in copied), kernel.runs.hidden)
+        runs = replace(kernel.runs, hidden=copies, launches=kernel.runs.launches + len(copied))
         strides = cut(kernel.strides, first, shape[first : last + 1])
         expr = ex.Call(function, args, options)
-        return low.method.emit(expr, shape, "float", kernel.saves, strides=strides)
+        return low.method.emit(expr, shape, "float", kernel.saves, strides=strides, kernel=runs)
 
     def _given(self, scores: Value, q: Value) -> Value:
         """What the kernel gets of scores or of a mask: [1, heads or heads of all windows, t, t]."""
@@ -210,7 +214,9 @@ def _moved(low: Lowering, windows: Windows, function: ex.Name, node: Node, x: Va
     expr, shape = ex.Call(function, tuple(args)), node.outputs[0].shape
     steps = None if _rolls(low, windows) else _in_place(windows, x, len(shape) > len(x.shape))
     if steps is None:
-        return x.fresh(expr, shape, LINEAR)
+        rolled = Kernel("pointwise", hidden=2 * product(shape), launches=2)
+        kernel = rolled if _rolls(low, windows) else POINTWISE
+        return x.fresh(expr, shape, LINEAR, kernel=kernel)
     # windows that lie in the grid as they are: nothing is copied
     lead, token = x.strides[: len(windows.space.batch)], x.strides[-2]
     return x.view(expr, shape, (*lead, *(token * step for step in steps), x.strides[-1]))

@@ -60,7 +60,7 @@ class Caching(Holding):
         update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
         self.helper("Cache", CACHE)
         outputs = tuple(self._kept(value) for value in (k, v))
-        self.method.steps.append(When(state, outputs, (k, v), update, window))
+        self.method.steps.append(When(state, outputs, (k, v), update, self.nodes, window))
         return outputs[0], outputs[1]
 
     def _room(self, k: Value, v: Value) -> ex.Expr:
@@ -88,7 +88,7 @@ class Caching(Holding):
         """Attention weights handed to whoever asked for maps: the explicit style's window."""
         maps = self.extra("maps", (), "state", optional=True)
         append = ex.Call(ex.Attribute(maps.ref, "append"), (weights.ref,))
-        self.method.steps.append(When(maps, (), (), append))
+        self.method.steps.append(When(maps, (), (), append, self.nodes))
         return weights
 
     def slots_range(self) -> Value:

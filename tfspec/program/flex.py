@@ -9,6 +9,7 @@ from tfspec.graph.mask import Mask
 from tfspec.program import expr as ex
 from tfspec.program import flex_code
 from tfspec.program.flex_predicates import Inside
+from tfspec.program.kernels import Kernel
 from tfspec.program.method import origin
 from tfspec.program.saves import NO_GRADIENT, Keep, Made, Result, saves
 from tfspec.program.value import Value, in_order
@@ -58,7 +59,8 @@ def attend(
     strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
     scale = Made("log-sum-exp", product(q.shape[:-1]), "float32")
     kept = saves(*map(Keep, inputs), Result(), scale, without="the tensors of its BlockMask")
-    return low.method.emit(expr, shape, "float", kept, strides=strides)
+    runs = Kernel("attention", skips=True, recomputes=True)
+    return low.method.emit(expr, shape, "float", kept, strides=strides, kernel=runs)
 
 
 def block_mask(

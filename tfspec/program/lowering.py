@@ -100,23 +100,22 @@ class Lowering(Caching):
         return tuple(self.localize(self.values[tensor]) for tensor in trace.results)
 
     def _step(self, node: Node, trace: Trace) -> list[Node]:
-        outer, self.node = self.node, node
-        done = self._lower(node, trace)
-        self.node = outer
-        return done
-
-    def _lower(self, node: Node, trace: Trace) -> list[Node]:
         group = self._fused(node, trace)
+        outer, self.nodes = self.nodes, tuple(group)
+        self._lower(node, group)
+        self.nodes = outer
+        return group
+
+    def _lower(self, node: Node, group: Sequence[Node]) -> None:
         inputs = tuple(self.value(tensor) for tensor in node.inputs)
         if len(group) > 1:
             outputs = node.op.lower_fused(self, group, *inputs)
             for member, value in zip(group, outputs, strict=True):
                 self.values[member.outputs[0]] = value
-            return group
+            return
         value = self._lowered(node, inputs)
         value.role = value.role or node.outputs[0].role
         self.values[node.outputs[0]] = value
-        return [node]
 
     def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
         if self.mode == "decode" and not node.op.tokenwise:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
+from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.saves import VIEW, Saves
 from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Assign:
-    """outputs = expr. `node` is what of the graph it is for."""
+    """outputs = expr. `nodes` are what of the graph it is for: several that run as one."""
 
     outputs: tuple[Value, ...]
     expr: ex.Expr
     saves: Saves
-    node: Node | None
+    nodes: tuple[Node, ...]
+    kernel: Kernel = POINTWISE
+
+    @property
+    def node(self) -> Node | None:
+        return self.nodes[0] if self.nodes else None
 
     @property
     def inputs(self) -> list[Value]:
@@ -46,6 +52,7 @@ class When:
     outputs: tuple[Value, ...]
     before: tuple[Value, ...]
     expr: ex.Expr
+    nodes: tuple[Node, ...]
     window: Dim | None = None
 
     @property
@@ -127,12 +134,13 @@ class Method:
         strides: Shape | None = None,
         storage: Storage | None = None,
         hint: str | None = None,
+        kernel: Kernel = POINTWISE,
     ) -> Value:
         """Record outputs = expr. Without a storage the result has one of its own."""
         here = self.low.method
         storage = storage or Storage(product(shape), dtype)
         value = Value(here, tuple(shape), dtype, storage, strides or in_order(shape), hint)
-        step = Assign((value,), expr, saves, self.low.node)
+        step = Assign((value,), expr, saves, self.low.nodes, kernel)
         value.learned = dtype == "float" and step.needs_gradient(lambda given: given.learned)
         here.steps.append(step)
         return value
@@ -148,7 +156,7 @@ class Method:
         )
         for value in values:
             value.learned = base.learned
-        here.steps.append(Assign(values, expr, VIEW, self.low.node))
+        here.steps.append(Assign(values, expr, VIEW, self.low.nodes))
         return values
 
     def param(self, like: Value, hint: str | None = None) -> Value:

@@ -11,6 +11,7 @@ from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node
 from tfspec.program import expr as ex
+from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lengths import readable
 from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
@@ -25,7 +26,7 @@ class Scene:
 
     method: Method
     top: Method
-    node: Node | None = None
+    nodes: tuple[Node, ...] = ()
     turn: int = 0
 
     def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
@@ -114,7 +115,8 @@ class Scene:
 
     def torch(
         self, function: str, *args: Value | ex.Expr, shape: Sequence[Dim], saves: Saves,
-        dtype: Dtype = "float", strides: Sequence[Dim] | None = None, **keywords: ex.Expr | str,
+        dtype: Dtype = "float", strides: Sequence[Dim] | None = None, kernel: Kernel = POINTWISE,
+        **keywords: ex.Expr | str,
     ) -> Value:  # fmt: skip
         """A call of a torch function by its dotted name: `F.gelu`, `torch.cat`."""
         plain = tuple(arg.ref if isinstance(arg, Value) else arg for arg in args)
@@ -124,7 +126,7 @@ class Scene:
         )
         expr = ex.Call(ex.Name(function), plain, named)
         laid = tuple(strides) if strides else None
-        return self.method.emit(expr, shape, dtype, saves, strides=laid)
+        return self.method.emit(expr, shape, dtype, saves, strides=laid, kernel=kernel)
 
     def cat(self, parts: Sequence[Value], dim: str, shape: Sequence[Dim]) -> Value:
         """torch.cat: in order, but four axes that all lie as channels last stay so."""

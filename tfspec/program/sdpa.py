@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from tfspec.program import kernels
 from tfspec.program.saves import Keep, Kept, Made, Result, Saves, saves
 from tfspec.program.value import Shape, Value, in_order
 from tfspec.symbolic import product
@@ -54,6 +55,19 @@ class Attention:
     @property
     def saves(self) -> Saves:
         return saves(*(self._flash() if self.kernel == "flash" else self._math()))
+
+    @property
+    def runs(self) -> kernels.Kernel:
+        """Flash reads q, k and v once, and skips what a causal mask hides (Dao 2023); a mask that
+        is a tensor it computes whole. Products of matrices scale q and k, write the scores, read
+        and write them for a mask and for the softmax, and read the weights."""
+        if self.kernel == "flash":
+            skips = self.mask is None or self.mask.absent
+            return kernels.Kernel("attention", skips=skips, recomputes=True)
+        scores = product(self.q.shape[:-1]) * self.k.shape[-2]
+        scaled = product(self.q.shape) + product((*self.q.shape[:-2], *self.k.shape[-2:]))
+        passes = 4 if self.mask is None else 6
+        return kernels.Kernel("attention", hidden=passes * scores + 2 * scaled, launches=5)
 
     def _flash(self) -> list[Kept]:
         """q, k, v, the result and a number a query. A mask of booleans is made numbers anew."""

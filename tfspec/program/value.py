@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tfspec.program import expr as ex
 from tfspec.program import saves as sv
+from tfspec.program.kernels import GATHER, POINTWISE, PRODUCT, Kernel
 from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
@@ -89,12 +90,15 @@ class Value:
 
     # ---- new storage
     def fresh(
-        self, expr: ex.Expr, shape: Sequence[Dim], saves: sv.Saves, dtype: Dtype | None = None
-    ) -> Value:
+        self, expr: ex.Expr, shape: Sequence[Dim], saves: sv.Saves, dtype: Dtype | None = None,
+        kernel: Kernel = POINTWISE,
+    ) -> Value:  # fmt: skip
         """A result in memory of its own, contiguous."""
-        return self.method.emit(expr, shape, dtype or self.dtype, saves)
+        return self.method.emit(expr, shape, dtype or self.dtype, saves, kernel=kernel)
 
-    def pointwise(self, expr: ex.Expr, saves: sv.Saves, *others: Value) -> Value:
+    def pointwise(
+        self, expr: ex.Expr, saves: sv.Saves, *others: Value, kernel: Kernel = POINTWISE
+    ) -> Value:
         """A result of one value an element, laid out in memory as the first full operand is."""
         shape = self.shape
         for other in others:
@@ -102,7 +106,7 @@ class Value:
         low = self.method.low
         full = next((v for v in (self, *others) if low.alike(v.shape, shape)), None)
         strides = in_order(shape, low.memory_order(full) if full else None)
-        return self.method.emit(expr, shape, self.dtype, saves, strides=strides)
+        return self.method.emit(expr, shape, self.dtype, saves, strides=strides, kernel=kernel)
 
     def __add__(self, other: Value) -> Value:
         return self.pointwise(ex.Binary("+", self.ref, other.ref), sv.LINEAR, other)
@@ -136,7 +140,7 @@ class Value:
         """[..., n, m] @ [..., m, p] -> [..., n, p]"""
         shape = (*self.shape[:-1], other.shape[-1])
         saves = sv.saves(sv.Keep(self.batched(), (other,)), sv.Keep(other.batched(), (self,)))
-        return self.fresh(ex.Binary("@", self.ref, other.ref), shape, saves)
+        return self.fresh(ex.Binary("@", self.ref, other.ref), shape, saves, kernel=PRODUCT)
 
     def times(self, factor: ex.Expr) -> Value:
         """Each element times a number. A product of two values is `*`: it keeps them."""
@@ -258,7 +262,7 @@ class Value:
         """Rows of a table by position: [V, d][i] -> [..., d]."""
         expr = ex.Index(self.ref, (index.ref,))
         saves = sv.saves(sv.Keep(index))
-        return self.fresh(expr, (*index.shape, *self.shape[1:]), saves)
+        return self.fresh(expr, (*index.shape, *self.shape[1:]), saves, kernel=GATHER)
 
     # ---- what a kernel takes of it
     def merged(self, start: int, last: int) -> Value:

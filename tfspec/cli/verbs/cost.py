@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tfspec.cli import output, sets, specs
+from tfspec.cli import output, sets, specs, target
 from tfspec.cli.failure import Failure
 from tfspec.cli.parser import choice, format_option, one_of
 from tfspec.cli.sweep import SWEEP, fixed, values_of
@@ -22,6 +22,9 @@ _EXAMPLES = """\
   tfspec cost gpt2 --by kind                 equal work together
   tfspec cost llama-3-8b --sweep T=1024..8192 --format csv
   tfspec cost vit-b16 --format latex         for a paper
+  tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200    how long, and what bounds it
+  tfspec cost gpt2 --mode train --target h200 --fit                  the largest batch and length
+  tfspec cost gpt2 --mode train --target mine.yaml --tokens 300e9 --gpus 8    a whole run
 """
 
 
@@ -46,12 +49,13 @@ def _options(parser: ArgumentParser) -> None:
         metavar="NAME=A..B[:STEPS]",
         help="one dim over its sizes, doubled from A to B, or in so many even steps",
     )
+    target.options(parser)
     format_option(parser, "text", "json", "csv", "latex")
     output.option(parser, "the costs")
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    how = {"dtype": args.dtype, "optimizer": args.optimizer}
+    how = {"dtype": args.dtype, "optimizer": args.optimizer, **target.how(args)}
     if args.sweep is None:
         found = architecture.cost(args.mode, **how)
         text = getattr(found, args.format)(*([args.by] if args.by else []))
@@ -61,7 +65,7 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     return 0
 
 
-def _sweep(architecture: Architecture, args: Namespace, how: dict[str, str]) -> Sweep:
+def _sweep(architecture: Architecture, args: Namespace, how: dict[str, Any]) -> Sweep:
     from tfspec.api import load
     from tfspec.passes.cost.sweep import among, sweep
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
@@ -20,6 +20,12 @@ from tfspec.passes.modes import decoding, mode_shapes
 from tfspec.passes.shapes.rows import Kind, flow_rows
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost.fit import Largest
+    from tfspec.passes.time.rates import Seconds
+    from tfspec.passes.time.runs import Training
+    from tfspec.passes.time.timing import How, Times, Timing
 
 CostMode = Literal["forward", "train", "prefill", "decode"]
 MODES: tuple[CostMode, ...] = ("forward", "train", "prefill", "decode")
@@ -49,6 +55,7 @@ class Row:
     params: Dim
     work: Work
     shared: bool = False
+    nodes: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,9 @@ class Cost:
     values: Mapping[str, int]
     letters: Mapping[str, Dim]
     chosen: Mapping[str, int] = field(default_factory=dict[str, int])
+    timing: Timing | None = None
+    largest: tuple[Largest, ...] = ()
+    training: Training | None = None
 
     @property
     def name(self) -> str:
@@ -117,7 +127,24 @@ class Cost:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything about the whole model, formula and number."""
-        return (*self._counts(), *self.memory)
+        return (*self._counts(), *self.memory, *self._times())
+
+    def _times(self) -> list[Quantity]:
+        """What the kernels of a target compute and move, where one is named."""
+        if self.timing is None:
+            return []
+        executed = self._of("executed", "FLOPs", self.timing.executed)
+        return [executed, self._of("traffic", "bytes", self.timing.traffic)]
+
+    @cached_property
+    def time(self) -> Seconds | None:
+        """Seconds on the target, and between which two; None without one."""
+        return None if self.timing is None else self.timing.seconds(self.values)
+
+    @cached_property
+    def times(self) -> Times | None:
+        """The seconds of each step."""
+        return None if self.timing is None else self.timing.by_node(self.values)
 
     def _counts(self) -> list[Quantity]:
         done = self.work
@@ -173,7 +200,12 @@ class Cost:
         """
         if by not in GROUPS:
             raise ValueError(f"unknown group {by!r}: it is one of {', '.join(GROUPS)}")
-        return grouped(self.rows, by)
+        return grouped(self.rows, by, self._costs)
+
+    def _costs(self, row: Row) -> bool:
+        """Whether it has parameters, FLOPs, or takes time on the target."""
+        timed = self.times is not None and self.times.of(row.nodes).typical > 0
+        return bool(row.params.terms or row.work.forward.terms or timed)
 
     def __repr__(self) -> str:
         return self.text()
@@ -213,11 +245,13 @@ def cost(
     dtype: str = "fp32",
     optimizer: str = "adamw",
     bound: Mapping[str, int] | None = None,
+    how: How | None = None,
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
     `bound` are the sizes of dims that vary, by default those that the graph was bound to. A dim
-    that is not bound counts as its largest value, a batch as 1; NotYet where there is none.
+    that is not bound counts as its largest value, a batch as 1; NotYet where there is none. `how`
+    the model runs says how long it takes.
     """
     bound = graph.bound if bound is None else bound
     domains = graph.facts.domains
@@ -239,14 +273,19 @@ def cost(
     rows = [
         Row(
             row.depth, row.kind, row.label, row.count,
-            _params(row.weights), _together(row.nodes, done), row.shared,
+            _params(row.weights), _together(row.nodes, done), row.shared, row.nodes,
         )
         for row in found if row.kind != "input"
     ]  # fmt: skip
-    return Cost(
-        graph, mode, PRECISIONS[dtype], optimizer, tuple(rows), counts.values(values),
-        counts.letters, taken,
+    precision = PRECISIONS[dtype]
+    found = Cost(
+        graph, mode, precision, optimizer, tuple(rows), counts.values(values), counts.letters, taken
     )  # fmt: skip
+    if how is None:
+        return found
+    from tfspec.passes.time.timing import timing
+
+    return replace(found, timing=timing(graph, done, mode, precision, optimizer, how))
 
 
 def chosen(graph: Graph, bound: Mapping[str, int]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from tfspec.passes.cost.groups import By
 from tfspec.passes.cost.growth import growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.work import Work
+from tfspec.passes.time.machine import OPTIMIZER, as_objects
 
 if TYPE_CHECKING:
     from tfspec.passes.cost.cost import Cost, Row
@@ -21,6 +22,8 @@ COLUMNS = (
     "path", "count", "params", "params_formula", "forward_flops", "forward_formula",
     "needed_flops", "backward_flops", "backward_formula",
 )  # fmt: skip
+TIMED = ("time_seconds", "bound")
+"""Columns that a target adds."""
 
 
 def as_json(cost: Cost, by: By = "step") -> str:
@@ -57,6 +60,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
             }
             for each in growth(cost)
         ],
+        **as_objects(cost, _paths(cost, by)),
     }
     return json_text(found)
 
@@ -81,10 +85,17 @@ def as_csv(cost: Cost, by: By = "step") -> str:
     """A line for each row, the first with the columns' names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = COLUMNS if cost.times is None else (*COLUMNS, *TIMED)
+    writer.writerow(columns)
     for path, row in _paths(cost, by):
         found = _module(cost, path, _expanded(cost, row))
-        writer.writerow([found[name] for name in COLUMNS])
+        if cost.times is not None:
+            time = cost.times.of(row.nodes)
+            found |= {"time_seconds": time.typical, "bound": time.bound or ""}
+        writer.writerow([found[name] for name in columns])
+    if cost.times is not None and cost.times.rest.typical:
+        rest = {"path": OPTIMIZER, "time_seconds": cost.times.rest.typical, "bound": "memory"}
+        writer.writerow([rest.get(name, "") for name in columns])
     return text.getvalue().rstrip("\n")
 
 

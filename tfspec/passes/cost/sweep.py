@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
 from tfspec.passes.cost.cost import Cost
+from tfspec.passes.cost.fit import at_size
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import Column, table
+from tfspec.passes.time.text import seconds
 
 BAR = 24
 
@@ -25,6 +28,8 @@ class Sweep:
     cost: Cost
     dim: str
     points: tuple[tuple[int, dict[str, int]], ...]
+    seconds: tuple[float, ...] = ()
+    """The time at each point, where a target is named."""
 
     @property
     def names(self) -> list[str]:
@@ -39,10 +44,11 @@ class Sweep:
         most = max(flops) or 1
         columns = [Column(self.dim, 14, right=True)]
         columns += [Column(name, 24, right=True) for name in self.names]
+        columns += [Column("time", 12, right=True)] if self.seconds else []
         rows = [
-            [f"{size:,}", *(self._short(values, name) for name in self.names),
+            [f"{size:,}", *(self._short(values, name) for name in self.names), *map(seconds, time),
              "█" * round(values["flops"] / most * BAR) or "▏"]
-            for size, values in self.points
+            for (size, values), time in self._timed()
         ]  # fmt: skip
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
         taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
@@ -61,9 +67,9 @@ class Sweep:
         """The dim, then every quantity as a whole number: FLOPs, or bytes."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([self.dim, *self._columns()])
-        for size, values in self.points:
-            writer.writerow([size, *(values[name] for name in self.names)])
+        writer.writerow([self.dim, *self._columns(), *(["time_seconds"] if self.seconds else [])])
+        for (size, values), time in self._timed():
+            writer.writerow([size, *(values[name] for name in self.names), *time])
         return text.getvalue().rstrip("\n")
 
     def _columns(self) -> list[str]:
@@ -72,8 +78,11 @@ class Sweep:
 
     def json(self) -> str:
         """An object: `name`, `mode`, `dtype`, `chosen`, `convention`, `dim` and `points`, each with
-        `size` and `quantities`."""
-        points = [{"size": size, "quantities": values} for size, values in self.points]
+        `size`, `quantities` and, on a target, `time_seconds`."""
+        points = [
+            {"size": size, "quantities": values} | ({"time_seconds": time[0]} if time else {})
+            for (size, values), time in self._timed()
+        ]
         found = {
             "name": self.cost.name,
             "mode": self.cost.mode,
@@ -84,6 +93,11 @@ class Sweep:
             "points": points,
         }
         return json_text(found)
+
+    def _timed(self) -> Iterator[tuple[tuple[int, dict[str, int]], tuple[float, ...]]]:
+        """Each point, with its time if a target is named."""
+        times = ((time,) for time in self.seconds) if self.seconds else repeat(())
+        return zip(self.points, times, strict=False)
 
     def latex(self) -> str:
         """A tabular of the same columns as the CSV's."""
@@ -97,24 +111,19 @@ class Sweep:
 
 def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs at each size of a dim that varies; nothing is built anew."""
-    points = tuple((size, _at(cost, dim, size)) for size in sizes)
-    return Sweep(cost, dim, points)
+    at = [at_size(cost, dim, size) for size in sizes]
+    points = [_quantities(cost, there.values) for there in at]
+    return Sweep(cost, dim, tuple(zip(sizes, points, strict=True)), _seconds(at))
 
 
 def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs of one model after another, which differ in the size of a dim."""
     points = [_quantities(cost, cost.values) for cost in costs]
-    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)))
+    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)), _seconds(costs))
 
 
-def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
-    """Every quantity where the dim has this size; letters follow from it."""
-    values = {**cost.values, dim: size}
-    if cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size):
-        values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
-        values[dim] = cost.values[dim] if cost.mode == "decode" else size
-    values |= {letter: whole.value(values) for letter, whole in cost.letters.items()}
-    return _quantities(cost, values)
+def _seconds(costs: Sequence[Cost]) -> tuple[float, ...]:
+    return tuple(cost.time.typical for cost in costs if cost.time is not None)
 
 
 def _quantities(cost: Cost, values: Mapping[str, int]) -> dict[str, int]:

@@ -11,9 +11,12 @@ from tfspec.passes.cost.groups import By
 from tfspec.passes.cost.growth import Growth, growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.text_table import COLUMNS, Column, joined, table
+from tfspec.passes.time.machine import OPTIMIZER
+from tfspec.passes.time.text import facts, interval, notes, plans, seconds
 
 if TYPE_CHECKING:
     from tfspec.passes.cost.cost import Cost, Quantity, Row
+    from tfspec.passes.time.rates import Seconds
 
 _TABLE = (
     Column("step", 40, gives=0),
@@ -21,6 +24,13 @@ _TABLE = (
     Column("FLOPs", 14, right=True),
     Column("share", 7, right=True),
     Column("", 20),
+)
+_TIMED = (
+    *_TABLE[:3],
+    Column("time", 8, right=True),
+    Column("share", 6, right=True),
+    Column("bound", 7),
+    Column("", 10),
 )
 BAR = 20
 KEPT = "Activations are what autograd keeps of an eager forward on a CPU, no loss."
@@ -37,11 +47,12 @@ SCALES = (
 
 
 def text(cost: Cost, by: By = "module") -> str:
-    rows = [_cells(cost, row) for row in cost.grouped(by)]
+    rows = [*(_cells(cost, row) for row in cost.grouped(by)), *_rest(cost)]
     parts = [
-        [_title(cost), *_taken(cost)],
-        table(_TABLE, rows) if rows else [],
+        [_title(cost), *_wrapped(facts(cost)), *_taken(cost)],
+        table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
+        _wrapped(plans(cost)),
         _wrapped(_growth(cost)),
         [*_legend(cost), *_notes(cost, by)],
     ]
@@ -77,10 +88,27 @@ def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
     share = flops / total if total else 0.0
     label = "  " * row.depth + (f"{row.label} × {row.count}" if row.count > 1 else row.label)
     params = "shared" if row.shared else f"{cost.number(row.params):,}" if row.params.terms else ""
+    number = scaled(flops, "").rstrip() if done.terms else ""
+    if cost.times is not None:
+        return (escape(label), params, number, *_time(cost, cost.times.of(row.nodes)))
     if not done.terms:
         return (escape(label), params, "", "", "")
     bar = "█" * round(share * BAR) or "▏"
-    return (escape(label), params, scaled(flops, "").rstrip(), f"{share:.1%}", bar)
+    return (escape(label), params, number, f"{share:.1%}", bar)
+
+
+def _time(cost: Cost, time: Seconds) -> tuple[str, ...]:
+    """A row's time, its share of the whole, and what it is bound by."""
+    if cost.time is None or not time.typical:
+        return ("", "", "", "")
+    share = time.typical / cost.time.typical
+    return (seconds(time.typical), f"{share:.1%}", time.bound or "", "█" * round(10 * share) or "▏")
+
+
+def _rest(cost: Cost) -> Iterator[tuple[str, ...]]:
+    """What is no step's."""
+    if cost.times is not None and cost.times.rest.typical:
+        yield (OPTIMIZER, "", "", *_time(cost, cost.times.rest))
 
 
 def _formulas(cost: Cost) -> Iterator[str]:
@@ -96,6 +124,8 @@ def _formulas(cost: Cost) -> Iterator[str]:
             break_on_hyphens=False, break_long_words=False,
         )  # fmt: skip
         yield from wrap.wrap(formula)
+        if each.name == "traffic" and cost.time and cost.timing:
+            yield f"{'time':<{wide}}  {interval(cost.time, cost.timing.kind)}"
 
 
 def _number(each: Quantity) -> str:
@@ -153,7 +183,7 @@ def _notes(cost: Cost, by: By) -> list[str]:
         lines.append("Decoding attends to every slot of the static cache, filled or not.")
     if by != "kind" and any(row.count > 1 for row in cost.rows):
         lines.append("A row under × n shows all n together: parts sum to the row that they are in.")
-    return _wrapped(lines)
+    return _wrapped([*lines, *notes(cost)])
 
 
 def _rule_of_thumb(cost: Cost) -> list[str]:
