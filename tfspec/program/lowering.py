@@ -100,9 +100,10 @@ class Lowering(Caching):
         return tuple(self.localize(self.values[tensor]) for tensor in trace.results)
 
     def _step(self, node: Node, trace: Trace) -> list[Node]:
-        outer, self.node = self.node, node
+        outer = self.node, self.trace
+        self.node, self.trace = node, trace
         done = self._lower(node, trace)
-        self.node = outer
+        self.node, self.trace = outer
         return done
 
     def _lower(self, node: Node, trace: Trace) -> list[Node]:
@@ -226,6 +227,7 @@ class Lowering(Caching):
         child.inputs = len(child.params)
         with self.inside(child):
             child.results = self.inline(trace)
+        child.drop_unread(views=True)
         child.drop_unread_params()
         if "decode" not in self.modes:  # what is kept for a cache is read by later calls
             child.drop_unread()
