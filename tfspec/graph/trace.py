@@ -34,6 +34,9 @@ class Op(ABC):
     headwise: ClassVar[bool] = False
     """Whether it works on each head of each token by itself: heads may lie inside of tokens."""
 
+    forgets: ClassVar[bool] = False
+    """Whether backward does without its input, whose storage the result does not share."""
+
     @abstractmethod
     def infer(self, *inputs: Tensor) -> Tensor:
         """The output's axes. Layers check shapes before they call: they know the spec's places."""

@@ -16,7 +16,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
-from tfspec.program import flex, masks
+from tfspec.program import flex, heads, masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
@@ -101,6 +101,8 @@ class Attend(Unlearned):
         q, k, v, *biases = inputs
         if "decode" in low.modes:
             k, v = self._cached(low, node, k, v)
+        if self.takes_as_they_lie(low, node):
+            v = heads.apart(low, v, q, k)
         if self._flexible(low, node):
             return self._flex(low, q, k, v, *biases)
         if low.style == "explicit" or self.softcap:

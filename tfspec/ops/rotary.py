@@ -59,6 +59,7 @@ class Rotate(Op):
 
     tokenwise: ClassVar[bool] = True
     headwise: ClassVar[bool] = True
+    forgets: ClassVar[bool] = True
 
     table: RotaryTable
     axes: tuple[str, ...] = ()

@@ -122,6 +122,10 @@ class Value:
     def __sub__(self, other: Value) -> Value:
         return self.pointwise(ex.Binary("-", self.ref, other.ref), sv.LINEAR, other)
 
+    def copy(self) -> Value:
+        """The same numbers in memory of their own, the axes in the same order."""
+        return self.pointwise(self._call("clone"), sv.LINEAR)
+
     def absolute(self) -> Value:
         return self.pointwise(self._call("abs"), sv.saves(sv.Keep(self)))
 
