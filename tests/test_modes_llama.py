@@ -59,9 +59,12 @@ def test_greedy_equals_transformers_token_for_token(reference: Reference, style:
 
 
 MISTAKES = {
-    "positions from 1": ("self.rope[:, position]", "self.rope[:, position - 1]"),
-    "the first angle for all": ("self.rope[:, position]", "self.rope[:, :1]"),
-    "keys are kept unturned": ("cache.update(k, v", "cache.update(rotate(k, -rope), v"),
+    "positions from 1": ("self.rope[:, position[:, None]]", "self.rope[:, position[:, None] - 1]"),
+    "the first angle for all": ("self.rope[:, position[:, None]]", "self.rope[:, :1, None]"),
+    "keys are kept unturned": (
+        "cache.update(k, v",
+        "cache.update(rotate(k.transpose(1, 2), -rope).transpose(1, 2), v",
+    ),
 }
 
 

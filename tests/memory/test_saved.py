@@ -42,7 +42,7 @@ def test_every_bundled_spec_with_dropout(name: str, style: Style) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("rate", ["0.1 * i", "0.1 * (n - 1 - i)", "0.3 * (i % 2)"])
-@pytest.mark.parametrize("name", ["gpt2", "transformer-base", "swin-t"])
+@pytest.mark.parametrize("name", ["gpt2", "transformer-base", "swin-t", "llama-3-8b"])
 def test_layers_whose_dropout_is_0_save_none_of_it(name: str, rate: str, style: Style) -> None:
     sets = {**small(name).sets, "L3" if name == "swin-t" else "L": 4}
     assert wrong(with_dropout(name, sets, rate), style) == []

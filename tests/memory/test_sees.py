@@ -57,6 +57,10 @@ def forgotten(self: Value) -> Value:
     return self.fresh(self._call("softmax", dim=-1), self.shape, none())
 
 
+def shared(self: Value) -> Value:
+    return self.view(self._call("clone"), self.shape, self.strides)
+
+
 def input_alone(self: Norm, low: object, x: Value, *_: Value, own: bool = False) -> sv.Saves:
     return sv.saves(sv.Keep(x), learns=own)
 
@@ -97,6 +101,7 @@ MISTAKES: dict[str, tuple[Broken, str, str]] = {
     "half precision is as full": ((Scene, "half", False), "llama-3-8b", "fast"),
     "one layer stands for all": ((walk, "turns", one_turn), "gpt2", "fast"),
     "all layers read what came in": ((walk, "turns", all_as_the_first), "gpt2", "fast"),
+    "a copy shares its storage": ((Value, "copy", shared), "llama-3-8b", "fast"),
     "a size of 1 is like any": ((Scene, "is_one", lambda *_: False), "llama-3-8b", "fast"),
     "what is off keeps all the same": ((Scene, "drops", dropping), "dropout by layer", "explicit"),
     "attention that drops nothing stays math": ((Scene, "drops", dropping), "dropout by layer", "fast"),

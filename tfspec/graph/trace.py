@@ -29,6 +29,12 @@ class Op(ABC):
     tokenwise: ClassVar[bool] = False
     """Whether it can run on new tokens alone: each token by itself, or with a cache of its own."""
 
+    headwise: ClassVar[bool] = False
+    """Whether it works on each head of each token by itself: heads may lie inside of tokens."""
+
+    forgets: ClassVar[bool] = False
+    """Whether backward does without its input, whose storage the result does not share."""
+
     @abstractmethod
     def infer(self, *inputs: Tensor) -> Tensor:
         """The output's axes. Layers check shapes before they call: they know the spec's places."""
@@ -73,6 +79,11 @@ class Op(ABC):
         self, low: Lowering, nodes: Sequence[Node], *inputs: Value
     ) -> tuple[Value, ...]:
         raise NotImplementedError(type(self).__name__)
+
+    def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
+        """Whether it takes heads [..., h, N, k] of any strides, without a copy in order."""
+        del low, node
+        return False
 
     def __call__(
         self, *inputs: Tensor, name: str | None = None, group: Group | None = None

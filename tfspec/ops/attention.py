@@ -16,12 +16,12 @@ from tfspec.graph.trace import Node, Op
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
-from tfspec.program import flex, masks
+from tfspec.program import flex, heads, masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import LINEAR
-from tfspec.program.sdpa import Attention
+from tfspec.program.sdpa import Attention, flash
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -85,12 +85,25 @@ class Attend(Unlearned):
     def label(self) -> str:
         return "attend"
 
+    def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
+        if self._flexible(low, node):
+            return True
+        q, _, v, *biases = node.inputs
+        plain, dropout = low.style == "fast" and not self.softcap, bool(self.dropout)
+        return plain and flash(low, q.shape, v.shape, learned=bool(biases), dropout=dropout)
+
+    def _flexible(self, low: Lowering, node: Node) -> bool:
+        q, _, v, *biases = node.inputs
+        serves = flex.serves(low, self.mask, q, v, biases, bool(self.softcap))
+        return serves and not self.dropout
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs
         if "decode" in low.modes:
             k, v = self._cached(low, node, k, v)
-        softcap = bool(self.softcap)
-        if not self.dropout and flex.serves(low, self.mask, q, v, biases, softcap):
+        if self.takes_as_they_lie(low, node):
+            v = heads.apart(low, v, q, k)
+        if self._flexible(low, node):
             return self._flex(low, q, k, v, *biases)
         if low.style == "explicit" or self.softcap:
             return low.expand(node, (q, k, v, *biases))

@@ -10,6 +10,7 @@ from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program import heads
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import LINEAR, Keep, Made, Saves, saves
@@ -25,6 +26,7 @@ class Norm(Op):
     """
 
     tokenwise: ClassVar[bool] = True
+    headwise: ClassVar[bool] = True
 
     kind: Literal["layer", "rms", "l2"]
     eps: float
@@ -54,7 +56,12 @@ class Norm(Op):
         return "norm"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        out = self._lowered(low, node, inputs[0])
+        (x,) = inputs
+        inner = heads.inside(low, node, x)
+        if inner is None:
+            out = self._lowered(low, node, x)
+        else:
+            out = heads.before_tokens(self._lowered(low, node, inner))
         return out.named(self.role) if self.role else out
 
     def _lowered(self, low: Lowering, node: Node, x: Value) -> Value:

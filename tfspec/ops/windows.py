@@ -18,7 +18,7 @@ from tfspec.program import windows as helpers
 from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR, NO_GRADIENT
-from tfspec.program.sdpa import Attention
+from tfspec.program.sdpa import Attention, flash
 from tfspec.program.value import Value, cut, in_order
 from tfspec.symbolic import Dim, product
 
@@ -97,6 +97,13 @@ class AttendWindows(Unlearned):
 
     def label(self) -> str:
         return "attend in windows"
+
+    def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
+        """A shift's windows join the heads, which copies what does not lie in order."""
+        q, _, v, *biases = node.inputs
+        plain = low.style == "fast" and not self.softcap and not self.windows.shifted
+        heads = q.shape[-4:], v.shape[-4:]
+        return plain and flash(low, *heads, learned=bool(biases), dropout=bool(self.dropout))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.graph.mask import Mask
+from tfspec.graph.tensor import Tensor
 from tfspec.program import expr as ex
 from tfspec.program import flex_code
 from tfspec.program.flex_predicates import Inside
@@ -23,8 +24,8 @@ NARROWEST = 16
 
 
 def serves(
-    low: Lowering, mask: Mask | None, q: Value, v: Value, biases: Sequence[Value],
-    softcap: bool,
+    low: Lowering, mask: Mask | None, q: Value | Tensor, v: Value | Tensor,
+    biases: Sequence[Value | Tensor], softcap: bool,
 ) -> bool:  # fmt: skip
     """Whether it is needed, and can do it. Causal alone needs a plainer kernel.
 

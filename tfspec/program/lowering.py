@@ -101,9 +101,10 @@ class Lowering(Caching):
 
     def _step(self, node: Node, trace: Trace) -> list[Node]:
         group = self._fused(node, trace)
-        outer, self.nodes = self.nodes, tuple(group)
+        outer = self.nodes, self.trace
+        self.nodes, self.trace = tuple(group), trace
         self._lower(node, group)
-        self.nodes = outer
+        self.nodes, self.trace = outer
         return group
 
     def _lower(self, node: Node, group: Sequence[Node]) -> None:
@@ -225,6 +226,7 @@ class Lowering(Caching):
         child.inputs = len(child.params)
         with self.inside(child):
             child.results = self.inline(trace)
+        child.drop_unread(views=True)
         child.drop_unread_params()
         if "decode" not in self.modes:  # what is kept for a cache is read by later calls
             child.drop_unread()

@@ -178,12 +178,16 @@ class Method:
         assert self.parent is not None, f"{value.hint} is not visible here"
         return self.param(self.parent.localize(value))
 
-    def drop_unread(self) -> None:
-        """Leave out steps whose outputs nothing reads: a stream that reaches no output."""
+    def drop_unread(self, *, views: bool = False) -> None:
+        """Leave out steps whose outputs nothing reads: a stream that reaches no output.
+
+        views: only views, which no other mode has a use for either.
+        """
         read = {*self.results}
         kept: list[Step] = []
         for step in reversed(self.steps):
-            if step.outputs and read.isdisjoint(step.outputs):
+            may = not views or (isinstance(step, Assign) and step.saves is VIEW)
+            if may and step.outputs and read.isdisjoint(step.outputs):
                 continue
             read.update(step.inputs)
             kept.append(step)

@@ -9,7 +9,7 @@ from itertools import count
 
 from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node
+from tfspec.graph.trace import Node, Trace
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lengths import readable
@@ -27,6 +27,7 @@ class Scene:
     method: Method
     top: Method
     nodes: tuple[Node, ...] = ()
+    trace: Trace | None = None
     turn: int = 0
 
     def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
@@ -48,6 +49,13 @@ class Scene:
     def value(self, tensor: Tensor) -> Value:
         """The value of a graph tensor, visible in the running method."""
         return self.localize(self.values[tensor])
+
+    def readers(self, tensor: Tensor) -> list[Node]:
+        """What reads it in the running trace; nothing is known of what leaves that."""
+        trace = self.trace
+        if trace is None or tensor in trace.results:
+            return []
+        return [node for node in trace.body if tensor in node.inputs]
 
     def roots_of(self, tensors: Sequence[Tensor]) -> list[Value]:
         """Inputs as the root has them: for what is hoisted there, and not passed down."""

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 Kernel = Literal["flash", "math"]
 
 
+def flash(low: Lowering, q: Shape, v: Shape, *, learned: bool, dropout: bool) -> bool:
+    """Whether the flash kernel takes heads of these shapes, however tokens and heads lie.
+
+    `learned`: what is added to the scores needs a gradient. `sdp_utils` of ATen, torch 2.13.
+    """
+    dropped = dropout and low.target.kind == "cpu"
+    return len(q) == 4 and low.same(q[-1], v[-1]) and not learned and not dropped
+
+
 @dataclass(frozen=True)
 class Attention:
     """One call: q [..., h, N, k], k [..., g, M, k], v [..., g, M, w], laid out as they are passed.
@@ -32,15 +41,12 @@ class Attention:
 
     @property
     def kernel(self) -> Kernel:
-        """What torch 2.13 takes: `sdp_utils` of ATen. A GPU's flash kernel is counted for both."""
-        four = len(self.q.shape) == 4
-        alike = self.low.same(self.q.shape[-1], self.v.shape[-1])
+        """What torch 2.13 takes. A GPU's flash kernel is counted for both."""
         packed = all(self.low.is_one(x.strides[-1]) for x in (self.q, self.k, self.v))
         learned = self.mask is not None and self.mask.learned
         flat = self.mask is None or len(self.mask.shape) in (2, 4)
-        dropped = self.dropout and self.low.target.kind == "cpu"
-        fits = four and alike and packed and flat
-        return "flash" if fits and not learned and not dropped else "math"
+        fits = flash(self.low, self.q.shape, self.v.shape, learned=learned, dropout=self.dropout)
+        return "flash" if packed and flat and fits else "math"
 
     @property
     def shape(self) -> Shape:

@@ -60,7 +60,8 @@ class Value:
     `role` names the parameter by which other modules get it. `source`: the outer value that a
     parameter stands for. `absent`: a parameter that this mode does not pass. `optional`: may be
     None when the model runs. `defaults`: a parameter that callers may leave out. `learned`: a
-    gradient flows to it, for it is made of weights.
+    gradient flows to it, for it is made of weights. `transposed`: of what it is a transpose, and
+    which axes changed places.
     """
 
     method: Method
@@ -75,6 +76,7 @@ class Value:
     source: Value | None = None
     role: str | None = None
     learned: bool = False
+    transposed: tuple[Value, tuple[int, int]] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.hint or 'x'} [{', '.join(map(str, self.shape))}]>"
@@ -123,6 +125,10 @@ class Value:
 
     def __sub__(self, other: Value) -> Value:
         return self.pointwise(ex.Binary("-", self.ref, other.ref), sv.LINEAR, other)
+
+    def copy(self) -> Value:
+        """The same numbers in memory of their own, the axes in the same order."""
+        return self.pointwise(self._call("clone"), sv.LINEAR)
 
     def absolute(self) -> Value:
         return self.pointwise(self._call("abs"), sv.saves(sv.Keep(self)))
@@ -175,7 +181,9 @@ class Value:
         order = list(range(len(self.shape)))
         order[a], order[b] = order[b], order[a]
         shape, strides = [self.shape[i] for i in order], [self.strides[i] for i in order]
-        return self.view(self._call("transpose", a, b), shape, strides)
+        value = self.view(self._call("transpose", a, b), shape, strides)
+        value.transposed = self, (a, b)
+        return value
 
     def permute(self, order: Sequence[int]) -> Value:
         if list(order) == list(range(len(order))):
@@ -222,7 +230,10 @@ class Value:
         return self.method.emit_many(expr, self, shapes, hints)
 
     def new_axes(self, pattern: str, unless: ex.Expr | None = None) -> Value:
-        """Unit axes among the kept: "b11k" is [:, None, None, :]; None if `unless` holds."""
+        """Unit axes among the kept: "b11k" is [:, None, None, :]; None if `unless` holds.
+
+        Axes behind the pattern are kept.
+        """
         items: list[ex.Expr] = []
         shape: list[Dim] = []
         strides: list[Dim] = []
@@ -230,6 +241,9 @@ class Value:
         for letter in pattern:
             size, stride = (Dim.of(1), Dim.of(1)) if letter == "1" else next(kept)
             items.append(ex.NONE if letter == "1" else ex.COLON)
+            shape.append(size)
+            strides.append(stride)
+        for size, stride in kept:
             shape.append(size)
             strides.append(stride)
         index: ex.Expr = ex.Index(self.ref, tuple(items))
@@ -244,10 +258,13 @@ class Value:
         expr = ex.Index(self.ref, (ex.NONE,) * count)
         return self.view(expr, (*(one,) * count, *self.shape), (*(one,) * count, *self.strides))
 
-    def narrow(self, axis: int, text: ex.Slice, size: Dim) -> Value:
-        """A stretch of one axis, by its slice text."""
-        expr = ex.Index(self.ref, (*([ex.COLON] * axis), text))
-        return self.view(expr, (*self.shape[:axis], size, *self.shape[axis + 1 :]), self.strides)
+    def narrow(self, axis: int, text: ex.Slice, size: Dim, *, unit: bool = False) -> Value:
+        """A stretch of one axis, by its slice text; unit: with a unit axis behind it."""
+        none, one = ((ex.NONE,), (Dim.of(1),)) if unit else ((), ())
+        expr = ex.Index(self.ref, (*([ex.COLON] * axis), text, *none))
+        end = axis + 1
+        shape = (*self.shape[:axis], size, *one, *self.shape[end:])
+        return self.view(expr, shape, (*self.strides[:end], *one, *self.strides[end:]))
 
     def select(self, axis: int, index: ex.Expr) -> Value:
         """One index of an axis: the axis goes."""
