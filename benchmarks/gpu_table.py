@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gpu_parts import PARTS
+
 Row = dict[str, Any]
 
 
 def show(results: Path) -> int:
-    """Print every row of a folder."""
+    """Print every row of a folder that is of the battery."""
     rows = []
-    for path in sorted(results.glob("*.jsonl")):
+    for path in sorted(path for path in results.glob("*.jsonl") if path.stem in PARTS):
         lines = path.read_text("utf-8").splitlines()
         rows += [json.loads(line) for line in lines if line.endswith("}")]
     tables(rows)
