@@ -6,7 +6,7 @@ PYTEST ?= -n auto --dist worksteal
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test slow bench clean help
+.PHONY: demo test slow bench peers clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -42,5 +42,9 @@ slow: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/tool.py
 
+peers: $(STAMP)
+	@test -x .venv-peers/bin/python || $(BIN)/python benchmarks/peers.py --install
+	$(BIN)/python benchmarks/peers.py
+
 clean:
-	rm -rf $(VENV) $(OUT) build dist .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers $(OUT) build dist .hypothesis .pytest_cache .ruff_cache

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from gpu_cases import BATTERY, RESULTS, read_manifest
-from gpu_parts import PARTS, Setting
+from gpu_parts import PARTS, Setting, device_name
 from gpu_rows import Journal, run, say, versions
 
 
@@ -75,7 +75,9 @@ def measure(args: argparse.Namespace) -> int:
     if args.fresh or args.retry:
         journal.drop(jobs, bad_only=not args.fresh)
     status = run(jobs, journal, args.minutes)
-    tables([row for job in jobs for row in journal.of(job)])
+    rows = [row for job in jobs for row in journal.of(job)]
+    tables(rows)
+    PARTS[args.part].finish(rows, args.results)
     assert not sys.modules.get("tfspec"), "the emitted files must stand alone"
     return status
 
@@ -106,8 +108,7 @@ def common_columns(args: argparse.Namespace, manifest: dict) -> dict:
     found = versions() | {"tfspec": manifest["tfspec"], "target": target}
     if cuda:
         found["cuda"] = torch.version.cuda
-    device = torch.cuda.get_device_name() if cuda else "cpu"
-    common = {"device": device, "torch": found["torch"], "versions": found}
+    common = {"device": device_name(args.device), "torch": found["torch"], "versions": found}
     return common | {"backend": backend(args) or "eager"}
 
 

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gpu_parts import PARTS
+from gpu_verdicts import devices, efficiencies, launches, predictions, verdicts
+
 Row = dict[str, Any]
 
 
 def show(results: Path) -> int:
-    """Print every row of a folder."""
+    """Print every row of a folder that is of the battery."""
     rows = []
-    for path in sorted(results.glob("*.jsonl")):
+    for path in sorted(path for path in results.glob("*.jsonl") if path.stem in PARTS):
         lines = path.read_text("utf-8").splitlines()
         rows += [json.loads(line) for line in lines if line.endswith("}")]
     tables(rows)
@@ -22,15 +25,20 @@ def show(results: Path) -> int:
 
 
 def tables(rows: Sequence[Row]) -> None:
-    """Counts, errors and times each in a table of their own; then what broke."""
+    """Counts, errors, times, predictions, efficiencies each in their table; then what broke."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 150)
-    kinds = {"found": counts, "error": errors, "ms": times, "why": broken}
+    kinds = {
+        "found": counts, "error": errors, "ms": times, "figure": predictions,
+        "fractions": efficiencies, "launch_us": launches, "why": broken,
+    }  # fmt: skip
     for column, make in kinds.items():
         chosen = [row for row in rows if column in row]
         if chosen:
             console.print(make(chosen))
+    for line in verdicts([row for row in rows if row.get("off") is not None]):
+        console.print(line)
 
 
 def counts(rows: Sequence[Row]) -> Any:
@@ -46,7 +54,7 @@ def counts(rows: Sequence[Row]) -> Any:
 def errors(rows: Sequence[Row]) -> Any:
     from rich.table import Table
 
-    title = f"relative errors on {_devices(rows)}"
+    title = f"relative errors on {devices(rows)}"
     table = Table("model", "dtype", "form", "what", "error", "bound", "peer's", "ok", title=title)
     for row in rows:
         peer = f"{row['peer_error']:.1e}" if "peer_error" in row else ""
@@ -61,7 +69,7 @@ def errors(rows: Sequence[Row]) -> Any:
 def times(rows: Sequence[Row]) -> Any:
     from rich.table import Table
 
-    title = f"times on {_devices(rows)}; a ratio above 1: the emitted code is faster"
+    title = f"times on {devices(rows)}; a ratio above 1: the emitted code is faster"
     heads = ("model", "what", "load", "ms", "peer", "peer's ms", "ratio", "quartiles")
     table = Table(*heads, "GB", "peer's", "rate", title=title)
     for row in rows:
@@ -95,7 +103,3 @@ def _ok(row: Row) -> str:
 
 def _gigabytes(count: int | None) -> str:
     return "" if count is None else f"{count / 1e9:.2f}"
-
-
-def _devices(rows: Sequence[Row]) -> str:
-    return ", ".join(dict.fromkeys(row["device"] for row in rows))
