@@ -33,7 +33,9 @@ def watched(spec: Architecture, style: str, mode: Mode = "forward") -> list[str]
     file = load(file_text(program))
     model = file.build().train()  # in evaluation drop path gives its input
     graph = program.graph
-    sizes = {**graph.bindings(), **{n: s for n, s in FREE.items() if n in graph.facts.domains}}
+    domains = graph.facts.domains
+    free = {n: s for n, s in FREE.items() if n in domains and domains[n].low != domains[n].high}
+    sizes = {**graph.bindings(), **free}
     given: dict[str | None, Any] = dict(inputs(graph, sizes, "cpu"))
     if parts:
         given["cache"] = model.cache(FREE["B"], sizes[graph.slots_name])
