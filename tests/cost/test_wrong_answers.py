@@ -71,13 +71,13 @@ def test_training_memory_is_no_flat_factor() -> None:
 
 
 def test_activations_of_llama() -> None:
-    """Five tools say 16.0 to 97.0 GiB at b 1, s 4096, bf16; autograd keeps 28.9, and a loss more.
+    """Five tools say 16.0 to 97.0 GiB at b 1, s 4096, bf16; autograd keeps 26.7, and a loss more.
 
     tests/memory/test_saved.py holds the same number to torch.
     """
     memory = tfspec.load("llama-3-8b", {"B": 1, "T": 4096}).cost("train", dtype="bf16").memory
     kept = {each.name: each.value for each in memory}["activations"]
-    assert kept == 31_055_691_776
+    assert kept == 28_639_772_672
     assert min(abs(kept / 2**30 / said - 1) for said in (16.0, 17.9, 19.5, 32.6, 97.0)) > 0.1
 
 

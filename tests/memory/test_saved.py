@@ -13,7 +13,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import tfspec
-from tests.bundled import NAMES, small
+from tests.bundled import BY_STRUCTURE, small
 from tests.fuzz import running
 from tests.fuzz.specs import make, written
 from tests.memory.measure import DTYPES, STYLES, cast, measured, with_dropout, wrong
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_every_bundled_spec(name: str, style: Style) -> None:
     assert wrong(small(name, 1), style) == []
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_every_bundled_spec_with_dropout(name: str, style: Style) -> None:
     spec = with_dropout(name, small(name, 2).sets)
     assert "F.dropout" in spec.emit(style=style)
