@@ -13,7 +13,7 @@ from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
-from tfspec.passes.draw.fit import halves, scale
+from tfspec.passes.draw.fit import columns, scale
 from tfspec.passes.draw.layout import place
 from tfspec.passes.draw.measure import cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
@@ -192,8 +192,9 @@ def _fitting(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> 
     for found in (whole, close):
         if scale(found.size) == 1:
             return found
-    two = halves(whole.figure, points(tight=True))
-    for found in (close, *([replace(close, figure=two)] if two is not None else [])):
+    for count in (1, 2, 3):
+        figure = columns(whole.figure, points(tight=True), count)
+        found = replace(close, figure=figure) if figure is not None else close
         factor = scale(found.size)
         if factor is not None:
             return replace(found, scale=factor)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.passes.draw.parts import Box, Fan
-from tfspec.passes.draw.shapes import Path, Text
+from tfspec.passes.draw.shapes import Path
 
 if TYPE_CHECKING:
     from tfspec.passes.draw.layout import Block, Placer
@@ -30,8 +30,7 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
     entry = m.point + m.gap
     leave = m.gap_for(branch.label)
     length = entry + body.length + leave + joint.length
-    label = m.beside + m.width(branch.label, "label") if branch.label else 0
-    inner = max(body.right, joint.right, label)
+    inner = max(body.right, joint.right, placer.beside(branch.label))
     right = inner + m.lane * lanes
 
     def draw(x: int, s: int) -> None:
@@ -54,72 +53,96 @@ def lane(placer: Placer, x: int, tap: int, side: int, center: int, half: int) ->
     placer.out.paths.append(Path(points, "residual", arrow=True, tap=True))
 
 
+class _Parallel:
+    """Branches beside each other, the trunk in the middle of the outermost two.
+
+    Lengths along the flow: `bus` to where the trunk parts, `entry` to where the branches begin,
+    `meet` to where they meet or a box joins them, `arrive` from there to the join.
+    """
+
+    def __init__(self, placer: Placer, item: Fan, lanes: int) -> None:
+        m = placer.m
+        self.placer, self.item, self.lanes = placer, item, lanes
+        self.branches = [branch for branch in item.branches if branch.items]
+        self.bodies = [placer.series(each, placer.natural(each)) for each in self.branches]
+        pairs = list(zip(self.branches, self.bodies, strict=True))
+        rights = [max(body.right, placer.beside(each.label)) for each, body in pairs]
+        self.centers = _centers([body.left for body in self.bodies], rights, m.branch)
+        self.joint = self._joint()
+        self.boxed = item.join is not None and item.join.form == "box"
+        self.bus = m.point + m.gap if lanes else 0
+        self.entry = self.bus + m.point + m.gap if item.split else 0
+        longest = max(body.length for body in self.bodies)
+        self.meet = self.entry + longest + m.gap_for("".join(each.label for each in self.branches))
+        self.arrive = 0 if self.boxed else m.point + m.gap
+        reach = [
+            (b.left - c, r + c) for b, r, c in zip(self.bodies, rights, self.centers, strict=True)
+        ]
+        if self.joint is not None:
+            reach.append((self.joint.left, self.joint.right))
+        self.left, self.right = (max(side) for side in zip(*reach, strict=True))
+
+    def _joint(self) -> Block | None:
+        """What joins the branches; a box is as wide as to be under all of them."""
+        join, m = self.item.join, self.placer.m
+        if join is None:
+            return None
+        span = max(self.centers[-1] + m.pad, m.half(m.narrowest), self.placer.natural_of(join))
+        return self.placer.box(join, span)
+
+    @property
+    def length(self) -> int:
+        if self.joint is None:
+            return self.entry + max(body.length for body in self.bodies)
+        return self.meet + self.arrive + self.joint.length
+
+    def draw(self, x: int, s: int) -> None:
+        self._part(x, s)
+        for body, center in zip(self.bodies, self.centers, strict=True):
+            body.draw(x + center, s + self.entry)
+        if self.joint is not None:
+            self._join(x, s, self.joint)
+
+    def _part(self, x: int, s: int) -> None:
+        """From the trunk to each branch: the outermost two by the bus, others straight from it."""
+        point, bus = self.placer.m.point, s + self.bus
+        if self.lanes:
+            self.placer.line([(x, s), (x, bus)])
+        for at, (body, center) in enumerate(zip(self.bodies, self.centers, strict=True)):
+            if self.item.split:
+                way = [(x + center, bus), (x + center, s + self.entry - point)]
+                if self._outermost(at):
+                    way = [*([(x, bus - point)] if at == 0 and point else []), (x, bus), *way]
+                self.placer.line(way, body.solid)
+
+    def _outermost(self, at: int) -> bool:
+        return at in (0, len(self.centers) - 1)
+
+    def _join(self, x: int, s: int, joint: Block) -> None:
+        point, meet = self.placer.m.point, s + self.meet
+        for at, branch in enumerate(self.branches):
+            center, end = x + self.centers[at], s + self.entry + self.bodies[at].length
+            if self.boxed:
+                self.placer.line([(center, end), (center, meet - point)], True)
+            else:
+                side = [(x, meet)] if self._outermost(at) else []
+                self.placer.line([(center, end), (center, meet), *side])
+            self.placer.shape(center, end, end + self.placer.m.gap_for(branch.label), branch.label)
+        if not self.boxed:
+            self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
+        joint.draw(x, meet + self.arrive)
+        middle = meet + self.arrive + (joint.length - point) // 2
+        for number in range(1, self.lanes + 1):
+            side = x + self.right + self.placer.m.lane * number
+            lane(self.placer, x, s, side, middle, joint.right)
+
+
 def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
-    """Branches beside each other, the trunk in the middle of the outermost two."""
     from tfspec.passes.draw.layout import Block
 
-    m = placer.m
-    full = [branch for branch in item.branches if branch.items]
-    halves = [placer.natural(branch) for branch in full]
-    bodies = [placer.series(branch, half) for branch, half in zip(full, halves, strict=True)]
-    labels = [m.beside + m.width(b.label, "label") if b.label else 0 for b in full]
-    rights = [max(body.right, label) for body, label in zip(bodies, labels, strict=True)]
-    centers = _centers([body.left for body in bodies], rights, m.branch)
-    join = item.join
-    box = join is not None and join.form == "box"
-    span = centers[-1] + m.pad if box and centers else 0
-    joint = (
-        placer.box(join, max(span, m.half(m.narrowest), placer.natural_of(join))) if join else None
-    )
-    before = m.point + m.gap if lanes else 0
-    entry = before + m.point + m.gap if item.split else 0
-    longest = max((body.length for body in bodies), default=0)
-    merge = m.gap_for(next((b.label for b in full if b.label), ""))
-    arrive = 0 if box else m.point + m.gap
-    length = entry + longest + (merge + arrive + joint.length if joint is not None else 0)
-    left = max(
-        [b.left - c for b, c in zip(bodies, centers, strict=True)] + [joint.left if joint else 0]
-    )
-    inner = max(
-        [r + c for r, c in zip(rights, centers, strict=True)] + [joint.right if joint else 0]
-    )
-
-    def draw(x: int, s: int) -> None:
-        bus = s + before
-        if lanes:
-            placer.line([(x, s), (x, bus)])
-        for branch, body, center in zip(full, bodies, centers, strict=True):
-            begin = s + entry
-            if item.split:
-                way = [
-                    (x, bus - m.point),
-                    (x, bus),
-                    (x + center, bus),
-                    (x + center, begin - m.point),
-                ]
-                placer.line(way, body.solid)
-            body.draw(x + center, begin)
-            if joint is None:
-                continue
-            end, at = begin + body.length, s + entry + longest + merge
-            if box:
-                placer.line([(x + center, end), (x + center, at - m.point)], True)
-            else:
-                way = [(x + center, end), (x + center, at), (x, at), (x, at + arrive - m.point)]
-                placer.line(way, True)
-            if branch.label:
-                y = end + (merge - m.point) // 2
-                text = Text(x + center + m.beside, y, branch.label, "label", "start")
-                placer.out.texts.append(text)
-        if joint is not None:
-            at = s + entry + longest + merge
-            joint.draw(x, at + arrive)
-            center = at + arrive + (joint.length - m.point) // 2
-            for number in range(1, lanes + 1):
-                lane(placer, x, s, x + inner + m.lane * number, center, joint.right)
-
-    solid = not item.split and not full
-    return Block(left, inner + m.lane * lanes, length, draw, solid)
+    side = _Parallel(placer, item, lanes)
+    right = side.right + placer.m.lane * lanes
+    return Block(side.left, right, side.length, side.draw, solid=False)
 
 
 def _centers(lefts: Sequence[int], rights: Sequence[int], gap: int) -> list[int]:

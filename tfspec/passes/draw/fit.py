@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, combinations, pairwise
 
 from tfspec.passes.draw.layout import Placer
 from tfspec.passes.draw.measure import Measure
@@ -20,26 +22,34 @@ def scale(size: tuple[int, int]) -> float | None:
     return wanted if wanted >= SMALLEST else None
 
 
-def halves(figure: Figure, m: Measure) -> Figure | None:
-    """A figure of one long column in two; None where it cannot be cut."""
+def columns(figure: Figure, m: Measure, count: int) -> Figure | None:
+    """A figure of one long column in so many; None where it cannot be cut."""
     if len(figure.columns) != 1:
         return None
     (column,) = figure.columns
-    cut = _middle(column, m)
-    if cut is None:
+    cuts = _cuts(column, m, count)
+    if len(set(cuts)) < count - 1:
         return None
-    first, rest = column.items[:cut], column.items[cut:]
-    source = made_by(first[-1])
-    assert source is not None
-    jump = Jump(source, label_of(first[-1]), goes_on=True)
-    return Figure(figure.name, [Series(first), Series((jump, *rest))], figure.unseen, figure.params)
+    pieces = [column.items[a:b] for a, b in pairwise([0, *cuts, len(column.items)])]
+    found = [Series(pieces[0])]
+    for before, piece in pairwise(pieces):
+        source = made_by(before[-1])
+        assert source is not None
+        found.append(Series((Jump(source, label_of(before[-1]), goes_on=True), *piece)))
+    return replace(figure, columns=found)
 
 
-def _middle(column: Series, m: Measure) -> int | None:
-    """Behind which item both parts are about equally long."""
+def _cuts(column: Series, m: Measure, count: int) -> list[int]:
+    """Before which items new columns begin, so that all are about equally long."""
     placer = Placer(m)
     half = placer.natural(column)
     lengths = [placer.item(item, half).length + m.labelled for item in column.items]
     ends = list(accumulate(lengths))
     possible = [at for at in range(1, len(lengths)) if made_by(column.items[at - 1]) is not None]
-    return min(possible, key=lambda at: max(ends[at - 1], ends[-1] - ends[at - 1]), default=None)
+    choices = combinations(possible, count - 1)
+    return list(min(choices, key=lambda cuts: _longest(ends, cuts), default=()))
+
+
+def _longest(ends: Sequence[int], cuts: Sequence[int]) -> int:
+    marks = [0, *(ends[cut - 1] for cut in cuts), ends[-1]]
+    return max(b - a for a, b in pairwise(marks))

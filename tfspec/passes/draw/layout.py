@@ -73,7 +73,7 @@ class Placer:
         m = self.m
         blocks = [self.item(item, half) for item in series.items]
         gaps = [m.gap_for(label_of(item)) for item in series.items[:-1]]
-        labels = [m.beside + m.width(label_of(item), "label") for item in series.items[:-1]]
+        labels = [self.beside(label_of(item)) for item in series.items[:-1]]
         right = max([block.right for block in blocks] + labels, default=0)
 
         def draw(x: int, s: int) -> None:
@@ -95,9 +95,17 @@ class Placer:
     def edge(self, x: int, start: int, end: int, arrow: bool, label: str = "") -> None:
         """A piece of the trunk, and beside it the shape of what flows there."""
         self.line([(x, start), (x, end - self.m.point)], arrow)
+        self.shape(x, start, end, label)
+
+    def shape(self, x: int, start: int, end: int, label: str) -> None:
+        """A shape's label, halfway beside the trunk; none where there is nothing to say."""
         if label:
             y = (start + end - self.m.point) // 2
             self.out.texts.append(Text(x + self.m.beside, y, label, "label", "start"))
+
+    def beside(self, label: str) -> int:
+        """How far a label reaches to the right of the trunk."""
+        return self.m.beside + self.m.width(label, "label") if label else 0
 
     def line(self, points: Sequence[Point], arrow: bool = False) -> None:
         self.out.paths.append(Path(tuple(points), "trunk", arrow))
@@ -221,7 +229,7 @@ class Placer:
         right = max(
             body.right + m.frame,
             m.width(count, "count") + beside if count else 0,
-            m.beside + m.width(label, "label") + m.frame if label else 0,
+            self.beside(label) + m.frame,
         )
 
         def draw(x: int, s: int) -> None:
@@ -230,10 +238,9 @@ class Placer:
             inner = s + before + entry
             self.edge(x, s, inner, body.solid)
             body.draw(x, inner)
-            self.edge(x, inner + body.length, s + length, False)
-            if label:
-                y = inner + body.length + m.gap_for(label) // 2
-                self.out.texts.append(Text(x + m.beside, y, label, "label", "start"))
+            end = inner + body.length
+            self.edge(x, end, s + length, False)
+            self.shape(x, end, end + m.gap_for(label), label)
 
         return Block(left, right, length, draw, solid=False)
 

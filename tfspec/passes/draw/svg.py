@@ -46,9 +46,10 @@ def svg(
     """The picture, with a margin, and a caption below it."""
     width, height = page(layout, caption)
     left = (width - layout.width) // 2
+    w, h = (f"{_number(scale * length)}{unit}" for length in (width, height))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'width="{_number(scale * width)}{unit}" height="{_number(scale * height)}{unit}" role="img" '
+        f'width="{w}" height="{h}" role="img" '
         f'font-family="{FONTS}" text-rendering="geometricPrecision">',
         f"<title>{_words(title)}</title>",
         f"<desc>{_words(about)}</desc>",

@@ -73,7 +73,9 @@ def text(layout: Layout) -> str:
     for card in sorted(layout.cards, key=lambda card: card.depth):
         _frame(grid, card)
     for path in layout.paths:
-        _path(grid, path)
+        grid.line(path.points)
+    for path in layout.paths:
+        _ends(grid, path)
     for box in layout.boxes:
         _box(grid, box)
     for path in layout.paths:
@@ -132,13 +134,14 @@ def _middle(text: str, width: int) -> str:
     return " " * (free // 2) + text + " " * (free - free // 2)
 
 
-def _path(grid: _Grid, path: Path) -> None:
+def _ends(grid: _Grid, path: Path) -> None:
+    """A piece of the trunk goes on above and below itself, unless it meets a bus there."""
     points = path.points
-    grid.line(points)
-    if path.line == "trunk":  # a line of one row goes on above and below it
-        for (x, y), (other, _) in ((points[0], points[1]), (points[-1], points[-2])):
-            if other == x:
-                grid.lines[y][x] |= UP | DOWN
+    if path.line != "trunk":
+        return
+    for (x, y), (other, _) in ((points[0], points[1]), (points[-1], points[-2])):
+        if other == x and not grid.lines[y][x] & (LEFT | RIGHT):
+            grid.lines[y][x] |= UP | DOWN
 
 
 def _head(grid: _Grid, path: Path) -> None:

@@ -21,13 +21,15 @@ class Words:
         self.graph, self.numbers = graph, numbers
         self.used: set[str] = set()
         fixed = ((name, graph.facts.value(size)) for name, size in graph.dims.items())
-        self.fixed = {name: value for name, value in fixed if value is not None}
+        known = {name: value for name, value in fixed if value is not None}
+        self.fixed: dict[str, int] = {**known, **graph.bound}
 
     def size(self, size: Dim) -> str:
         if not self.numbers:
             return self._symbols(size)
-        value = self.graph.facts.value(size)
-        return str(value) if value is not None else self._symbols(size.subs(self.fixed), size)
+        if size.symbols <= self.fixed.keys():
+            return str(size.value(self.fixed))
+        return self._symbols(size.subs(self.fixed), size)
 
     def shape(self, sizes: Sequence[Dim]) -> str:
         """As the checker shows it: [B, N, d]."""
@@ -53,7 +55,7 @@ class Words:
 
     def _symbols(self, size: Dim, known: Dim | None = None) -> str:
         letter = self.graph.names.by_size.get(known or size)
-        if letter is not None and not (self.numbers and size.constant is not None):
+        if letter is not None:
             self.used.add(letter)
             return letter
         self.used |= size.symbols
