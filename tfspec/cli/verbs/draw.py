@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tfspec.api import Architecture
 
 ENDING = Rule(
-    "TS481",
+    "TS491",
     "a picture in a format that is not known",
     "`tfspec draw -o FILE` tells the format by the file's ending, and this one it does not know.",
     "A file whose content is not what its ending says opens nowhere.",
@@ -27,7 +27,7 @@ ENDING = Rule(
 )
 
 NO_RENDERER = Rule(
-    "TS482",
+    "TS492",
     "a picture needs a package that is not installed",
     "PNG is made by resvg-py and PDF by svg2pdf-py, and tfspec itself does without them.",
     "tfspec is small, and most figures are SVG, which needs nothing.",

@@ -33,7 +33,7 @@ Level = Literal["blocks", "ops"]
 LEVELS: tuple[Level, ...] = ("blocks", "ops")
 
 NO_BLOCK = Rule(
-    "TS480",
+    "TS490",
     "a block to open that the model has not",
     "`--open` names a block of the spec, or a module of one, and there is no such thing.",
     "A figure without what was asked for would look as if it were the whole answer.",
