@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tfspec.graph.graph import Graph
     from tfspec.passes.cost.cost import Cost, CostMode
     from tfspec.passes.diff.diff import Diff
+    from tfspec.passes.draw.draw import Direction, Drawing, Level
+    from tfspec.passes.draw.shares import Quantity
     from tfspec.passes.shapes.shapes import Flow
     from tfspec.passes.time.runs import Amount
     from tfspec.passes.time.timing import How
@@ -118,6 +120,37 @@ class Architecture:
             sheet(target)
             return emit_pass(self.graph, target=target, style=style, parts=chosen)
 
+    def draw(
+        self,
+        *opened: str,
+        level: Level = "blocks",
+        theme: str = "light",
+        direction: Direction = "up",
+        cost: Quantity = "none",
+        numbers: bool | None = None,
+    ) -> Drawing:
+        """The model as a figure, which shows itself in a notebook, and which `save` writes.
+
+        `opened` names blocks or modules to draw open, by default the main stacks' blocks; levels:
+        blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops, params.
+        Sizes are numbers where a dim is set, else symbols, or as `numbers` says. Raises SpecError.
+        """
+        from tfspec.passes.draw.draw import DIRECTIONS, LEVELS
+        from tfspec.passes.draw.draw import draw as draw_pass
+        from tfspec.passes.draw.shares import QUANTITIES
+        from tfspec.passes.draw.theme import THEMES
+
+        _one_of(level, LEVELS, "level")
+        _one_of(theme, tuple(THEMES), "theme")
+        _one_of(direction, DIRECTIONS, "direction")
+        _one_of(cost, QUANTITIES, "cost")
+        shown = bool(self.sets) if numbers is None else numbers
+        with self._refusals():
+            return draw_pass(
+                self.graph, opened, level=level, numbers=shown, theme=theme,
+                direction=direction, cost=cost,
+            )  # fmt: skip
+
     @property
     def graph(self) -> Graph:
         """The semantic graph. Raises SpecError where the spec has errors."""
@@ -209,6 +242,11 @@ def shapes(spec: Spec, sets: Sets | None = None, *, mode: str = "forward") -> Fl
 def cost(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how: Any) -> Cost:
     """Parameters, FLOPs and memory, as formulas and numbers; see `Architecture.cost`."""
     return load(spec, sets).cost(mode, **how)
+
+
+def draw(spec: Spec, sets: Sets | None = None, *opened: str, **how: Any) -> Drawing:
+    """The model as a figure; takes what `Architecture.draw` takes. Raises SpecError."""
+    return load(spec, sets).draw(*opened, **how)
 
 
 def diff(

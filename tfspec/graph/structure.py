@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op, Trace
@@ -35,6 +36,10 @@ class Call(Op):
     def label(self) -> str:
         return self.traces[0].scope.name
 
+    def look(self, *inputs: Tensor) -> Look:
+        """The module's own; one that says nothing shows its name."""
+        return self.traces[0].look or Look(self.label())
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return low.call(self.traces[0], inputs)
 
@@ -61,6 +66,9 @@ class Stack(Op):
 
     def label(self) -> str:
         return f"× {self.count}"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(", ".join(trace.scope.kind for trace in self.traces))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return low.loop(self.rounds, self.traces, inputs[0])

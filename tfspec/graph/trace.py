@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from tfspec.diagnostics import Span
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, Scope, WeightSpec
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.symbolic import Dim
@@ -61,6 +62,11 @@ class Op(ABC):
     def label(self) -> str:
         """What a reader calls it."""
 
+    def look(self, *inputs: Tensor) -> Look:
+        """What a figure shows of it: its label, unless an op says more."""
+        del inputs
+        return Look(self.label())
+
     @abstractmethod
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         """The values that torch computes for it, on `low`'s target, in its mode and style."""
@@ -106,13 +112,14 @@ class Node:
 
 @dataclass(eq=False)
 class Trace:
-    """A recorded forward pass over a scope's weights."""
+    """A recorded forward pass over a scope's weights. `look` is a module's in figures."""
 
     scope: Scope
     inputs: tuple[Tensor, ...] = ()
     body: list[Node] = field(default_factory=list[Node])
     results: tuple[Tensor, ...] = ()
     doc: str = ""
+    look: Look | None = None
 
     def nodes(self) -> Iterator[Node]:
         """Every node, composites and calls opened, in order of execution."""

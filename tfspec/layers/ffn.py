@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from tfspec.graph.look import Look
 from tfspec.layers.base import Layer
 from tfspec.layers.dropout import dropped
 from tfspec.layers.norm import NormKnobs
 from tfspec.layers.residual import ResidualKnobs
 from tfspec.ops.linear import Linear
-from tfspec.ops.pointwise import Activation, Multiply
+from tfspec.ops.pointwise import Activation, Multiply, spelt
 from tfspec.spec.located import LATER, Located
 from tfspec.spec.parts import ShareField
 from tfspec.spec.types import Count, Flag, Name, Rate, Size
@@ -98,7 +99,13 @@ class Ffn(Layer):
             (x,),
             lambda v: self.network(g, v[0]),
             self.share,
+            self._look(g, x),
         )
+
+    def _look(self, g: Builder, x: Tensor) -> Look:
+        act = spelt(_SHORT.get(self.act, self.act))
+        title = f"Gated MLP, {act}" if self._gated else f"MLP, {act}"
+        return Look(title, "mlp", ((x.width, " → ", g.fixed_size(self.hidden, x), " → ", x.width),))
 
     def network(self, g: Builder, x: Tensor) -> Tensor:
         """down(act(up(x))), or down(act(gate(x)) · up(x))."""

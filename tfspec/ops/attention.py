@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tfspec.diagnostics import Label
+from tfspec.graph.look import Look
 from tfspec.graph.mask import Mask
 from tfspec.graph.mask_count import exact, pairs
 from tfspec.graph.rates import Rate
@@ -84,6 +85,9 @@ class Attend(Unlearned):
 
     def label(self) -> str:
         return "attend"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Attention", "attention", ((self.mask.text,),) if self.mask else ())
 
     def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
         if self._flexible(low, node):
@@ -168,6 +172,9 @@ class Scores(Unlearned):
     def label(self) -> str:
         return "scores"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Scores", "attention", (("q·k, scaled",),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k = inputs
         scores = q @ each_head(low, k, q).transpose(len(k.shape) - 2, len(k.shape) - 1)
@@ -194,6 +201,9 @@ class Softmax(Unlearned):
 
     def label(self) -> str:
         return "softmax"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Softmax", "attention", ((self.mask.text,),) if self.mask else ())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (scores,) = inputs
@@ -231,6 +241,9 @@ class Mix(Unlearned):
 
     def label(self) -> str:
         return "mix"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Mix", "attention", (("weights · v",),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         weights, v = inputs

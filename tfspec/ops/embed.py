@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, WeightSpec
 from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
@@ -38,6 +39,9 @@ class Embed(Op):
 
     def label(self) -> str:
         return "embed"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Embedding", "embed", ((self.count, " × ", self.width),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         assert node.group is not None

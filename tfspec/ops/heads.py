@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor, features
@@ -45,6 +46,11 @@ class ToHeads(Op):
 
     def label(self) -> str:
         return self.role
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(
+            self.role, "linear", ((inputs[0].width, " → ", self.heads, " × ", self.head_dim),)
+        )
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         inner = split_heads(low, apply_linear(low, [node], inputs[0]), self)
@@ -91,6 +97,9 @@ class JoinHeads(Op):
 
     def label(self) -> str:
         return "join heads"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("join heads")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         at = len(inputs[0].shape) - 3

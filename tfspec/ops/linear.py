@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Weight, WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
@@ -46,6 +47,9 @@ class Linear(Op):
 
     def label(self) -> str:
         return "linear"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Linear", "linear", ((inputs[0].width, " → ", self.width),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         out = apply_linear(low, [node], inputs[0])

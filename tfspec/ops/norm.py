@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
@@ -16,6 +17,8 @@ from tfspec.program.program import Member
 from tfspec.program.saves import LINEAR, Keep, Made, Saves, saves
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
+
+NAMES = {"layer": "LayerNorm", "rms": "RMSNorm", "l2": "L2 norm"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class Norm(Op):
 
     def label(self) -> str:
         return "norm"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(NAMES[self.kind], "norm")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

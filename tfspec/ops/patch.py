@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tfspec.graph.look import Look, between
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor, features, over
@@ -41,6 +42,9 @@ class Patch(Op):
 
     def label(self) -> str:
         return "patch"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Patch embedding", "embed", ((*between(" × ", self.sizes), " patches"),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

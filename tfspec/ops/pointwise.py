@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.look import Look, chip, sign
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
@@ -20,6 +21,20 @@ from tfspec.spec.expression import RateExpr
 from tfspec.symbolic import Dim, product
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu2", "tanh", "sigmoid")
+
+_SPELT = {
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh)",
+    "quick_gelu": "quick GELU",
+    "silu": "SiLU",
+    "relu2": "ReLU²",
+}
+
+
+def spelt(activation: str) -> str:
+    """An activation's name as papers write it."""
+    return _SPELT.get(activation, activation)
 
 
 class Pointwise(Op):
@@ -46,6 +61,9 @@ class Activation(Pointwise):
 
     def label(self) -> str:
         return self.kind
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(spelt(self.kind))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
@@ -88,6 +106,9 @@ class Add(Pointwise):
     def label(self) -> str:
         return "+"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return sign("+")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return inputs[0] + inputs[1]
 
@@ -98,6 +119,9 @@ class Multiply(Pointwise):
 
     def label(self) -> str:
         return "×"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return sign("×")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return inputs[0] * inputs[1]
@@ -111,6 +135,9 @@ class Scale(Pointwise):
 
     def label(self) -> str:
         return f"× {self.factor.text}" if isinstance(self.factor, RateExpr) else "scale"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.label())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
@@ -128,6 +155,9 @@ class Softcap(Pointwise):
     def label(self) -> str:
         return "softcap"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("softcap", f"{self.cap:g}" if isinstance(self.cap, float) else "")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         cap = rates.number(self.cap, "cap")
@@ -143,6 +173,9 @@ class Dropout(Pointwise):
 
     def label(self) -> str:
         return "dropout"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("dropout", form="quiet")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
@@ -174,6 +207,9 @@ class DropPath(Pointwise):
     def label(self) -> str:
         return "drop path"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("drop path", form="quiet")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         lead = len(node.inputs[0].space.batch)
@@ -202,6 +238,9 @@ class Learned(Pointwise):
 
     def label(self) -> str:
         return self.name
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.name)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

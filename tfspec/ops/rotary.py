@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tfspec.diagnostics import Label
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor
@@ -78,6 +79,9 @@ class Rotate(Op):
 
     def label(self) -> str:
         return "rope"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("RoPE")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

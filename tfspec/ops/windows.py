@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tfspec.graph.look import Look, between, chip
 from tfspec.graph.rates import Rate
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node
@@ -38,6 +39,9 @@ class ToWindows(Rearrangement):
     def label(self) -> str:
         return "to windows"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("to windows")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         source = helpers.to_windows(*_form(self.windows), shifts=_any_shift(low))
         return _moved(low, self.windows, low.helper("to_windows", source), node, inputs[0])
@@ -54,6 +58,9 @@ class FromWindows(Rearrangement):
 
     def label(self) -> str:
         return "from windows"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("from windows")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         source = helpers.from_windows(*_form(self.windows), shifts=_any_shift(low))
@@ -97,6 +104,11 @@ class AttendWindows(Unlearned):
 
     def label(self) -> str:
         return "attend in windows"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(
+            "Attention", "attention", (("in windows of ", *between(" × ", self.windows.tile)),)
+        )
 
     def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
         """A shift's windows join the heads, which copies what does not lie in order."""
@@ -164,6 +176,9 @@ class HideSeam(Unlearned):
 
     def label(self) -> str:
         return "hide the seam"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("hide the seam")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         mask = seam_mask(low, self.windows)

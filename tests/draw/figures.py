@@ -1,0 +1,28 @@
+"""The models that figures are tested on: every bundled spec, and each draft that checks."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import tfspec
+from tfspec import zoo
+from tfspec.api import Architecture
+
+DRAFTS = Path(__file__).parents[1] / "drafts"
+BUNDLED = tuple(zoo.names())
+
+
+@cache
+def loaded(name: str) -> Architecture:
+    return tfspec.load(name)
+
+
+@cache
+def checked_drafts() -> tuple[str, ...]:
+    """Drafts of the language that this version can build, those that are bundled left out."""
+    files = sorted(DRAFTS.glob("*.yaml"))
+    return tuple(str(f) for f in files if f.stem not in BUNDLED and loaded(str(f)).check().ok)
+
+
+EVERY = (*BUNDLED, *checked_drafts())
