@@ -103,7 +103,7 @@ KEYS = "name, about, kind, tflops, bandwidth_gb_per_s, memory_gb, power_watts, k
         ("name: mine", "heads: 3", f"TS101 1:1 a target has no `heads` | known: {KEYS}"),
         (
             "name: mine",
-            "name: '\"\"\"'",
+            'name: \'"""\'',
             'TS103 1:7 `"""` is not 1 to 60 letters, digits, spaces and . _ + - ( )',
         ),
     ],

@@ -85,7 +85,11 @@ class Rates:
         if kind == "convolution" and self.dtype == "fp32" and "tf32" in rates:
             name = "tf32"
         if name not in rates:
-            what = f"has no rate for {name}" if rates else "has no rates: no two machines of the kind are alike"
+            what = (
+                f"has no rate for {name}"
+                if rates
+                else "has no rates: no two machines of the kind are alike"
+            )
             raise _missing(self.target, what, list(rates))
         return rates[name] * 1e12
 
