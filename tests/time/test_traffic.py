@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.time import counted
@@ -63,7 +65,7 @@ def test_depth_costs_nothing_and_counts() -> None:
         return cost.number(cost.timing.traffic), len(cost.timing.jobs)
 
     sizes = [total(depth)[0] for depth in (1, 2, 3, 4, 5, 100)]
-    steps = [b - a for a, b in zip(sizes[1:], sizes[2:5], strict=False)]
+    steps = [b - a for a, b in pairwise(sizes[1:5])]
     assert len(set(steps)) == 1
     assert sizes[5] == sizes[4] + 95 * steps[0]
     assert total(100)[1] == total(4)[1]
