@@ -52,7 +52,7 @@ def options(parser: ArgumentParser) -> None:
 
 def how(args: Namespace) -> dict[str, Any]:
     """The keywords of `Architecture.cost`. Raises Failure for what cannot be asked."""
-    asked = [name for name in ASKED if getattr(args, name)]
+    asked = [name for name in ASKED if _given(args, name)]
     if args.target is None:
         if asked:
             message = f"`--{asked[0]}` asks about a machine, and none is named"
@@ -65,7 +65,7 @@ def how(args: Namespace) -> dict[str, Any]:
 
 def _check_form(args: Namespace) -> None:
     """What fits, and a run, stand in text and JSON of one cost."""
-    asked = next((name for name in PLANS if getattr(args, name)), None)
+    asked = next((name for name in PLANS if _given(args, name)), None)
     if asked and args.sweep is not None:
         raise Failure(BAD_RUN, f"a sweep has no place for `--{asked}`", "leave one of them out")
     if asked and args.format not in ("text", "json"):
@@ -76,20 +76,25 @@ def _check_form(args: Namespace) -> None:
 def _run(args: Namespace) -> Amount | None:
     from tfspec.passes.time.runs import Amount
 
-    if args.tokens and args.samples:
+    if None not in (args.tokens, args.samples):
         message = "a run is counted in tokens or in samples, and both are given"
         raise Failure(BAD_RUN, message, "leave one of them out")
-    unit = "samples" if args.samples else "tokens"
-    text = args.samples or args.tokens
+    unit = "tokens" if args.samples is None else "samples"
+    text = args.tokens if args.samples is None else args.samples
     if text is None:
-        if args.gpus:
+        if args.gpus is not None:
             message = "`--gpus` asks about a run, and none is given"
             raise Failure(BAD_RUN, message, "write `--tokens 300e9 --gpus 8`")
         return None
     if args.mode != "train":
         message = f"`--{unit}` asks about training, and the mode is {args.mode}"
         raise Failure(BAD_RUN, message, "write `--mode train`")
-    return Amount(unit, _whole(unit, text), _whole("gpus", args.gpus or "1"))
+    gpus = "1" if args.gpus is None else args.gpus
+    return Amount(unit, _whole(unit, text), _whole("gpus", gpus))
+
+
+def _given(args: Namespace, name: str) -> bool:
+    return getattr(args, name) not in (None, False)
 
 
 def _whole(name: str, text: str) -> int:

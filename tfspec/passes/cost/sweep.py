@@ -39,23 +39,44 @@ class Sweep:
         return [name for name in every if name != "parameters" or len(counts) > 1]
 
     def text(self) -> str:
-        """A table with a chart of the FLOPs of the mode."""
+        """A table with a chart of the FLOPs of the mode.
+
+        On a target it has the time too, and in the place of what is the same at all sizes a note.
+        """
         flops = [values["flops"] for _, values in self.points]
-        most = max(flops) or 1
+        most, same = max(flops) or 1, self._same
+        names = [name for name in self.names if name not in same]
+        bar = BAR // 2 if self.seconds else BAR
         columns = [Column(self.dim, 14, right=True)]
-        columns += [Column(name, 24, right=True) for name in self.names]
+        columns += [Column(name, 24, right=True) for name in names]
         columns += [Column("time", 12, right=True)] if self.seconds else []
         rows = [
-            [f"{size:,}", *(self._short(values, name) for name in self.names), *map(seconds, time),
-             "█" * round(values["flops"] / most * BAR) or "▏"]
+            [f"{size:,}", *(self._short(values, name) for name in names), *map(seconds, time),
+             "█" * round(values["flops"] / most * bar) or "▏"]
             for (size, values), time in self._timed()
         ]  # fmt: skip
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
         taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
         head += f"; taken, since not set: {escape(taken)}" if taken else ""
         note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.about}."
-        chart = Column("FLOPs", BAR)
-        return "\n".join([head, "", *table([*columns, chart], rows), "", note])
+        chart = Column("FLOPs", bar)
+        return "\n".join([head, "", *table([*columns, chart], rows), "", *self._notes(), note])
+
+    @property
+    def _same(self) -> set[str]:
+        """On a target, quantities that are one number at all sizes."""
+        first = self.points[0][1]
+        known = {name for name in self.names if all(v[name] == first[name] for _, v in self.points)}
+        return known if self.seconds else set()
+
+    def _notes(self) -> Iterator[str]:
+        same = [name for name in self.names if name in self._same]
+        if same:
+            said = (f"{name} {self._short(self.points[0][1], name)}" for name in same)
+            yield f"At all sizes: {', '.join(said)}."
+        if self.cost.timing is not None:
+            about = escape(self.cost.timing.how.target.about)
+            yield f"Times on {about}: {self.cost.timing.kind}."
 
     def _short(self, values: dict[str, int], name: str) -> str:
         unit = next(each.unit for each in self.cost.quantities if each.name == name)

@@ -141,7 +141,7 @@ class Efficiency:
     def launch(self, compiled: bool) -> Share:
         """Seconds from one kernel's launch to the next."""
         found = self.launches[compiled]
-        return Share(found.typical * 1e-6, found.low * 1e-6, found.high * 1e-6)
+        return Share(found.typical / 1e6, found.low / 1e6, found.high / 1e6)
 
     def share(self, kind: str, dtype: str, bound: Bound, size: float) -> Share:
         """What a kernel of so many FLOPs or bytes reaches. Raises NotYet where none was measured"""
@@ -162,7 +162,7 @@ def of(target: Target, path: str | None) -> Efficiency | None:
     found = load(path or str(shipped))
     if found.target != target.name:
         there, here = quoted(found.target), quoted(target.name)
-        message = f"{quoted(found.file)} is of the target {there}, and {here} is asked for"
+        message = f"{quoted(found.file, 200)} is of the target {there}, and {here} is asked for"
         raise NotYet(Diagnostic(NOT_MEASURED, message, None, help=(f"ask for {there}",)))
     return found
 
@@ -213,7 +213,7 @@ def _by_kind(rows: Sequence[Row]) -> dict[tuple[str, str, str], tuple[Row, ...]]
 
 
 def _unmeasured(table: Efficiency, kind: str, dtype: str, bound: str) -> NotYet:
-    message = f"{quoted(table.file)} has no rows of `{kind}` in {dtype}, by {bound}"
+    message = f"{quoted(table.file, 200)} has no rows of `{kind}` in {dtype}, by {bound}"
     there = sorted({f"{kind} in {dtype}" for kind, dtype, _ in table.rows})
     help = (f"measured: {', '.join(there)}",)
     return NotYet(Diagnostic(NOT_MEASURED, message, None, help=help))

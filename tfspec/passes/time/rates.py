@@ -85,7 +85,11 @@ class Rates:
         if kind == "convolution" and self.dtype == "fp32" and "tf32" in rates:
             name = "tf32"
         if name not in rates:
-            what = f"has no rate for {name}" if rates else "has no rates: CPUs differ"
+            what = (
+                f"has no rate for {name}"
+                if rates
+                else "has no rates: no two machines of the kind are alike"
+            )
             raise _missing(self.target, what, list(rates))
         return rates[name] * 1e12
 
@@ -99,7 +103,7 @@ class Rates:
 
     def check(self, jobs: Iterable[Job]) -> None:
         """Raises NotYet where the sheet or the efficiencies lack what these ask for."""
-        _ = self.bandwidth, self.memory
+        _ = self.flops("product"), self.bandwidth, self.memory
         for job in jobs:
             self.flops(job.kind)
             if self.efficiency is not None:
