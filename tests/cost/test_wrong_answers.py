@@ -6,6 +6,7 @@ which a small pair of towers stands here. Logits that are forgotten in memory wa
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import tfspec
@@ -117,9 +118,12 @@ def test_a_layer_with_a_window_needs_no_older_keys() -> None:
     memory = {each.name: each.value for each in cost.memory}
     each = 2 * 2 * 16 * 2  # bytes of a token's keys and values in one layer
     assert memory["cache"] == 2 * 4096 * each
-    assert memory["needed cache"] == (4096 + 256) * each
-    (formula,) = (each.formula for each in cost.memory if each.name == "needed cache")
-    assert formula.value({**cost.values, "S": 100}) == 2 * 100 * each
+    needed = cost.needed_cache
+    assert needed is not None
+    assert needed.value == (4096 + 256) * each
+    assert needed.formula.value({**cost.values, "S": 100}) == 2 * 100 * each
+    found = json.loads(cost.json())["quantities"]
+    assert [each["value"] for each in found if each["name"] == "needed cache"] == [needed.value]
 
 
 def test_layers_have_each_their_own_window(tmp_path: Path) -> None:

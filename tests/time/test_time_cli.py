@@ -46,7 +46,7 @@ def test_the_text_without_a_target(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_does_not_fit_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "llama-3.1-405b", "--mode", "train", "--target", "h200")
     second = (
-        "does not fit: weights, gradients, optimizer and activations take 31.62 TB of 141 GB on"
+        "does not fit: weights, gradients, optimizer and activations take 29.39 TB of 141 GB on"
     )
     assert out.splitlines()[1].startswith(second[:80])
     assert " ".join(out.split()).count("on an NVIDIA H200 (22429%)") == 1
@@ -69,6 +69,9 @@ def test_json_adds_keys_and_keeps_the_old_ones(capsys: pytest.CaptureFixture[str
     plain = json.loads(run(capsys, *words)[1])
     found = json.loads(run(capsys, *words, "--target", "h200")[1])
     rows, timed = (each["flops"].pop("by_module") for each in (plain, found))
+    quantities = [each.pop("quantities") for each in (plain, found)]
+    assert quantities[0] == quantities[1][: len(quantities[0])]
+    assert [each["name"] for each in quantities[1]][-2:] == ["executed", "traffic"]
     assert {key: found[key] for key in plain} == plain
     assert [row for row in timed if row in rows] == rows
     assert all(row["forward_flops"] == 0 for row in timed if row not in rows)  # they take time

@@ -21,6 +21,7 @@ from tfspec.program.kernels import POINTWISE
 from tfspec.targets import Target, find
 
 MODES: tuple[CostMode, ...] = get_args(CostMode)
+CAUSAL = ("gpt2", "llama-3-8b")  # whose masks are causal and no more
 
 
 def cost(name: str, mode: CostMode, sets: dict[str, Any] | None = None, **how: Any) -> Cost | None:
@@ -88,8 +89,8 @@ def test_no_flop_is_lost(name: str) -> None:
             continue
         executed = found.number(timed(found).executed)
         assert found.number(found.work.needed) <= executed <= found.number(found.work.forward)
-        hidden = found.work.needed != found.work.forward and mode != "decode"
-        assert (executed < found.number(found.work.forward)) == hidden
+        if name in CAUSAL and mode != "decode":  # what a kernel is told by a mask, it computes
+            assert executed == found.number(found.work.needed) < found.number(found.work.forward)
 
 
 def test_flops_of_a_step_that_says_nothing_of_its_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,8 @@ class Cost:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything about the whole model, formula and number."""
-        return (*self._counts(), *self.memory, *self._times())
+        needed = () if self.needed_cache is None else (self.needed_cache,)
+        return (*self._counts(), *self.memory, *needed, *self._times())
 
     def _times(self) -> list[Quantity]:
         """What the kernels of a target compute and move, where one is named."""
@@ -170,11 +171,18 @@ class Cost:
             found.append(self._each("optimizer", OPTIMIZERS[self.optimizer] * each.state))
             found += self._activations()
         if self.mode in ("prefill", "decode") and self.cache is not None:
-            held, needed = (each.weight * n for n in (self.cache.held, self.cache.needed))
-            found.append(self._of("cache", "bytes", held))
-            if needed != held:
-                found.append(self._of("needed cache", "bytes", needed, NEEDED))
+            found.append(self._of("cache", "bytes", each.weight * self.cache.held))
         return tuple(found)
+
+    @cached_property
+    def needed_cache(self) -> Quantity | None:
+        """Of the cache, bytes of tokens that a later one may still see; None where that is all."""
+        if self.mode not in ("prefill", "decode") or self.cache is None:
+            return None
+        if self.cache.needed == self.cache.held:
+            return None
+        needed = self.precision.weight * self.cache.needed
+        return self._of("needed cache", "bytes", needed, NEEDED)
 
     def _activations(self) -> list[Quantity]:
         """None under autocast, whose copies are not counted yet."""

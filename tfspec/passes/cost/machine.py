@@ -49,6 +49,16 @@ def as_json(cost: Cost, by: By = "step") -> str:
         },
         "flops": _flops(cost, by),
         "memory": {each.name: each.value for each in cost.memory},
+        "quantities": [
+            {
+                "name": each.name,
+                "unit": each.unit,
+                "value": each.value,
+                "formula": each.formula.ascii(),
+                "note": each.said.removeprefix(", "),
+            }
+            for each in cost.quantities
+        ],
         "growth": [
             {
                 "what": each.what,
