@@ -22,12 +22,12 @@ def fake_cuda() -> Generator[None]:
     """CUDA's guard is that of meta tensors, which does nothing, until the block ends.
 
     What asks for a kernel of CUDA is not there. Attention cannot choose: it is told flash, which
-    takes 16 bits and no mask. RMS norm falls to steps: it is told what it keeps (see `FusedNorm`).
+    takes 16 bits and no mask, or for fp32 the efficient kernel. RMS norm falls to steps: it is told what it keeps (see `FusedNorm`).
     """
     guards = (ctypes.c_void_p * (META + 1)).in_dll(ctypes.CDLL(str(LIBRARY)), REGISTRY)
     before, guards[CUDA] = guards[CUDA], guards[META]
     attention, norm = nn.functional.scaled_dot_product_attention, nn.RMSNorm.forward
-    nn.functional.scaled_dot_product_attention = flash
+    nn.functional.scaled_dot_product_attention = fused
     nn.RMSNorm.forward = fused_rms_norm  # type: ignore[method-assign]
     try:
         with FakeTensorMode(), torch.device("cuda"):
@@ -38,11 +38,13 @@ def fake_cuda() -> Generator[None]:
         guards[CUDA] = before
 
 
-def flash(q: Tensor, k: Tensor, v: Tensor, dropout_p: float = 0.0, **options: Any) -> Tensor:
-    assert q.dtype in (torch.bfloat16, torch.float16)
+def fused(q: Tensor, k: Tensor, v: Tensor, dropout_p: float = 0.0, **options: Any) -> Tensor:
     causal = options.get("is_causal", False)
-    run = torch.ops.aten._scaled_dot_product_flash_attention
-    return run(q, k, v, dropout_p, causal)[0]
+    aten = torch.ops.aten
+    if q.dtype in (torch.bfloat16, torch.float16):
+        return aten._scaled_dot_product_flash_attention(q, k, v, dropout_p, causal)[0]
+    run = aten._scaled_dot_product_efficient_attention
+    return run(q, k, v, None, True, dropout_p, causal)[0]
 
 
 class FusedNorm(torch.autograd.Function):
