@@ -83,13 +83,13 @@ FULL: dict[str, tuple[Precision, Mapping[str, int]]] = {
 DRAWN = re.compile(r"nn\.init\.\w+\(\s*(torch\.empty\((?:[^()]|\([^()]*\))*\)),[^()]*\)")
 
 
-def fake_model(source: str, dtype: torch.dtype) -> nn.Module:
+def fake_model(source: str, dtype: torch.dtype, device: str | None = None) -> nn.Module:
     """The model without numbers: weights are not drawn, and are made in their dtype at once,
     for `.to` fails on fake ones; tables are cast as `.to` would cast them."""
     source = DRAWN.sub(r"\1", source).replace("        init_weights(self)\n", "")
     torch.set_default_dtype(dtype)
     try:
-        model = run_file(source.replace(".to(dtype=dtype)", "")).build()
+        model = run_file(source.replace(".to(dtype=dtype)", "")).build(device)
     finally:
         torch.set_default_dtype(torch.float32)
     for module in model.modules():

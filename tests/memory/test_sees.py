@@ -83,7 +83,7 @@ MISTAKES: dict[str, tuple[Broken, str, str]] = {
         "llama-3-8b",
         "fast",
     ),
-    "attention keeps no result": ((Attention, "_flash", without_result), "gpt2", "fast"),
+    "attention keeps no result": ((Attention, "_fused", without_result), "gpt2", "fast"),
     "dropout stays with flash": ((Attention, "kernel", "flash"), "swin-t", "fast"),
     "every attention is math": ((Attention, "kernel", "math"), "gpt2", "fast"),
     "results lie in order": (
