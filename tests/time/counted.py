@@ -61,7 +61,8 @@ MLP_BACKWARD = [
     # AdamW: weights, gradients and two states read, weights and states written
     ("optimizer", "", 7 * 4 * (11 * 8 + 2 * 8 * 32 + 32 + 8)),
 ]
-QKV, ROWS = 4 * 8 * 24, 4 * 6 * 2  # the matrix of three maps; a number a query and head
+QKV = 4 * 8 * 24  # the matrix of three maps
+ROWS = 4 * 2 * 2 * 32  # a number a query and head: the kernel for fp32 has room for 32 queries
 ATTENTION_FORWARD = [
     ("forward", "embed", IDS + X + X),
     ("forward", "q", X + QKV + 4 * 24 + 3 * X),
@@ -72,7 +73,7 @@ ATTENTION_BACKWARD = [
     # dq, dk and dv put together; then the input's gradient, the matrix's, the bias's
     ("backward", "q", 6 * X + (3 * X + QKV + X) + (3 * X + X + QKV) + (3 * X + 4 * 24)),
     # its gradient; q, k, v, the result, the sums and the random state; three gradients
-    ("backward", "scores", X + (3 * X + X + ROWS + 24) + 3 * X),
+    ("backward", "scores", X + (3 * X + X + ROWS + 16) + 3 * X),
 ]
 NORM = 4 * (8 + 8)
 LAYERS_EAGER = [

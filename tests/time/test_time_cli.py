@@ -32,8 +32,8 @@ def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert titles.split() == ["step", "parameters", "FLOPs", "time", "share", "bound"]
     attend = next(line for line in lines if "attend " in line)
     assert attend.split() == ["attend", "4.29", "G", "224", "µs", "6.7%", "memory", "█"]
-    assert "time        3.35 ms, 3.35 ms to 9.36 ms (roofline)" in lines
-    assert "traffic     16.09 GB" in lines
+    assert "time        3.35 ms, 3.35 ms to 9.52 ms (roofline)" in lines
+    assert "traffic     16.10 GB" in lines
     assert "Roofline: peaks of the data sheet, not measured." in out
 
 

@@ -17,7 +17,7 @@ from tfspec.graph.trace import Node, Op
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
-from tfspec.program import flex, heads, masks
+from tfspec.program import flex, grouped, heads, masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
@@ -113,6 +113,9 @@ class Attend(Unlearned):
             return low.expand(node, (q, k, v, *biases))
         flags = low.roots_of(self.flags)
         plan = masks.for_kernel(low, self.mask, q, k, flags, *biases)
+        if plan.mask and grouped.serves(low, q, k, plan.mask, bool(self.dropout)):
+            scale = number(self.scale, "scale") if self.scale is not None else None
+            return grouped.attend(low, q, k, v, plan.mask, scale)
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
         options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
