@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tfspec.passes.time.order import Region, Run
+from tfspec.passes.time.regions import Region, Run
 from tfspec.passes.time.traffic import ZERO, Traffic
 from tfspec.symbolic import Dim
 

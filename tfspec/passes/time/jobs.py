@@ -2,7 +2,7 @@
 
 Executed FLOPs differ from those of the formulas: attention in one kernel leaves out what a causal
 mask hides, and its backward makes the scores anew: 5 products for the forward's 2 (Dao 2023,
-section 2.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016).
+section 4.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from tfspec.graph.trace import Node
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.work import Work
 from tfspec.passes.time.backward import Backward, optimizer
-from tfspec.passes.time.order import Order, Run
+from tfspec.passes.time.order import Order
+from tfspec.passes.time.regions import Run
 from tfspec.passes.time.traffic import ZERO, Traffic
 from tfspec.program.kernels import POINTWISE, Kernel, Kind
 from tfspec.program.lowering import lower

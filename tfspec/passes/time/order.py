@@ -7,67 +7,17 @@ a layer's neighbours are layers wherever they are in the model, and depth costs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from tfspec.passes.time.regions import Block, Held, Region, Run
 from tfspec.program import expr as ex
-from tfspec.program.kernels import POINTWISE, Kernel
+from tfspec.program.kernels import POINTWISE
 from tfspec.program.method import Assign, Loop, Method, When
 from tfspec.program.program import Program
-from tfspec.program.saves import Keep, Kept, Made, SavedDtype
+from tfspec.program.saves import Keep, Kept, Made
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
 ShapeOf = Callable[[Sequence[Dim]], tuple[Dim, ...]]
-
-
-@dataclass(eq=False)
-class Block:
-    """One allocation. `pieces` are the readers of each part of it, in order."""
-
-    maker: Run | None
-    pieces: list[tuple[Run, Region]] = field(default_factory=list["tuple[Run, Region]"])
-    result: bool = False
-
-
-@dataclass(eq=False)
-class Region:
-    """What a value is in memory: so many different elements of an allocation."""
-
-    block: Block
-    elements: Dim
-    dtype: SavedDtype
-    rank: int
-    needs: bool = False
-    """Whether a gradient flows to it."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A tensor of a module: several of the graph's weights where maps run as one."""
-
-    elements: Dim
-    rank: int
-
-
-@dataclass(eq=False)
-class Run:
-    """One kernel, or one step's few. `times` counts the layers that it stands for; `inside` a
-    stack. `weights` are those that its module holds; `step` is what all of its layers share.
-
-    `needs`: a gradient flows through it. For that it keeps operands or its result, `kept`, and what
-    it makes beside its result, `left`.
-    """
-
-    step: Assign | When
-    kernel: Kernel
-    times: Dim
-    inside: bool
-    reads: list[Region]
-    makes: list[Region]
-    weights: list[Held]
-    needs: bool = False
-    kept: list[Region] = field(default_factory=list[Region])
-    left: list[Region] = field(default_factory=list[Region])
 
 
 class Order:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tfspec.passes.memory.saved import BYTES
-from tfspec.passes.time.order import Block, Region, Run
+from tfspec.passes.time.regions import Block, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign
 from tfspec.program.program import Precision
