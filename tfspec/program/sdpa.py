@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.program import kernels
@@ -33,14 +33,18 @@ class Attention:
     @property
     def kernel(self) -> Kernel:
         """What torch 2.13 takes: `sdp_utils` of ATen. A GPU's flash kernel is counted for both."""
+        learned = self.mask is not None and self.mask.learned
+        dropped = self.dropout and self.low.target.kind == "cpu"
+        return "flash" if self._fits and not learned and not dropped else "math"
+
+    @property
+    def _fits(self) -> bool:
+        """Whether the fused kernel takes what is laid out so."""
         four = len(self.q.shape) == 4
         alike = self.low.same(self.q.shape[-1], self.v.shape[-1])
         packed = all(self.low.is_one(x.strides[-1]) for x in (self.q, self.k, self.v))
-        learned = self.mask is not None and self.mask.learned
         flat = self.mask is None or len(self.mask.shape) in (2, 4)
-        dropped = self.dropout and self.low.target.kind == "cpu"
-        fits = four and alike and packed and flat
-        return "flash" if fits and not learned and not dropped else "math"
+        return four and alike and packed and flat
 
     @property
     def shape(self) -> Shape:
@@ -58,10 +62,16 @@ class Attention:
 
     @property
     def runs(self) -> kernels.Kernel:
+        """The kernel, and where that is another the one while nothing learns."""
+        kernel = self._runs(self.kernel)
+        other = self.kernel == "math" and self._fits  # a mask that learns, or dropout, forbids it
+        return replace(kernel, untrained=self._runs("flash")) if other else kernel
+
+    def _runs(self, kernel: Kernel) -> kernels.Kernel:
         """Flash reads q, k and v once, and skips what a causal mask hides (Dao 2023); a mask that
         is a tensor it computes whole. Products of matrices scale q and k, write the scores, read
         and write them for a mask and for the softmax, and read the weights."""
-        if self.kernel == "flash":
+        if kernel == "flash":
             skips = self.mask is None or self.mask.absent
             return kernels.Kernel("attention", skips=skips, recomputes=True)
         scores = product(self.q.shape[:-1]) * self.k.shape[-2]

@@ -15,6 +15,7 @@ class Block:
     """One allocation. `pieces` are the readers of each part of it, in order."""
 
     maker: Run | None
+    elements: Dim
     pieces: list[tuple[Run, Region]] = field(default_factory=list["tuple[Run, Region]"])
     result: bool = False
 
