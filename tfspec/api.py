@@ -117,7 +117,7 @@ class Architecture:
         _one_of(style, STYLES, "style")
         chosen = tuple(_one_of(part, PARTS, "part") for part in parts)
         with self._refusals():
-            sheet(target)
+            _sheet(target)
             return emit_pass(self.graph, target=target, style=style, parts=chosen)
 
     def draw(
@@ -177,7 +177,7 @@ class Architecture:
             raise SpecError(wrong.diagnostics, wrong.sources) from None
 
 
-def sheet(target: str | None) -> Target:
+def _sheet(target: str | None) -> Target:
     """The target of a name or a file, by default the CPU. Raises NotYet or SheetError."""
     from tfspec.program.refusal import NotYet
     from tfspec.targets import Target, find
@@ -192,7 +192,7 @@ def _how(target: str, efficiency: str | None, compiled: bool) -> How:
     from tfspec.passes.time.efficiency import of
     from tfspec.passes.time.timing import How
 
-    found = sheet(target)
+    found = _sheet(target)
     return How(found, of(found, efficiency), compiled)
 
 
@@ -285,5 +285,5 @@ def build(
     from tfspec.runtime.build import build as build_module
 
     code = load(spec, sets).emit(target=target, style=style, parts=parts)
-    options = sheet(target).compile if compile else None
+    options = _sheet(target).compile if compile else None
     return build_module(code, device=device, dtype=dtype, compile_options=options)

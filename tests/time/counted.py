@@ -49,7 +49,11 @@ MLP_FORWARD = [
     ("forward", "linear", WIDE + DOWN + 4 * 8 + X),
 ]
 MLP_BACKWARD = [
-    ("backward", "embed", IDS + X + X + 4 * 11 * 8),  # its gradient, its rows, all of the table
+    (
+        "backward",
+        "embed",
+        IDS + X + 4 * 11 * 8,
+    ),  # its gradient and ids in, that of all of the table out
     (
         "backward",
         "linear",

@@ -11,7 +11,8 @@ from tests.time.counted import wrong
 from tfspec.ops import embed, linear
 from tfspec.passes.time import jobs, order, traffic
 from tfspec.passes.time.backward import Backward
-from tfspec.passes.time.order import Held, Order, Run
+from tfspec.passes.time.order import Order
+from tfspec.passes.time.regions import Held, Region, Run
 from tfspec.passes.time.traffic import ZERO, Traffic
 from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.sdpa import Attention
@@ -42,7 +43,7 @@ def no_kernel_of_several(runs: Any) -> dict[Run, Run]:
 
 def whole_storage(self: Order, value: Value, block: Any) -> Any:
     assert value.dtype != "state"
-    return order.Region(block, value.storage.elements, value.dtype, len(value.shape))
+    return Region(block, value.storage.elements, value.dtype, len(value.shape))
 
 
 def three_matrices(self: Order, method: Any, step: Any) -> Iterator[Held]:
@@ -57,7 +58,7 @@ def scores_written(self: Attention) -> Kernel:
     return Kernel("attention", hidden=2 * product(self.q.shape[:-1]) * self.k.shape[-2])
 
 
-def only_the_input(self: Backward, run: Run) -> Iterator[order.Region]:
+def only_the_input(self: Backward, run: Run) -> Iterator[Region]:
     return iter(run.reads[:1])
 
 

@@ -136,8 +136,7 @@ class AttendWindows(Unlearned):
         given, (q, k, v) = (q, k, v), (x.merged(first, last) for x in (q, k, v))
         kernel = Attention(low, q, k, v, mask, low.drops(self.dropout))
         copied = [x for x, y in zip((q, k, v), given, strict=True) if x.storage is not y.storage]
-        copies = sum((2 * product(x.shape) for x in copied), kernel.runs.hidden)
-        runs = replace(kernel.runs, hidden=copies, launches=kernel.runs.launches + len(copied))
+        runs = kernel.runs.after([product(x.shape) for x in copied])
         strides = cut(kernel.strides, first, shape[first : last + 1])
         expr = ex.Call(function, args, options)
         return low.method.emit(expr, shape, "float", kernel.saves, strides=strides, kernel=runs)

@@ -382,6 +382,22 @@ class Invoke(Expr):
         return names.arguments(self)
 
 
+def operands(expr: Expr) -> Iterator[Ref | Member]:
+    """What is read: not what is only asked for its dtype or device (`tokens.device`)."""
+    match expr:
+        case Ref() | Member():
+            yield expr
+        case Call(func, args, keywords):
+            base = func.base if isinstance(func, Attribute) else func
+            for part in (base, *args, *(value for _, value in keywords)):
+                yield from operands(part)
+        case Attribute():
+            return
+        case _:
+            for part in expr.children():
+                yield from operands(part)
+
+
 class _Plain:
     """Leaves as they are: enough to tell two constant expressions apart."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfspec.symbolic import Dim
@@ -27,7 +28,7 @@ class Kernel:
     a pointwise step only where torch runs it line by line. `launches` counts kernels there.
     `skips`: attention that computes no tile of scores that its mask hides; `recomputes`: its
     backward makes the scores anew. `trains`: while the model does not train, the result is the
-    operand.
+    operand. `untrained`: what runs then, where that is another kernel.
     """
 
     kind: Kind
@@ -36,6 +37,13 @@ class Kernel:
     skips: bool = False
     recomputes: bool = False
     trains: bool = False
+    untrained: Kernel | None = None
+
+    def after(self, copies: Sequence[Dim]) -> Kernel:
+        """The kernel of a helper that copies operands of so many elements for it."""
+        hidden, launches = sum((2 * size for size in copies), self.hidden), len(copies)
+        other = self.untrained and self.untrained.after(copies)
+        return replace(self, hidden=hidden, launches=self.launches + launches, untrained=other)
 
 
 POINTWISE = Kernel("pointwise")

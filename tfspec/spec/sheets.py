@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
-from tfspec.diagnostics import Diagnostic, Label, Rule, Span
-from tfspec.spec.file_reader import TOO_LARGE
+from tfspec.diagnostics import Diagnostic, Rule, Span
 from tfspec.spec.located import Located, mistyped
 from tfspec.spec.mistakes import describe
 from tfspec.spec.source import EMPTY, NOT_SECTIONS, plain, read
@@ -42,7 +42,7 @@ class Sheet(Located):
         found = super().unknown(key, span, hint)
         known = f"known: {', '.join(cls.known_keys())}"
         helps = tuple(help for help in found.help if "is a knob of" not in help)
-        return Diagnostic(found.rule, found.message, found.primary, help=helps or (known,))
+        return replace(found, help=helps or (known,))
 
 
 def read_sheet(path: str, model: type[M], what: str) -> tuple[M, str]:
@@ -83,12 +83,8 @@ def at_most(most: float, unit: str) -> Parsed:
 def _said(found: Diagnostic, what: str, model: type[Sheet]) -> Diagnostic:
     """A message about a spec, as one about this file."""
     known = (f"{what} is a mapping with {', '.join(model.known_keys())}",)
-    message = found.message.replace("a spec", what)
     helps = known if found.rule in (EMPTY, NOT_SECTIONS) else found.help
-    label = found.primary if found.primary else Label(Span.whole(""))
-    if found.rule is TOO_LARGE:
-        helps = ()
-    return Diagnostic(found.rule, message, label, found.secondary, helps, found.notes)
+    return replace(found, message=found.message.replace("a spec", what), help=helps)
 
 
 Positive = Annotated[float, Parsed(check_positive, {"type": "number", "exclusiveMinimum": 0})]

@@ -77,7 +77,8 @@ class Cost:
     """What a model costs in one mode, at one binding of its dims.
 
     `values` has every symbol of the formulas: dims, and letters such as N for numbers of tokens.
-    `chosen` are the dims that nobody set, and what was taken for them.
+    `chosen` are the dims that nobody set, and what was taken for them. On a target: its `timing`,
+    the `largest` sizes that fit and a `training` run, where these are asked.
     """
 
     graph: Graph
@@ -229,6 +230,10 @@ class Cost:
         `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
         kind), `growth`. Formulas are over the symbols of `dims`. These keys stay.
+
+        On a target also `target` (its sheet), `traffic` (`bytes`, `formula`) and `time` (`seconds`,
+        `low`, `high`, `kind`, `bound`, `executed_flops`, `flops_per_byte`, `ridge`, `by_module`);
+        where they are asked, `fit` and `run`.
         """
         from tfspec.passes.cost.machine import as_json
 

@@ -2,15 +2,18 @@
 
 - A product reads its gradient and the other operand once for each operand that needs a gradient,
   and writes that; a bias reads the gradient again.
-- A look-up fills its whole table's gradient, and adds to the rows that were read.
-- All others read their gradient and what was kept for it, and write a gradient for every operand
-  that needs one. What keeps nothing hands its gradient on: operands of one size share it, and line
-  by line a sum of such moves nothing.
-- A value that is read in several pieces, or several times, has its gradient put together: each
-  piece read, the whole written; compiled, by the kernel that reads it next, if that is pointwise.
+- A look-up reads its gradient and the index, and writes its whole table's gradient.
+- All others read their gradient, weights and what was kept for it, and write a gradient for every
+  operand that needs one; of a part of a weight, the whole's gradient is written too. What keeps
+  nothing hands its gradient on: operands of one size share it, and line by line a sum of such moves
+  nothing.
+- A value that is read in part, or several times, has its gradient put together: each piece read,
+  the whole written; compiled, by the kernel that reads it next, if that is pointwise.
 - Compiled, what was not written in the forward is computed again from what was.
 - The optimizer reads weights, gradients and states, and writes weights and states, each once, in
-  one kernel (torch's fused optimizers). Gradients of shared weights are not added up here.
+  one kernel (torch's fused optimizers).
+Not counted: copies by which torch lays a gradient out anew for a product, and the sums of the
+gradients of a weight that several steps share.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tfspec.passes.time.order import Region, Run
+from tfspec.passes.time.regions import Region, Run
 from tfspec.passes.time.traffic import ZERO, Traffic
 from tfspec.symbolic import Dim
 
@@ -54,10 +57,10 @@ class Backward:
                 return self._product(run, gradient)
             case "gather":
                 rest = [region for region in run.reads if region.dtype != "float"]
-                return 2 * gradient + self.traffic.all(rest) + self._gradients(run)
+                return gradient + self.traffic.all(rest) + self._gradients(run)
             case _ if run.kept or run.left:
                 kept = self.traffic.all((*run.kept, *run.left)) + self.traffic.inside(run)
-                return gradient + kept + self._gradients(run)
+                return gradient + kept + self.traffic.weights(run) + self._gradients(run)
             case _:
                 return self._handed(run, gradient)
 
@@ -76,10 +79,9 @@ class Backward:
         learning = list(self._learning(run))
         whole = [region for region in learning if self.traffic.bytes(region) == gradient]
         if len(run.reads) == 1 and not run.weights:
-            return gradient + self.traffic.all(learning)
+            return sum(map(self._gradient, learning), gradient)
         smaller = [region for region in learning if region not in whole]
-        sizes = [self.traffic.bytes(region) for region in smaller]
-        return sum((gradient + size for size in sizes), ZERO)
+        return sum((gradient + self._gradient(region) for region in smaller), ZERO)
 
     # ---- gradients
     def _learning(self, run: Run) -> Iterator[Region]:
@@ -87,7 +89,14 @@ class Backward:
 
     def _gradients(self, run: Run) -> Dim:
         """A gradient for each operand, and for its module's weights."""
-        return self.traffic.all(self._learning(run)) + self.traffic.weights(run)
+        return sum(map(self._gradient, self._learning(run)), self.traffic.weights(run))
+
+    def _gradient(self, operand: Region) -> Dim:
+        """What is written; of a part of a weight, the whole's gradient is made of it."""
+        size, whole = self.traffic.bytes(operand), operand.block.elements
+        if operand.block.maker is not None or operand.elements == whole:
+            return size
+        return 2 * size + whole * self.traffic.each[operand.dtype]
 
     def _pieces(self, run: Run) -> list[tuple[Run, Region]]:
         """The readers that give the result's gradient, and of which part."""
@@ -96,7 +105,7 @@ class Backward:
     def _put_together(self, run: Run) -> Dim:
         whole = self.traffic.bytes(run.makes[0])
         sizes = [self.traffic.bytes(part) for _, part in self._pieces(run)]
-        if len(sizes) <= 1 or run.makes[0].block.result:
+        if not sizes or sizes == [whole] or run.makes[0].block.result:
             return ZERO
         return sum(sizes, whole)
 
@@ -108,9 +117,10 @@ class Backward:
         result = run.makes if run.makes[0].block.result else []
         again = dict.fromkeys(self._again(run, run.kept)) if run.kept or run.left else {}
         outer = [x for x in self._learning(run) if not self.traffic.joined(x.block.maker, run)]
-        gradients = self.traffic.all(outer) if run.kept or run.left else _shared(self, outer)
+        sizes = list(map(self._gradient, outer))
+        written = sum(sizes if run.kept or run.left else dict.fromkeys(sizes), ZERO)
         read = self.traffic.all((*outside, *result, *again))
-        return read + gradients + self.traffic.weights(run)
+        return read + written + 2 * self.traffic.weights(run)  # read, and their gradients written
 
     def _again(self, run: Run, kept: Iterable[Region]) -> Iterator[Region]:
         """What is read to have kept values again: themselves, or what they were made of."""
@@ -120,11 +130,6 @@ class Backward:
                 yield region
             else:
                 yield from self._again(maker, maker.reads)
-
-
-def _shared(backward: Backward, operands: Iterable[Region]) -> Dim:
-    """One gradient for all operands of a size."""
-    return sum({backward.traffic.bytes(region) for region in operands}, ZERO)
 
 
 def optimizer(weights: Dim, size: int, states: int) -> Dim:

@@ -2,7 +2,7 @@
 
 Executed FLOPs differ from those of the formulas: attention in one kernel leaves out what a causal
 mask hides, and its backward makes the scores anew: 5 products for the forward's 2 (Dao 2023,
-section 2.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016).
+section 4.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from tfspec.graph.trace import Node
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.work import Work
 from tfspec.passes.time.backward import Backward, optimizer
-from tfspec.passes.time.order import Order, Run
+from tfspec.passes.time.order import Order
+from tfspec.passes.time.regions import Run
 from tfspec.passes.time.traffic import ZERO, Traffic
-from tfspec.program.kernels import POINTWISE, Kernel, Kind
+from tfspec.program.kernels import Kernel, Kind
 from tfspec.program.lowering import lower
 from tfspec.program.method import Assign, When
 from tfspec.program.program import Mode, Precision
@@ -97,11 +98,11 @@ class _Jobs:
         yield Job("optimizer", "pointwise", (), ZERO, moved, Dim.of(1))
 
     def _forward(self, step: Step) -> Job:
-        flops = _executed(_kernel(step), self.work[step])
+        flops = _executed(self.steps[step][0].kernel, self.work[step])
         return self._job("forward", step, flops, self.traffic.forward, self.traffic.launches)
 
     def _backward(self, step: Step) -> Job:
-        work, kernel = self.work[step], _kernel(step)
+        work, kernel = self.work[step], self.steps[step][0].kernel
         flops = work.backward
         if kernel.recomputes and flops.terms:
             flops = 5 * _executed(kernel, work).exact_div(2)
@@ -114,7 +115,7 @@ class _Jobs:
         runs = self.steps[step]
         moves = sum((moved(run) * run.times for run in runs), ZERO)
         starts = sum((launches(run) * run.times for run in runs), ZERO)
-        kind = _kernel(step).kind
+        kind = runs[0].kernel.kind
         if flops.terms and kind not in COMPUTING:
             kind = "product"
         nodes = tuple(leaf for node in step.nodes for leaf in leaves(node))
@@ -130,8 +131,8 @@ def leaves(node: Node) -> Iterator[Node]:
         yield from leaves(step)
 
 
-def _kernel(step: Step) -> Kernel:
-    return step.kernel if isinstance(step, Assign) else POINTWISE
+def _computes(step: Step) -> bool:
+    return isinstance(step, Assign) and step.kernel.kind in COMPUTING
 
 
 def _executed(kernel: Kernel, work: Work) -> Dim:
@@ -145,7 +146,7 @@ def _shared_out(steps: Sequence[Step], done: Mapping[Node, Work]) -> dict[Step, 
     """
     left = dict(done)
     found: dict[Step, Work] = {}
-    for step in (*(s for s in steps if _kernel(s).kind in COMPUTING), *steps):
+    for step in (*filter(_computes, steps), *steps):
         mine = [leaf for node in step.nodes for leaf in leaves(node)]
         work = sum((left.pop(leaf, Work()) for leaf in mine), Work())
         found[step] = found.get(step, Work()) + work

@@ -7,67 +7,20 @@ a layer's neighbours are layers wherever they are in the model, and depth costs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
+from tfspec.passes.time.regions import Block, Held, Region, Run
 from tfspec.program import expr as ex
-from tfspec.program.kernels import POINTWISE, Kernel
+from tfspec.program.kernels import POINTWISE
 from tfspec.program.method import Assign, Loop, Method, When
 from tfspec.program.program import Program
-from tfspec.program.saves import Keep, Kept, Made, SavedDtype
+from tfspec.program.saves import Keep, Kept, Made
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
+ZERO = Dim.of(0)
+
 ShapeOf = Callable[[Sequence[Dim]], tuple[Dim, ...]]
-
-
-@dataclass(eq=False)
-class Block:
-    """One allocation. `pieces` are the readers of each part of it, in order."""
-
-    maker: Run | None
-    pieces: list[tuple[Run, Region]] = field(default_factory=list["tuple[Run, Region]"])
-    result: bool = False
-
-
-@dataclass(eq=False)
-class Region:
-    """What a value is in memory: so many different elements of an allocation."""
-
-    block: Block
-    elements: Dim
-    dtype: SavedDtype
-    rank: int
-    needs: bool = False
-    """Whether a gradient flows to it."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A tensor of a module: several of the graph's weights where maps run as one."""
-
-    elements: Dim
-    rank: int
-
-
-@dataclass(eq=False)
-class Run:
-    """One kernel, or one step's few. `times` counts the layers that it stands for; `inside` a
-    stack. `weights` are those that its module holds; `step` is what all of its layers share.
-
-    `needs`: a gradient flows through it. For that it keeps operands or its result, `kept`, and what
-    it makes beside its result, `left`.
-    """
-
-    step: Assign | When
-    kernel: Kernel
-    times: Dim
-    inside: bool
-    reads: list[Region]
-    makes: list[Region]
-    weights: list[Held]
-    needs: bool = False
-    kept: list[Region] = field(default_factory=list[Region])
-    left: list[Region] = field(default_factory=list[Region])
 
 
 class Order:
@@ -133,7 +86,7 @@ class Order:
         reads = [self._region(frame, value) for value in step.before]
         run = self._add(Run(step, POINTWISE, self._times, self._depth > 0, reads, [], []))
         for value, new in zip(step.outputs, reads, strict=True):
-            run.makes.append(Region(Block(run), new.elements, new.dtype, new.rank))
+            run.makes.append(replace(new, block=Block(run, new.elements)))
             held = value.storage.holds == "buffer"
             frame[value] = self._given(value) if held else new
 
@@ -141,7 +94,8 @@ class Order:
         first = step.outputs[0]
         if first.dtype == "state":
             return
-        given = [v for v in step.inputs if v.dtype != "state" and not v.absent]
+        read = [part.to for part in ex.operands(step.expr) if isinstance(part, ex.Ref)]
+        given = [value for value in read if value.dtype != "state" and not value.absent]
         known = {value: self._region(frame, value) for value in given}
         base = next((v for v in given if v.storage is first.storage), None)
         if step.kernel.trains and not self.train:
@@ -159,9 +113,13 @@ class Order:
         (output,) = step.outputs
         reads = list(dict.fromkeys(known.values()))
         weights = list(self._held(method, step))
-        run = self._add(Run(step, step.kernel, self._times, self._depth > 0, reads, [], weights))
-        run.needs = output.dtype == "float" and step.needs_gradient(lambda v: known[v].needs)
-        run.makes.append(self._of(output, Block(run)))
+        kernel = step.kernel if self.train else step.kernel.untrained or step.kernel
+        run = self._add(Run(step, kernel, self._times, self._depth > 0, reads, [], weights))
+        run.needs = output.dtype == "float" and step.needs_gradient(
+            lambda value: value in known and known[value].needs
+        )
+        run.makes.append(self._of(output, Block(run, ZERO)))
+        run.makes[0].block.elements = run.makes[0].elements
         run.makes[0].needs = run.needs
         for each in step.saves.kept if run.needs else ():
             if not each.when or any(value in known and known[value].needs for value in each.when):
@@ -171,11 +129,12 @@ class Order:
     def _keeps(self, run: Run, kept: Kept, known: Mapping[Value, Region]) -> None:
         match kept:
             case Made(_, elements, dtype):
-                run.left.append(Region(Block(None), elements, dtype, 0))
+                run.left.append(Region(Block(None, elements), elements, dtype, 0))
             case Keep(value):
                 same = (known[v] for v in known if v.storage is value.storage)
                 assert value.dtype != "state", "only tensors are kept"
-                copied = Region(Block(None), product(value.shape), value.dtype, len(value.shape))
+                size = product(value.shape)
+                copied = Region(Block(None, size), size, value.dtype, len(value.shape))
                 run.kept.append(next(same, copied))
             case _:
                 run.kept.append(run.makes[0])
@@ -204,7 +163,7 @@ class Order:
 
     def _given(self, value: Value, step: Assign | None = None) -> Region:
         """What no kernel makes: an input, a weight, a table, a cache."""
-        region = self._of(value, Block(None))
+        region = self._of(value, Block(None, value.storage.elements))
         region.needs = step is not None and step.saves.learns
         return region
 

@@ -35,8 +35,8 @@ NO_RATES = Rule(
     "Write a sheet of your own machine: `tfspec list --targets` shows the form.",
 )
 SLOWEST = Share(0.4, 0.4, 1.0)
-"""Without measurements: a model may reach 40 % of a peak, or all of it. An assumption: good runs of
-large models report 40 to 57 % of peak FLOP/s (Chowdhery et al. 2022, section 4.1)."""
+"""Without measurements: a model may reach 40 % of a peak, or all of it. An assumption: PaLM
+reached 46 % in model FLOPs, 58 % in those executed (Chowdhery et al. 2022, section 4.1)."""
 LAUNCH = Share(0.0, 0.0, 5e-6)
 """Without measurements: a launch takes no time, or 5 µs. An assumption."""
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tfspec.symbolic import Dim
 
 ASSUMED_MFU = 0.4
-"""Without measurements: of the large runs in Chowdhery et al. 2022, table 3, 21 to 46 %; an
-assumption."""
+"""Without measurements. An assumption: the runs in Chowdhery et al. 2022, table 3, reach 21 to
+46 %."""
 NO_TEXT = Rule(
     "TS483",
     "a run that cannot be counted so",

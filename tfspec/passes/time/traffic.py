@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tfspec.passes.memory.saved import BYTES
-from tfspec.passes.time.order import Block, Region, Run
+from tfspec.passes.time.regions import Block, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign
 from tfspec.program.program import Precision
@@ -156,16 +156,8 @@ def _computing(expr: ex.Expr) -> int:
 
 
 def _tensor(expr: ex.Expr) -> bool:
-    """Whether it reads more than one number; a tensor's dtype or device is no reading."""
-    match expr:
-        case ex.Ref(to):
-            return to.dtype != "state" and bool(to.shape)
-        case ex.Call(func, args, keywords):
-            base = func.base if isinstance(func, ex.Attribute) else func
-            return any(map(_tensor, (base, *args, *(value for _, value in keywords))))
-        case ex.Attribute():
-            return False
-        case ex.Member():
-            return True
-        case _:
-            return any(map(_tensor, expr.children()))
+    """Whether it reads more than one number."""
+    return any(
+        isinstance(part, ex.Member) or (part.to.dtype != "state" and bool(part.to.shape))
+        for part in ex.operands(expr)
+    )
