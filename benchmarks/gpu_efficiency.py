@@ -149,7 +149,7 @@ def _buckets(rows: Sequence[Row], kind: str, bound: str, dtype: str) -> Iterator
         if seen:
             about = {"kind": kind, "dtype": dtype, "bound": bound, "up_to": limit}
             found.append(about | spread(seen))
-    found[-1]["up_to"] = None
+    del found[-1]["up_to"]
     yield from found
 
 

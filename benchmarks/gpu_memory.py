@@ -12,7 +12,8 @@ from gpu_numerics import How
 from gpu_points import MEMORY, Point, points
 from gpu_rows import Job, Row
 from gpu_steps import Step, afresh, step_of
-from torch import Tensor
+from gpu_verdicts import compared
+from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
@@ -21,8 +22,8 @@ WARM = 2  # steps, after which the optimizer has its states, and compiled code i
 
 
 def jobs(models: dict[str, Model], predicted: dict[str, Any], how: How) -> list[Job]:
-    size = next(iter(models.values())).size
-    return [job(models[p.model], p, predicted[p.id]["bytes"], how) for p in points(MEMORY, size)]
+    chosen = points(MEMORY, next(iter(models.values())).size, how.backend is not None)
+    return [job(models[p.model], p, predicted[p.id]["bytes"], how) for p in chosen]
 
 
 def job(model: Model, point: Point, predicted: Row, how: How) -> Job:
@@ -67,20 +68,11 @@ def _row(figure: str, predicted: Row, bytes: int | None) -> Row:
     return row | ({"note": "; ".join(notes)} if notes else {})
 
 
-def compared(figure: str, predicted: float | None, measured: float | None) -> Row:
-    """`off`: the signed relative error of the prediction, where there are both."""
-    off = None if predicted is None or not measured else predicted / measured - 1
-    return {"figure": figure, "predicted": predicted, "measured": measured, "off": off, "ok": True}
-
-
 class OnCuda:
     """The caching allocator's own count, in blocks of 512 bytes."""
 
     def __init__(self) -> None:
-        for dtype in (torch.float32, torch.bfloat16):  # workspaces of products belong to no model
-            square = torch.ones(64, 64, dtype=dtype, device="cuda")
-            square @ square
-        del square
+        workspaces()
         torch.cuda.synchronize()
         self.before = torch.cuda.memory_allocated()
 
@@ -102,6 +94,13 @@ class OnCuda:
     def total(self) -> int:
         """With weights, inputs and the optimizer's states."""
         return torch.cuda.max_memory_allocated() - self.before
+
+
+def workspaces() -> None:
+    """Those of products, of forward's thread and of backward's, which belong to no model."""
+    for dtype in (torch.float32, torch.bfloat16):
+        linear = nn.Linear(64, 64, device="cuda", dtype=dtype)
+        linear(torch.ones(64, 64, device="cuda", dtype=dtype)).sum().backward()
 
 
 class OnCpu:

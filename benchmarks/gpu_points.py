@@ -119,10 +119,15 @@ class Point:
         return {name: value for name, value in asdict(self).items() if name != "model"} | named
 
 
-def points(text: str, size: str) -> list[Point]:
-    """Those of a list, in its order."""
-    words = [line.split() for line in text.split("\n") if line]
-    return [Point(line[0], size, *line[1:4], *(line[4:] or ["none"])) for line in words]  # type: ignore[arg-type]
+def points(text: str, size: str, compiled: bool = True) -> list[Point]:
+    """Those of a list, in its order; those that are compiled may be left out."""
+    words = [line.split() for line in text.strip().split("\n")]
+    found = [Point(line[0], size, *_how(*line[1:])) for line in words]
+    return [point for point in found if compiled or point.form == "eager"]
+
+
+def _how(mode: Any, form: Any, dtype: str, checkpoint: Any = "none") -> tuple[Any, ...]:
+    return mode, form, dtype, checkpoint
 
 
 def of_row(row: dict[str, Any]) -> Point:

@@ -16,12 +16,16 @@ Row = dict[str, Any]
 
 def show(results: Path) -> int:
     """Print every row of a folder that is of the battery."""
-    rows = []
-    for path in sorted(path for path in results.glob("*.jsonl") if path.stem in PARTS):
-        lines = path.read_text("utf-8").splitlines()
-        rows += [json.loads(line) for line in lines if line.endswith("}")]
+    paths = sorted(path for path in results.glob("*.jsonl") if path.stem in PARTS)
+    rows = [row for path in paths for row in read_rows(path)]
     tables(rows)
     return 0 if all(row["ok"] for row in rows) else 1
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Those of a file, if it is there; a run that was stopped may have left half a line."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def tables(rows: Sequence[Row]) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 from gpu_clock import clocks, in_turns
 from gpu_efficiency import Peaks, jobs_of, table
-from gpu_memory import compared
 from gpu_models import Model
 from gpu_numerics import How
 from gpu_points import TIME, Point, points
 from gpu_rows import Job, Row, say
 from gpu_steps import afresh, step_of
+from gpu_verdicts import compared, sheet_name
 
 REHEARSED = Peaks("cpu", {"fp32": 1.0, "bf16": 1.0, "tf32": 1.0}, 100.0)
 """A CPU has no sheet: these stand in for one while every line runs, and mean nothing."""
@@ -26,10 +26,10 @@ def peaks_of(sheets: dict[str, Any], device: str) -> Peaks | None:
     """The sheet of the device that torch names so; None where there is none."""
     if device == "cpu":
         return REHEARSED
-    for name, sheet in sheets.items():
-        if any(device == f"NVIDIA {each}" for each in sheet["devices"]):
-            return Peaks(name, sheet["tflops"], sheet["bandwidth_gb_per_s"])
-    return None
+    name = sheet_name(sheets, device)
+    if name is None:
+        return None
+    return Peaks(name, sheets[name]["tflops"], sheets[name]["bandwidth_gb_per_s"])
 
 
 def jobs(
@@ -41,7 +41,7 @@ def jobs(
     target = peaks.target if peaks else ""
     found = [
         job(models[p.model], p, predicted[p.id]["seconds"].get(target, {}), how, iterations)
-        for p in points(TIME, size)
+        for p in points(TIME, size, how.backend is not None)
     ]
     return found + (jobs_of(peaks, size, device, how) if peaks else [])
 

@@ -6,6 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 Row = dict[str, Any]
+
+
+def compared(figure: str, predicted: float | None, measured: float | None) -> Row:
+    """`off`: the signed relative error of the prediction, where there are both."""
+    off = None if predicted is None or not measured else predicted / measured - 1
+    return {"figure": figure, "predicted": predicted, "measured": measured, "off": off, "ok": True}
+
+
+def sheet_name(sheets: dict[str, Any], device: str) -> str | None:
+    """The data sheet of a device, by the name that torch gives it."""
+    for name, sheet in sheets.items():
+        if any(device == f"NVIDIA {each}" for each in sheet["devices"]):
+            return name
+    return None
+
+
 GOALS = {"peak": (0.02, 0.05), "total": (0.02, 0.05), "seconds": (0.20, None)}
 CALIBRATED = (0.10, None)
 """The mean and the worst error that a prediction is meant to stay under."""
