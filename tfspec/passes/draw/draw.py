@@ -102,9 +102,13 @@ class Drawing:
         """The figure with box characters."""
         from tfspec.passes.draw.caption import sentences
         from tfspec.passes.draw.text import text
-        from tfspec.passes.text_table import joined
+        from tfspec.passes.text_table import COLUMNS, joined
 
-        found = text(place(self.figure, cells(self.direction == "up"), self.shares))
+        up = self.direction == "up"
+        layout = place(self.figure, cells(up), self.shares)
+        if layout.width > COLUMNS:
+            layout = place(self.figure, cells(up, shapes=False), self.shares)
+        found = text(layout)
         said = [line for part in sentences(self) for line in joined([", ".join(part)])]
         return "\n".join([found, "", *said])
 

@@ -23,7 +23,8 @@ BOLD: tuple[Style, ...] = ("count",)
 class Measure:
     """How wide words are, and how far things stand from each other. All are whole units.
 
-    `point` is how long a point is along the flow: nothing on a page, a row in a terminal.
+    `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `shapes`
+    says whether edges are labelled.
     """
 
     width: Callable[[str, Style], int]
@@ -51,6 +52,7 @@ class Measure:
     narrowest: int
     trunk: int
     odd: bool
+    shapes: bool = True
 
     def half(self, width: int) -> int:
         """Half of a width, so that something of this width has a middle."""
@@ -72,13 +74,13 @@ def points(up: bool = True, tight: bool = False) -> Measure:
     )  # fmt: skip
 
 
-def cells(up: bool = False) -> Measure:
-    """A terminal, in rows and columns."""
+def cells(up: bool = False, shapes: bool = True) -> Measure:
+    """A terminal, in rows and columns; without shapes where a figure is wide."""
     return Measure(
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
         up=up, point=1, most=34, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
         labelled=1, name=1, sign=0, lane=3, frame=2, header=0, branch=2, column=4, channel=2,
-        beside=2, narrowest=9, trunk=21, odd=True,
+        beside=2, narrowest=9, trunk=21, odd=True, shapes=shapes,
     )  # fmt: skip
 
 
