@@ -153,5 +153,5 @@ outputs: {y: value}
 
 def test_weights_brought_along_belong_to_what_uses_them() -> None:
     drawing = tfspec.load("vit-b16").draw(cost="params")
-    prepend = next(box for box in drawing.figure.boxes() if box.title == "prepend cls")
+    prepend = next(box for box in drawing.figure.boxes() if box.title == "Prepend cls")
     assert round(drawing.shares[prepend] * 86567656) == 768

@@ -209,12 +209,15 @@ class Placer:
         return Block(half, half, self.m.name, draw)
 
     def _jump(self, jump: Jump) -> Block:
+        length = self.m.name + self.m.tap
+
         def draw(x: int, s: int) -> None:
+            s += length - self.m.point
             self.targets.append(
                 Target(jump.source, x, s, "trunk" if jump.goes_on else "cross", arrow=False)
             )
 
-        return Block(0, 0, self.m.point, draw, solid=False)
+        return Block(0, 0, length, draw, solid=False)
 
     # ---- cards
     def _card(self, card: Card, half: int) -> Block:
