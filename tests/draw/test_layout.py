@@ -5,6 +5,8 @@ from __future__ import annotations
 import tfspec
 from tests.draw.figures import loaded, of
 from tests.draw.picture import picture, wrong
+from tfspec.passes.draw.fit import columns
+from tfspec.passes.draw.measure import points
 from tfspec.passes.draw.parts import Box, Card, End, Fan, Series, Start, boxes
 from tfspec.passes.draw.wiring import wiring
 
@@ -100,9 +102,11 @@ def test_the_trunk_is_straight() -> None:
 
 def test_a_long_column_goes_on_beside_itself() -> None:
     drawing = loaded("swin-t").draw()
-    first, rest = drawing.figure.columns
+    assert (len(drawing.figure.columns), drawing.cut) == (1, 2)
+    first, rest = columns(drawing.figure, points(), 2).columns
     assert outline(first)[0] == "(pixels)"
     assert outline(rest)[0] == "..."
+    assert outline(first) + outline(rest)[1:] == outline(drawing.figure.columns[0])
     lengths = [sum(1 for _ in boxes(column)) for column in (first, rest)]
     assert min(lengths) >= 5
 

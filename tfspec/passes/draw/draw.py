@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import Literal, TypedDict
@@ -55,7 +54,8 @@ class How(TypedDict):
 class Drawing:
     """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
 
-    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn.
+    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit a page
+    the figure may be `tight`, scaled, or cut into several columns.
     """
 
     graph: Graph
@@ -67,11 +67,13 @@ class Drawing:
     cost: Quantity = "none"
     tight: bool = False
     scale: float = 1.0
+    cut: int = 1
 
     @cached_property
     def layout(self) -> Layout:
         """Everything at its place, in points."""
-        return place(self.figure, points(self.direction == "up", self.tight), self.shares)
+        m = points(self.direction == "up", self.tight)
+        return place(columns(self.figure, m, self.cut), m, self.shares)
 
     @cached_property
     def caption(self) -> list[str]:
@@ -195,8 +197,8 @@ def _fitting(whole: Drawing) -> Drawing | None:
     for found in (whole, close):
         if scale(found.size) == 1:
             return found
-    cut = (columns(whole.figure, points(tight=True), count) for count in (2, 3))
-    for found in chain([close], (replace(close, figure=figure) for figure in cut if figure)):
+    for cut in (1, 2, 3):
+        found = close if cut == 1 else replace(close, cut=cut)
         factor = scale(found.size)
         if factor is not None:
             return replace(found, scale=factor)
