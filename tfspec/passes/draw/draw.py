@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
@@ -24,6 +24,9 @@ from tfspec.passes.draw.shares import Quantity, shares
 from tfspec.passes.draw.theme import THEMES
 from tfspec.passes.draw.words import Words
 from tfspec.program.refusal import NotYet
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Direction = Literal["up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down")
@@ -126,6 +129,12 @@ class Drawing:
 
         return mermaid(self.figure, self.theme, self.direction == "up")
 
+    def networkx(self) -> nx.DiGraph[str]:
+        """The boxes and their edges as a networkx graph; see `tfspec.passes.draw.network`."""
+        from tfspec.passes.draw.network import network
+
+        return network(self.graph, self.figure)
+
     def png(self, dpi: int = 300) -> bytes:
         """The picture in pixels. Raises ImportError where its package is missing."""
         from tfspec.passes.draw.render import png
@@ -156,6 +165,9 @@ class Drawing:
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+    def _repr_html_(self) -> str:
+        return f'<figure style="margin: 0">{self.svg()}</figure>'
 
 
 def draw(
