@@ -213,6 +213,8 @@ class _Reader:
             title = ", ".join(kind if n == 1 else f"{kind} × {n}" for kind, n in kinds)
             count = self.words.count(traces[0].scope.copies)
             return self._closed(escape(title), count, traces, node.outputs[0])
+        if traces and traces[0].look is None:  # a block that stands alone
+            return self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
         look = node.op.look(*node.inputs)
         brought = [
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
