@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 import tfspec
 from tests.draw.figures import loaded, of
 from tests.draw.picture import picture, wrong
+from tfspec.graph.trace import inner_traces
 from tfspec.passes.draw.fit import columns
 from tfspec.passes.draw.measure import points
 from tfspec.passes.draw.parts import Box, Card, End, Fan, Series, Start, boxes
@@ -159,3 +162,80 @@ def test_weights_brought_along_belong_to_what_uses_them() -> None:
     drawing = tfspec.load("vit-b16").draw(cost="params")
     prepend = next(box for box in drawing.figure.boxes() if box.title == "Prepend cls")
     assert round(drawing.shares[prepend] * 86567656) == 768
+
+
+ELSEWHERE = {
+    "a value from far below": """
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T}
+blocks: {layer: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal}}]}}
+streams:
+  text: [tokens, {embed: d}, {mark: early}, {stack: {of: layer, depth: L}}, {sum: [norm, text.early]}]
+outputs: {logits: [text, {linear: 11}]}
+""",
+    "two memories, one with a head": """
+dims: {B: batch, T: 1..64, S: 1..64, R: 1..36, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, source: ids(7) B S, regions: float B R (20)}
+blocks:
+  see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  read: {norm: {at: pre}, do: [{attend: {heads: 2, to: memory}}, {attend: {heads: 2, to: image}}]}
+streams:
+  memory: [source, {embed: d}, {stack: {of: see, depth: L}}]
+  image: [regions, {linear: d}, {stack: {of: see, depth: L}}, norm]
+  text: [tokens, {embed: d}, {stack: {of: read, depth: L}}, norm]
+outputs: {logits: [text, {linear: 11}], pooled: [image, {pool: mean}, {linear: 3}]}
+""",
+    "heads of two columns": """
+dims: {B: batch, T: 1..64, R: 1..36, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, regions: float B R (20)}
+blocks: {see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}}
+streams:
+  text: [tokens, {embed: d}, {stack: {of: see, depth: L}}, norm]
+  image: [regions, {linear: d}, {stack: {of: see, depth: L}}, norm]
+outputs: {a: [text, {take: {T: 0}}], b: [image, {pool: mean}], c: [text, {pool: mean}]}
+""",
+    "a memory's middle and its end": """
+dims: {B: batch, T: 1..64, S: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, source: ids(7) B S}
+blocks:
+  see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  read: {norm: {at: pre}, do: [{attend: {heads: 2, to: memory.half}}, {attend: {heads: 2, to: memory}}]}
+streams:
+  memory: [source, {embed: d}, {stack: {of: see, depth: L}}, {mark: half}, {stack: {of: see, depth: L}}]
+  text: [tokens, {embed: d}, {stack: {of: read, depth: L}}]
+outputs: {logits: [text, {linear: 11}]}
+""",
+    "a stream that reads its own beginning": """
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T}
+blocks:
+  see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  read: {norm: {at: pre}, do: [{attend: {heads: 2, to: base}}]}
+streams:
+  base: [tokens, {embed: d}, {stack: {of: see, depth: L}}]
+  more: [base, {stack: {of: read, depth: L}}]
+outputs: {logits: [more, {linear: 11}], other: [base, norm]}
+""",
+    "a value read three times": """
+dims: {B: batch, T: 1..64, d: 8}
+inputs: {tokens: ids(11) B T}
+streams:
+  a: [tokens, {embed: d}]
+  b: [{join: [[a, {linear: d}], a, [a, norm, {linear: d}]]}, {linear: d}, {sum: [norm, gelu, a]}]
+outputs: {y: b}
+""",
+}
+
+
+@pytest.mark.parametrize("text", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_values_from_elsewhere_cross_nothing(text: str) -> None:
+    model = of(f"tfspec: 1\nname: elsewhere\n{text}")
+    for how in ({}, {"cost": "flops"}, {"direction": "down"}):
+        assert wrong(picture(model.draw(**how).svg())) == []
+    figure = model.draw().figure
+    assert max(map(len, model.draw().text().splitlines())) <= 100
+    drawn = [node for box in figure.boxes() for node in box.nodes]
+    primitives = [
+        n for n in model.graph.trace.nodes() if n.inner is None and not inner_traces(n.op)
+    ]
+    assert sorted(map(id, drawn)) == sorted(map(id, primitives))

@@ -112,7 +112,7 @@ class Drawing:
         up = self.direction == "up"
         layout = place(self.figure, cells(up), self.shares)
         if layout.width > COLUMNS:
-            layout = place(self.figure, cells(up, shapes=False), self.shares)
+            layout = place(self.figure, cells(up, narrow=True), self.shares)
         found = text(layout)
         said = [line for part in sentences(self) for line in joined([", ".join(part)])]
         return "\n".join([found, "", *said])

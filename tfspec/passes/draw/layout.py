@@ -274,14 +274,30 @@ def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
     placer = Placer(m, shares or {})
     x = 0
     sides: list[int] = []
-    for column in figure.columns:
-        block = placer.series(column, placer.natural(column))
+    for column, block in _in_order(placer, figure):
         x += channels(column) * m.channel + (m.column if sides else 0)
         sides.append(x)
         block.draw(x + block.left, 0)
         x += block.left + block.right
     route(placer, sides)
     return turned(placer.out, m)
+
+
+def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
+    """The columns with their blocks. Of several that one column reads, the tallest stands
+    farthest from it: edges pass over the others."""
+    from tfspec.passes.draw.route import channels
+
+    found: list[tuple[Series, Block]] = []
+    sources: list[tuple[Series, Block]] = []
+    for column in figure.columns:
+        pair = column, placer.series(column, placer.natural(column))
+        if channels(column):
+            found += [*sorted(sources, key=lambda each: -each[1].length), pair]
+            sources = []
+        else:
+            sources.append(pair)
+    return [*found, *sources]
 
 
 def turned(out: Layout, m: Measure) -> Layout:

@@ -76,13 +76,14 @@ def points(up: bool = True, tight: bool = False) -> Measure:
     )  # fmt: skip
 
 
-def cells(up: bool = False, shapes: bool = True) -> Measure:
-    """A terminal, in rows and columns; without shapes where a figure is wide."""
+def cells(up: bool = False, narrow: bool = False) -> Measure:
+    """A terminal, in rows and columns; narrow, and without shapes, where a figure is wide."""
+    most, trunk, lane, column = (26, 13, 2, 2) if narrow else (34, 21, 3, 4)
     return Measure(
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
-        up=up, point=1, most=34, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
-        labelled=1, name=1, sign=0, lane=3, frame=2, header=0, branch=2, column=4, channel=2,
-        beside=2, tap=1, narrowest=9, trunk=21, odd=True, shapes=shapes,
+        up=up, point=1, most=most, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
+        labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
+        channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, odd=True, shapes=not narrow,
     )  # fmt: skip
 
 

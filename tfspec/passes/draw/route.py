@@ -24,33 +24,37 @@ def _sources(column: Series) -> list[Tensor]:
 
 
 def route(placer: Placer, sides: list[int]) -> None:
-    """Draw every cross edge; `sides` are the left ends of the columns."""
-    taken: dict[tuple[int, Tensor], int] = {}
-    for target in placer.targets:
-        if target.source not in placer.ends:
-            continue
+    """Draw every cross edge; `sides` are the left ends of the columns.
+
+    The channel of the highest target is nearest to it, so that edges do not cross.
+    """
+    numbers: dict[tuple[int, Tensor], int] = {}
+    known = [target for target in placer.targets if target.source in placer.ends]
+    for target in sorted(known, key=lambda each: -each.s):
         column = max(at for at, side in enumerate(sides) if side <= target.x)
-        used = sum(1 for at, _ in taken if at == column)
-        number = taken.setdefault((column, target.source), used)
-        channel = sides[column] - placer.m.channel * (number + 1)
-        _draw(placer, target, channel)
+        taken = sum(1 for at, _ in numbers if at == column)
+        number = numbers.setdefault((column, target.source), taken)
+        _draw(placer, target, sides[column] - placer.m.channel * (number + 1))
 
 
 def _draw(placer: Placer, target: Target, channel: int) -> None:
     """By the shortest way that is free: straight up and across, across, or along a channel."""
     m = placer.m
     x, end = placer.ends[target.source]
-    tap = end + m.tap - m.point
     last = (target.x - m.point * target.arrow, target.s)
-    start = (x, end - m.point)
-    if x < channel and target.s > tap:
-        points = (start, (x, target.s), last)
-    elif target.s == tap and _is_free(placer, x, target.x, tap):
-        points = ((x, tap), last)
+    tap = end + m.tap - m.point
+    if not _is_end(placer, x, end):
+        across = target.s == tap and _is_free(placer, x, target.x, tap)
+        bend = () if across else ((channel, tap), (channel, target.s))
+        points = ((x, tap), *bend, last)
+        placer.out.paths.append(Path(points, target.line, target.arrow, tap=True))
+        return
+    leave = end + m.gap - m.gap // 4 - m.point
+    if x < channel and target.s >= leave:
+        bend = ((x, target.s),)
     else:
-        leave = end + m.gap - m.gap // 4 - m.point if _is_end(placer, x, end) else tap
-        points = (start, (x, leave), (channel, leave), (channel, target.s), last)
-    placer.out.paths.append(Path(points, target.line, target.arrow, tap=len(points) == 2))
+        bend = ((x, leave), (channel, leave), (channel, target.s))
+    placer.out.paths.append(Path(((x, end - m.point), *bend, last), target.line, target.arrow))
 
 
 def _is_end(placer: Placer, x: int, s: int) -> bool:
