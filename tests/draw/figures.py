@@ -8,6 +8,7 @@ from pathlib import Path
 import tfspec
 from tfspec import zoo
 from tfspec.api import Architecture
+from tfspec.spec.load import load_text
 
 DRAFTS = Path(__file__).parents[1] / "drafts"
 BUNDLED = tuple(zoo.names())
@@ -16,6 +17,11 @@ BUNDLED = tuple(zoo.names())
 @cache
 def loaded(name: str) -> Architecture:
     return tfspec.load(name)
+
+
+def of(text: str) -> Architecture:
+    """A spec from its text."""
+    return Architecture(load_text(text))
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import tfspec
-from tests.draw.figures import BUNDLED, EVERY, loaded
+from tests.draw.figures import BUNDLED, EVERY, loaded, of
 from tests.draw.picture import picture, wrong
 from tfspec.graph.trace import inner_traces
 from tfspec.layers.stack import Stack
@@ -104,14 +104,8 @@ blocks:
 streams: {text: [tokens, {embed: d}, {stack: {of: [local, local, local, local, local, global], depth: L}}]}
 outputs: {logits: [text, {linear: 11}]}
 """
-    found = picture(_of(spec).draw().svg())
+    found = picture(of(spec).draw().svg())
     assert found.texts("count") == ["× 4", "× 5"]
     assert found.texts("card") == ["Local"]
     assert "Global" in found.texts("title")
     assert wrong(found) == []
-
-
-def _of(text: str) -> tfspec.api.Architecture:
-    from tfspec.spec.load import load_text
-
-    return tfspec.api.Architecture(load_text(text))

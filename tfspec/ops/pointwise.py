@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -137,7 +138,9 @@ class Scale(Pointwise):
         return f"× {self.factor.text}" if isinstance(self.factor, RateExpr) else "scale"
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip(self.label())
+        text = self.label()
+        root = re.fullmatch(r"× (\w+) \*\* (-?)0\.5", text)
+        return chip(f"{'/' if root[2] else '×'} √{root[1]}" if root else text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

@@ -70,7 +70,7 @@ class Concat(Rearrangement):
         """Learned tokens have no batch: they are what is new."""
         new = [x.space.parts[0].name for x in inputs if not x.space.batch]
         if self.space.batch and new:
-            return Look(f"prepend {', '.join(new)}", "embed")
+            return Look(f"Prepend {', '.join(new)}", "embed")
         return Look("Concat", "other", ((" + ".join(part.name for part in self.space.parts),),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
@@ -24,6 +24,9 @@ from tfspec.passes.draw.shares import Quantity, shares
 from tfspec.passes.draw.theme import THEMES
 from tfspec.passes.draw.words import Words
 from tfspec.program.refusal import NotYet
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Direction = Literal["up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down")
@@ -52,26 +55,28 @@ class How(TypedDict):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Drawing:
-    """A figure of a model. In a notebook it shows itself; `save` writes it by its ending."""
+    """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
+
+    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit a page
+    the figure may be `tight`, scaled, or cut into several columns.
+    """
 
     graph: Graph
     figure: Figure
     words: Words
+    shares: Mapping[Box, float]
     theme: str = "light"
     direction: Direction = "up"
     cost: Quantity = "none"
     tight: bool = False
     scale: float = 1.0
-
-    @cached_property
-    def shares(self) -> dict[Box, float]:
-        """Each box's part of the whole's cost, 0 to 1."""
-        return shares(self.graph, self.figure, self.cost)
+    cut: int = 1
 
     @cached_property
     def layout(self) -> Layout:
         """Everything at its place, in points."""
-        return place(self.figure, points(self.direction == "up", self.tight), self.shares)
+        m = points(self.direction == "up", self.tight)
+        return place(columns(self.figure, m, self.cut), m, self.shares)
 
     @cached_property
     def caption(self) -> list[str]:
@@ -102,9 +107,13 @@ class Drawing:
         """The figure with box characters."""
         from tfspec.passes.draw.caption import sentences
         from tfspec.passes.draw.text import text
-        from tfspec.passes.text_table import joined
+        from tfspec.passes.text_table import COLUMNS, joined
 
-        found = text(place(self.figure, cells(self.direction == "up"), self.shares))
+        up = self.direction == "up"
+        layout = place(self.figure, cells(up), self.shares)
+        if layout.width > COLUMNS:
+            layout = place(self.figure, cells(up, narrow=True), self.shares)
+        found = text(layout)
         said = [line for part in sentences(self) for line in joined([", ".join(part)])]
         return "\n".join([found, "", *said])
 
@@ -119,6 +128,12 @@ class Drawing:
         from tfspec.passes.draw.dot import mermaid
 
         return mermaid(self.figure, self.theme, self.direction == "up")
+
+    def networkx(self) -> nx.DiGraph[str]:
+        """The boxes and their edges as a networkx graph; see `tfspec.passes.draw.network`."""
+        from tfspec.passes.draw.network import network
+
+        return network(self.graph, self.figure)
 
     def png(self, dpi: int = 300) -> bytes:
         """The picture in pixels. Raises ImportError where its package is missing."""
@@ -151,6 +166,9 @@ class Drawing:
     def _repr_svg_(self) -> str:
         return self.svg()
 
+    def _repr_html_(self) -> str:
+        return f'<figure style="margin: 0">{self.svg()}</figure>'
+
 
 def draw(
     graph: Graph,
@@ -162,39 +180,37 @@ def draw(
     direction: Direction = "up",
     cost: Quantity = "none",
 ) -> Drawing:
-    """The figure of a checked graph. Raises NotYet for a block that the model has not."""
+    """The figure of a checked graph, made to fit a page where that is possible.
+
+    Raises NotYet for a block that the model has not, and for a cost at a dim without a value.
+    """
     how: How = {"theme": theme, "direction": direction, "cost": cost}
-    words = Words(graph, numbers)
-    if level == "ops":
-        trace = _chosen(graph, opened)[-1] if opened else main_blocks(graph)[0]
-        return Drawing(graph, read_one(graph, trace, words), words, **how)
-    if opened:
-        return _fitting(graph, _chosen(graph, opened), numbers, how) or _full(
-            graph, _chosen(graph, opened), numbers, how
-        )
-    blocks = main_blocks(graph)
-    for count in range(len(blocks), 0, -1):
-        found = _fitting(graph, blocks[:count], numbers, how)
+    ops, named = level == "ops", _chosen(graph, opened)
+    blocks = named or main_blocks(graph)[: 1 if ops else None]
+    fewest = len(named) or 1
+    for count in range(len(blocks), fewest, -1):
+        found = _fitting(_drawing(graph, blocks[:count], ops, numbers, how))
         if found is not None:
             return found
-    return _full(graph, blocks[:1], numbers, how)
+    drawing = _drawing(graph, blocks[:fewest], ops, numbers, how)
+    return _fitting(drawing) or drawing
 
 
-def _full(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> Drawing:
+def _drawing(graph: Graph, opened: Sequence[Trace], ops: bool, numbers: bool, how: How) -> Drawing:
     words = Words(graph, numbers)
-    return Drawing(graph, read(graph, words, opened), words, **how)
+    whole = not ops or not opened
+    figure = read(graph, words, opened, ops) if whole else read_one(graph, opened[-1], words)
+    return Drawing(graph, figure, words, shares(graph, figure, how["cost"]), **how)
 
 
-def _fitting(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> Drawing | None:
-    """The figure so that a page has room for it: as it is, closer, smaller, or in two columns."""
-    whole = _full(graph, opened, numbers, how)
+def _fitting(whole: Drawing) -> Drawing | None:
+    """The figure so that a page has room for it: as it is, closer, smaller, or in columns."""
     close = replace(whole, tight=True)
     for found in (whole, close):
         if scale(found.size) == 1:
             return found
-    for count in (1, 2, 3):
-        figure = columns(whole.figure, points(tight=True), count)
-        found = replace(close, figure=figure) if figure is not None else close
+    for cut in (1, 2, 3):
+        found = close if cut == 1 else replace(close, cut=cut)
         factor = scale(found.size)
         if factor is not None:
             return replace(found, scale=factor)

@@ -28,16 +28,16 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
     branch = next(branch for branch in item.branches if branch.items)
     body, joint = placer.series(branch, half), placer.box(join, half)
     entry = m.point + m.gap
-    leave = m.gap_for(branch.label)
+    leave = m.gap_for(placer.label(branch))
     length = entry + body.length + leave + joint.length
-    inner = max(body.right, joint.right, placer.beside(branch.label))
+    inner = max(body.right, joint.right, placer.beside(placer.label(branch)))
     right = inner + m.lane * lanes
 
     def draw(x: int, s: int) -> None:
         start, end = s + entry, s + entry + body.length
-        placer.edge(x, s, start, body.solid)
+        placer.line([(x, s - m.point), (x, start - m.point)], body.solid)
         body.draw(x, start)
-        placer.edge(x, end, end + leave, True, branch.label)
+        placer.edge(x, end, end + leave, True, placer.label(branch))
         joint.draw(x, end + leave)
         center = end + leave + (joint.length - m.point) // 2
         for at in range(1, lanes + 1):
@@ -66,14 +66,14 @@ class _Parallel:
         self.branches = [branch for branch in item.branches if branch.items]
         self.bodies = [placer.series(each, placer.natural(each)) for each in self.branches]
         pairs = list(zip(self.branches, self.bodies, strict=True))
-        rights = [max(body.right, placer.beside(each.label)) for each, body in pairs]
+        rights = [max(body.right, placer.beside(placer.label(each))) for each, body in pairs]
         self.centers = _centers([body.left for body in self.bodies], rights, m.branch)
         self.joint = self._joint()
         self.boxed = item.join is not None and item.join.form == "box"
         self.bus = m.point + m.gap if lanes else 0
         self.entry = self.bus + m.point + m.gap if item.split else 0
         longest = max(body.length for body in self.bodies)
-        self.meet = self.entry + longest + m.gap_for("".join(each.label for each in self.branches))
+        self.meet = self.entry + longest + m.gap_for("".join(map(placer.label, self.branches)))
         self.arrive = 0 if self.boxed else m.point + m.gap
         reach = [
             (b.left - c, r + c) for b, r, c in zip(self.bodies, rights, self.centers, strict=True)
@@ -127,7 +127,8 @@ class _Parallel:
             else:
                 side = [(x, meet)] if self._outermost(at) else []
                 self.placer.line([(center, end), (center, meet), *side])
-            self.placer.shape(center, end, end + self.placer.m.gap_for(branch.label), branch.label)
+            label = self.placer.label(branch)
+            self.placer.shape(center, end, end + self.placer.m.gap_for(label), label)
         if not self.boxed:
             self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
         joint.draw(x, meet + self.arrive)

@@ -22,15 +22,13 @@ def scale(size: tuple[int, int]) -> float | None:
     return wanted if wanted >= SMALLEST else None
 
 
-def columns(figure: Figure, m: Measure, count: int) -> Figure | None:
-    """A figure of one long column in so many; None where it cannot be cut."""
-    if len(figure.columns) != 1:
-        return None
+def columns(figure: Figure, m: Measure, count: int) -> Figure:
+    """A figure of one long column in so many; as it is where it cannot be cut."""
+    if count == 1 or len(figure.columns) != 1:
+        return figure
     (column,) = figure.columns
-    cuts = _cuts(column, m, count)
-    if len(set(cuts)) < count - 1:
-        return None
-    pieces = [column.items[a:b] for a, b in pairwise([0, *cuts, len(column.items)])]
+    marks = [0, *_cuts(column, m, count), len(column.items)]
+    pieces = [column.items[a:b] for a, b in pairwise(marks)]
     found = [Series(pieces[0])]
     for before, piece in pairwise(pieces):
         source = made_by(before[-1])

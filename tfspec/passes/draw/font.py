@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import unicodedata
 from bisect import bisect_left
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "fonts"
@@ -25,6 +25,7 @@ def char_width(char: str, bold: bool = False) -> float:
     return 0.0 if unicodedata.combining(char) else _WIDE
 
 
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """A line's width at a font size, without kerning, which would make it narrower."""
     return size * sum(char_width(char, bold) for char in text)

@@ -68,12 +68,17 @@ class Placer:
     depth: int = 0
 
     # ---- series
+    def label(self, item: Item | Series) -> str:
+        """The shape on the edge that leaves an item, where there is room for shapes."""
+        found = item.label if isinstance(item, Series) else label_of(item)
+        return found if self.m.shapes else ""
+
     def series(self, series: Series, half: int) -> Block:
         """Items in a row along the trunk, an edge between each two."""
         m = self.m
         blocks = [self.item(item, half) for item in series.items]
-        gaps = [m.gap_for(label_of(item)) for item in series.items[:-1]]
-        labels = [self.beside(label_of(item)) for item in series.items[:-1]]
+        gaps = [m.gap_for(self.label(item)) for item in series.items[:-1]]
+        labels = [self.beside(self.label(item)) for item in series.items[:-1]]
         right = max([block.right for block in blocks] + labels, default=0)
 
         def draw(x: int, s: int) -> None:
@@ -84,7 +89,7 @@ class Placer:
                 if made is not None:
                     self.ends.setdefault(made, (x, s))
                 if at < len(gaps):
-                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid, label_of(item))
+                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid, self.label(item))
                     s += gaps[at]
 
         length = sum(block.length for block in blocks) + sum(gaps)
@@ -204,12 +209,15 @@ class Placer:
         return Block(half, half, self.m.name, draw)
 
     def _jump(self, jump: Jump) -> Block:
+        length = self.m.name + self.m.tap
+
         def draw(x: int, s: int) -> None:
+            s += length - self.m.point
             self.targets.append(
                 Target(jump.source, x, s, "trunk" if jump.goes_on else "cross", arrow=False)
             )
 
-        return Block(0, 0, self.m.point, draw, solid=False)
+        return Block(0, 0, length, draw, solid=False)
 
     # ---- cards
     def _card(self, card: Card, half: int) -> Block:
@@ -217,7 +225,7 @@ class Placer:
         self.depth += 1
         depth, body = self.depth, self.series(card.body, half)
         self.depth -= 1
-        label = card.body.label
+        label = self.label(card.body)
         entry = m.point + m.gap
         leave = m.gap_for(label) + m.point
         before, behind = (0, m.header) if m.up else (m.header, 0)
@@ -266,14 +274,30 @@ def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
     placer = Placer(m, shares or {})
     x = 0
     sides: list[int] = []
-    for column in figure.columns:
-        block = placer.series(column, placer.natural(column))
+    for column, block in _in_order(placer, figure):
         x += channels(column) * m.channel + (m.column if sides else 0)
         sides.append(x)
         block.draw(x + block.left, 0)
         x += block.left + block.right
     route(placer, sides)
     return turned(placer.out, m)
+
+
+def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
+    """The columns with their blocks. Of several that one column reads, the tallest stands
+    farthest from it: edges pass over the others."""
+    from tfspec.passes.draw.route import channels
+
+    found: list[tuple[Series, Block]] = []
+    sources: list[tuple[Series, Block]] = []
+    for column in figure.columns:
+        pair = column, placer.series(column, placer.natural(column))
+        if channels(column):
+            found += [*sorted(sources, key=lambda each: -each[1].length), pair]
+            sources = []
+        else:
+            sources.append(pair)
+    return [*found, *sources]
 
 
 def turned(out: Layout, m: Measure) -> Layout:
@@ -306,7 +330,7 @@ def _moved(shape: Shape, rect: Rect) -> Shape:
 
 def _span(out: Layout, m: Measure) -> tuple[int, int]:
     rects = [*(b.rect for b in out.boxes), *(c.rect for c in out.cards)]
-    xs = [x for p in out.paths for x, _ in p.points]
+    xs = [end for p in out.paths for x, _ in p.points for end in (x, x + m.point)]
     for t in out.texts:
         width = m.width(t.text, t.role)
         start = t.x if t.anchor == "start" else t.x - m.half(width)
@@ -319,7 +343,7 @@ def _reach(out: Layout, m: Measure) -> tuple[int, int]:
     rects = [*(b.rect for b in out.boxes), *(c.rect for c in out.cards)]
     half = m.name // 2
     ys = [
-        *(s for p in out.paths for _, s in p.points),
+        *(end for p in out.paths for _, s in p.points for end in (s, s + m.point)),
         *(t.y - half for t in out.texts),
         *(t.y + half + m.point for t in out.texts),
         *(r.y for r in rects),

@@ -23,7 +23,9 @@ BOLD: tuple[Style, ...] = ("count",)
 class Measure:
     """How wide words are, and how far things stand from each other. All are whole units.
 
-    `point` is how long a point is along the flow: nothing on a page, a row in a terminal.
+    `tap` is where an edge to elsewhere leaves the trunk, behind a box and before a label.
+    `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `shapes`
+    says whether edges are labelled.
     """
 
     width: Callable[[str, Style], int]
@@ -48,9 +50,11 @@ class Measure:
     column: int
     channel: int
     beside: int
+    tap: int
     narrowest: int
     trunk: int
     odd: bool
+    shapes: bool = True
 
     def half(self, width: int) -> int:
         """Half of a width, so that something of this width has a middle."""
@@ -67,18 +71,19 @@ def points(up: bool = True, tight: bool = False) -> Measure:
         cut=lambda text, style, most: fit(text, SIZES[style], most, style in BOLD),
         up=up, point=0, most=176, knobs=3, pad=9, title=21, chip=16, knob=10, share=9,
         gap=10 if tight else 14, labelled=14 if tight else 19, name=15, sign=7, lane=11,
-        frame=10, header=15, branch=12, column=26, channel=9, beside=4,
+        frame=10, header=15, branch=12, column=26, channel=9, beside=4, tap=3,
         narrowest=44, trunk=124, odd=False,
     )  # fmt: skip
 
 
-def cells(up: bool = False) -> Measure:
-    """A terminal, in rows and columns."""
+def cells(up: bool = False, narrow: bool = False) -> Measure:
+    """A terminal, in rows and columns; narrow, and without shapes, where a figure is wide."""
+    most, trunk, lane, column = (26, 13, 2, 2) if narrow else (34, 21, 3, 4)
     return Measure(
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
-        up=up, point=1, most=34, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
-        labelled=1, name=1, sign=0, lane=3, frame=2, header=0, branch=2, column=4, channel=2,
-        beside=2, narrowest=9, trunk=21, odd=True,
+        up=up, point=1, most=most, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
+        labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
+        channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, odd=True, shapes=not narrow,
     )  # fmt: skip
 
 

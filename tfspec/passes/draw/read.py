@@ -13,7 +13,19 @@ from tfspec.graph.scope import Place
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.draw.dominators import Dominators
-from tfspec.passes.draw.parts import Box, Card, End, Fan, Figure, Item, Jump, Series, Start
+from tfspec.passes.draw.parts import (
+    Box,
+    Card,
+    End,
+    Fan,
+    Figure,
+    Item,
+    Jump,
+    Series,
+    Start,
+    boxes,
+    made_by,
+)
 from tfspec.passes.draw.words import Words
 
 
@@ -122,17 +134,18 @@ class _Reader:
         """Whether an output goes on where a column ends: it is drawn on top of that."""
         first = head.items[0]
         for at, column in enumerate(columns):
-            last = column.items[-1]
-            if isinstance(first, Jump) and getattr(last, "made", None) is first.source:
-                columns[at] = Series((*column.items, *head.items[1:]))
+            made = [made_by(item) for item in column.items]
+            if isinstance(first, Jump) and first.source in made:
+                columns[at] = _forked(column, made.index(first.source) + 1, head.items[1:])
                 return True
         return False
 
     def _with_sources(self, column: Series) -> list[Series]:
         """A column behind those of the values that its steps read from elsewhere."""
         found: list[Series] = []
-        for tensor in _wanted(column):
-            if tensor not in self.placed:
+        order = {tensor: at for at, tensor in enumerate(self.maker)}
+        for tensor in sorted(_wanted(column), key=lambda each: -order.get(each, 0)):
+            if tensor not in self.placed:  # the last made first: others may lie on its way
                 found += self._with_sources(self.series(tensor, None))
         return [*found, column]
 
@@ -213,6 +226,8 @@ class _Reader:
             title = ", ".join(kind if n == 1 else f"{kind} × {n}" for kind, n in kinds)
             count = self.words.count(traces[0].scope.copies)
             return self._closed(escape(title), count, traces, node.outputs[0])
+        if traces and traces[0].look is None:  # a block that stands alone
+            return self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
         look = node.op.look(*node.inputs)
         brought = [
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
@@ -264,6 +279,17 @@ class _Reader:
         return self.words.shape(made.shape) if changed else ""
 
 
+def _forked(column: Series, at: int, head: Sequence[Item]) -> Series:
+    """A column that goes two ways from an item on, or one more way where it forks there."""
+    rest = column.items[at:]
+    if not rest:
+        return Series((*column.items, *head))
+    fork = rest[0]
+    forked = isinstance(fork, Fan) and fork.join is None
+    before = fork.branches if isinstance(fork, Fan) and forked else (Series(rest),)
+    return Series((*column.items[:at], Fan((*before, Series(head)), None, split=True)))
+
+
 def _flat(fan: Fan) -> Fan:
     """A sum of sums is one sum: what is added to a branch that is itself a sum."""
     join = fan.join
@@ -283,8 +309,6 @@ def _flat(fan: Fan) -> Fan:
 
 def _wanted(series: Series) -> list[Tensor]:
     """Values that boxes read from elsewhere, in order."""
-    from tfspec.passes.draw.parts import boxes
-
     return list(dict.fromkeys(tensor for box in boxes(series) for tensor in box.reads))
 
 

@@ -19,13 +19,13 @@ def shares(graph: Graph, figure: Figure, what: Quantity) -> dict[Box, float]:
     """Each box's share, 0 to 1; together they are 1. Raises NotYet where a dim has no value."""
     if what == "none":
         return {}
-    amounts = _params(graph, figure) if what == "params" else _flops(graph, figure)
+    amounts = params(graph, figure) if what == "params" else flops(graph, figure)
     total = sum(amounts.values())
     return {box: amount / total for box, amount in amounts.items()} if total else {}
 
 
-def _flops(graph: Graph, figure: Figure) -> dict[Box, int]:
-    """Forward FLOPs, at the sizes that `tfspec cost` takes."""
+def flops(graph: Graph, figure: Figure) -> dict[Box, int]:
+    """Forward FLOPs of each box, at the sizes that `tfspec cost` takes."""
     counts = Counts(graph)
     bound = {**graph.bindings(), **chosen(graph, graph.bound), **graph.bound}
     values = counts.values(bound)
@@ -36,8 +36,8 @@ def _flops(graph: Graph, figure: Figure) -> dict[Box, int]:
     }
 
 
-def _params(graph: Graph, figure: Figure) -> dict[Box, int]:
-    """Parameters; a weight that several share counts where it is first."""
+def params(graph: Graph, figure: Figure) -> dict[Box, int]:
+    """Parameters of each box; a weight that several share counts where it is first."""
     seen: set[Weight] = set()
     found: dict[Box, int] = {}
     for box in figure.boxes():

@@ -99,7 +99,8 @@ class _Walk:
         if isinstance(source, _Pending):
             self.waiting.append((source.source, target))
         else:
-            self.out.edges.append(Edge(source, target, label_of(source), line))
+            label = "" if line == "residual" else label_of(source)
+            self.out.edges.append(Edge(source, target, label, line))
 
     def cross(self) -> None:
         """Edges from where values are made to the boxes that read them elsewhere."""
