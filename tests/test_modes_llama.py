@@ -1,4 +1,4 @@
-"""Generation with rotary positions: Llama's decoding against the full forward and transformers."""
+"""Generation of Llama and Mixtral: decoding against the full forward and transformers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from torch import nn
 
 from tests.parity.compare import answer
 from tests.parity.llama import LLAMA, LLAMA31
+from tests.parity.mixtral import MIXTRAL
 from tests.parity.reference import Reference, tokens
 from tests.parity.running import place, randomise, run_file
 from tests.test_modes import STYLES, assert_equal_at_every_position, stepped
 from tfspec import api
 
-LLAMAS = (LLAMA, LLAMA31)
+LLAMAS = (LLAMA, LLAMA31, MIXTRAL)
 LONGEST = 23
 
 

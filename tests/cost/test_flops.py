@@ -7,7 +7,7 @@ import torch
 
 import tfspec
 from tests.bundled import NAMES, small
-from tests.cost.counted import costs, flops, forward_and_backward, given, model, sizes
+from tests.cost.counted import costs, device, flops, forward_and_backward, given, model, sizes
 from tfspec.ops.attention import Mix
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
@@ -59,14 +59,15 @@ def test_published_counts_come_out(name: str) -> None:
     assert cost.number(cost.work.forward) == published
 
 
-@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b"])
+@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b", "mixtral-8x7b"])
 @pytest.mark.parametrize(("batch", "tokens", "slots"), [(1, 5, 9), (3, 8, 8)])
 def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots: int) -> None:
     architecture = small(name)
     made = model(architecture, parts=("generate",))
     cache = made.cache(batch, slots)
-    text = torch.zeros(batch, tokens, dtype=torch.int64, device="meta")
-    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    where = device(architecture.graph)
+    text = torch.zeros(batch, tokens, dtype=torch.int64, device=where)
+    position = torch.zeros(1, dtype=torch.int64, device=where)
     counted = {
         "prefill": flops(lambda: made.prefill(text, cache)),
         "decode": flops(lambda: made.decode(text[:, :1], position, cache)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.parity import bert, gpt2, llama, marian, swin, vit
+from tests.parity import bert, gpt2, llama, marian, mixtral, swin, vit
 
 REFERENCES = (
     gpt2.GPT2,
@@ -17,4 +17,6 @@ REFERENCES = (
     llama.LLAMA,
     llama.LLAMA31,
     *llama.SHAPES,
+    mixtral.MIXTRAL,
+    *mixtral.SHAPES,
 )
