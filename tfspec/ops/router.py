@@ -79,7 +79,7 @@ class Balance(Routing):
 
 
 BEST_GROUPS = '''def best_groups(scores, groups, kept):
-    """Scores with -inf outside of each token's best groups of experts: [..., E] → [..., E].
+    """Scores, -inf outside of each token's best groups of experts: [..., E] → [..., E].
 
     A group is as good as its two best experts together.
     """
@@ -104,7 +104,7 @@ class BestGroups(Routing):
         return "best groups"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        x = _detached(inputs[0])
+        x = _detached(inputs[0]) if inputs[0].learned else inputs[0]
         function = low.helper("best_groups", BEST_GROUPS)
         sizes = (low.number(self.groups, "groups"), low.number(self.kept, "top_groups"))
         return x.fresh(ex.Call(function, (x.ref, *sizes)), x.shape, NO_GRADIENT).named("choice")

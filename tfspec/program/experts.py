@@ -9,12 +9,12 @@ from tfspec.program.value import Value, cut
 from tfspec.symbolic import Dim, product
 
 SPLIT = '''def grouped_linear(rows, weight, counts):
-    """Rows sorted by expert, each through its expert's matrix: [R, d], [E, f, d] → [R, f]."""
+    """Sorted rows, each through its expert's matrix: [R, d], [E, f, d] → [R, f]."""
     return torch.cat([F.linear(x, w) for x, w in zip(rows.split(counts), weight)])
 '''
 # torch 2.13 compiles the kernel for bfloat16 alone, and has none for float64
 KERNEL = '''def grouped_linear(rows, weight, ends):
-    """Rows sorted by expert, each through its expert's matrix: [R, d], [E, f, d] → [R, f].
+    """Sorted rows, each through its expert's matrix: [R, d], [E, f, d] → [R, f].
 
     `ends` says where each expert's rows end. The grouped kernel is for bfloat16; other
     types wait for the counts, and multiply one expert's rows after another's.
