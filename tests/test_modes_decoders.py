@@ -13,13 +13,14 @@ from tests.parity.compare import answer
 from tests.parity.gemma import GEMMA
 from tests.parity.llama import LLAMA, LLAMA31
 from tests.parity.mistral import MISTRAL
+from tests.parity.mixtral import MIXTRAL
 from tests.parity.palm import PALM
 from tests.parity.qwen import QWEN
 from tests.parity.reference import Reference, tokens
 from tests.parity.running import place, randomise, run_file
 from tests.test_modes import STYLES, assert_equal_at_every_position, stepped
 
-PUBLIC = (LLAMA, LLAMA31, MISTRAL, GEMMA, QWEN)
+PUBLIC = (LLAMA, LLAMA31, MISTRAL, MIXTRAL, GEMMA, QWEN)
 LONGEST = 23  # windows are of 5
 
 

@@ -7,12 +7,14 @@ import torch
 
 import tfspec
 from tests.bundled import BY_STRUCTURE, small
-from tests.cost.counted import costs, flops, forward_and_backward, given, model, sizes
+from tests.cost.counted import costs, device, flops, forward_and_backward, given, model, sizes
 from tfspec.ops.attention import Mix
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 
-GENERATING = ("gpt2", "llama-3-8b", "mistral-7b", "gemma-2-2b", "qwen3-8b", "palm-540b")
+GENERATING = (
+    "gpt2", "llama-3-8b", "mistral-7b", "gemma-2-2b", "qwen3-8b", "palm-540b", "mixtral-8x7b",
+)  # fmt: skip
 # Forward at batch 1 of the public implementations, as FlopCounterMode counts them with eager
 # attention, without the product by which transformers makes rotary angles.
 PUBLISHED = {
@@ -70,8 +72,9 @@ def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots
     architecture = small(name)
     made = model(architecture, parts=("generate",))
     cache = made.cache(batch, slots)
-    text = torch.zeros(batch, tokens, dtype=torch.int64, device="meta")
-    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    where = device(architecture.graph)
+    text = torch.zeros(batch, tokens, dtype=torch.int64, device=where)
+    position = torch.zeros(1, dtype=torch.int64, device=where)
     counted = {
         "prefill": flops(lambda: made.prefill(text, cache)),
         "decode": flops(lambda: made.decode(text[:, :1], position, cache)),

@@ -51,8 +51,8 @@ def weights(program: Program, seed: int) -> Weights:
     """Random weights by semantic name, at a scale that keeps values in range."""
     made = torch.Generator().manual_seed(seed)
     found: Weights = {}
-    for parts in layout(program).values():
-        for part in parts:
+    for joint in layout(program).values():
+        for part in joint.parts:
             fan = part.shape[-1] if len(part.shape) > 1 else 4
             found[part.name] = (
                 torch.randn(part.shape, generator=made, dtype=torch.float64) * fan**-0.5

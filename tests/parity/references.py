@@ -10,6 +10,7 @@ from tests.parity import (
     llama,
     marian,
     mistral,
+    mixtral,
     palm,
     qwen,
     swin,
@@ -43,4 +44,6 @@ REFERENCES = (
     dalle.DALLE,
     video_swin.VIDEO_SWIN,
     *video_swin.SHAPES,
+    mixtral.MIXTRAL,
+    *mixtral.SHAPES,
 )

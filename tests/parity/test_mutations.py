@@ -9,6 +9,7 @@ from tests.parity.compare import answer, disagreements
 from tests.parity.gpt2 import GPT2
 from tests.parity.llama import LLAMA, LLAMA31
 from tests.parity.marian import MARIAN
+from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
@@ -28,6 +29,7 @@ NEIGHBOURS = "rope: {base: 500000, interleaved: true}"
 BLOCK_NORM = "norm: {kind: rms, eps: 1e-5}\n    bias"
 GROUPED = "q, k, v, is_causal=True, enable_gqa=True"
 IN_TURN = "q, k.repeat(1, 2, 1, 1), v.repeat(1, 2, 1, 1), is_causal=True"
+ROUTED = "router: softmax"
 MUTATIONS = [
     Mutation("scale by the model's width", GPT2, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("no scale", GPT2, "mask: causal", "mask: causal, scale: 1"),
@@ -113,6 +115,18 @@ MUTATIONS = [
     Mutation("nothing in between", LLAMA31, "kept.clamp(0, 1)", "(kept > 0).float()", in_code=True),
     Mutation("slow pairs quickened", LLAMA31, "rates / factor", "rates * factor", in_code=True),
     Mutation("another length", LLAMA31, "original_length=200", "original_length=100", in_code=True),
+    Mutation("sigmoid for softmax", MIXTRAL, ROUTED, "router: sigmoid"),
+    Mutation("weights that do not sum to 1", MIXTRAL, ROUTED, "router: {renorm: false}"),
+    Mutation("weights scaled", MIXTRAL, ROUTED, "router: {scale: 1.01}"),
+    Mutation("three experts", MIXTRAL, "top_k: K", "top_k: K + 1"),
+    Mutation("gelu for silu", MIXTRAL, "swiglu", "geglu"),
+    Mutation("the worst experts", MIXTRAL, "scores.topk", "(-scores).topk", in_code=True),
+    Mutation("weights exchanged", MIXTRAL, "weights[..., None]", "weights.flip(-1)[..., None]", in_code=True),
+    Mutation("rows not put back", MIXTRAL, "rows[order.argsort()]", "rows", in_code=True),
+    Mutation("rows put back by their order", MIXTRAL, "order.argsort()", "order", in_code=True),
+    Mutation("another token's rows", MIXTRAL, "order // 2", "order % 51", in_code=True),
+    Mutation("another expert's rows", MIXTRAL, ".sum(0).tolist()", ".sum(0).flip(0).tolist()", in_code=True),
+    Mutation("gate and up exchanged", MIXTRAL, "gate, up =", "up, gate =", in_code=True),
     Mutation("scale across", MARIAN, CROSS, CROSS.replace("}", ", scale: d ** -0.5}")),
     Mutation("scale within", MARIAN, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("scale of words", MARIAN, "scale: d ** 0.5", "scale: f ** 0.5"),

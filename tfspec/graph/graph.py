@@ -96,6 +96,11 @@ class Graph:
     def params(self) -> Dim:
         return self.scope.params
 
+    @cached_property
+    def active(self) -> Dim:
+        """Parameters that one token uses: all, but for experts that it does not go to."""
+        return self.scope.active
+
     def show(self, shape: tuple[Dim, ...]) -> str:
         """A shape in symbols: [B, N, d]."""
         return f"[{', '.join(map(self.names.show, shape))}]"

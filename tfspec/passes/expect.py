@@ -105,6 +105,10 @@ def _params(graph: Graph) -> int | None:
     return graph.facts.value(graph.params)
 
 
+def _active(graph: Graph) -> int | None:
+    return graph.facts.value(graph.active)
+
+
 def _flops(graph: Graph) -> int | None:
     """Of one forward at batch 1, every range at its end, whatever dims are bound to."""
     from tfspec.passes.cost.cost import cost
@@ -124,6 +128,7 @@ def _cache_bytes(graph: Graph) -> int | None:
 
 _HELD = (
     Held("params", "parameters", _params),
+    Held("active_params", "active parameters", _active),
     Held("flops", "FLOPs", _flops),
     Held("cache_bytes_per_token", "bytes of cache a token", _cache_bytes),
 )

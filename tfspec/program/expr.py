@@ -239,7 +239,8 @@ class Unary(Expr):
         return (self.operand,)
 
     def text(self, names: Names) -> tuple[str, int]:
-        return f"{self.op}{self.operand.at(names, UNARY)}", UNARY
+        # ruff encloses a power behind a sign
+        return f"{self.op}{self.operand.at(names, ATOM)}", UNARY
 
 
 @dataclass(eq=False)

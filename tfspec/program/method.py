@@ -38,6 +38,8 @@ class Assign:
 
     def needs_gradient(self, needs: Callable[[Value], bool]) -> bool:
         """Whether its outputs do, by what its inputs need."""
+        if self.saves.stops:
+            return False
         return self.saves.learns or any(needs(value) for value in self.inputs)
 
 

@@ -24,7 +24,7 @@ class Member:
     """What a module's __init__ makes: a torch module, a parameter, a buffer or a child.
 
     `holds` maps an attribute (`weight`, `bias`, or "" for a bare parameter) to the graph's weights
-    that it stacks along its first axis.
+    that it joins along its axis `axis`. A buffer that holds weights is part of the state dict.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Member:
     children: tuple[Scope, ...] = ()
     count: int = 1
     text: str = ""
+    axis: int = 0
 
 
 @dataclass(eq=False)

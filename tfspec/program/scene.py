@@ -35,6 +35,7 @@ class Scene:
         self.graph, self.target, self.style = program.graph, program.target, program.style
         self.facts = self.graph.facts
         self.hoisted: dict[object, Value] = {}
+        self.locals: dict[object, Value] = {}
         self.values: dict[Tensor, Value] = {}
         self.asked: list[tuple[float, ...]] = []
 
@@ -84,6 +85,12 @@ class Scene:
                 value = build()
                 self.hoisted[key] = value if value.hint else value.named(hint)
         return self.localize(self.hoisted[key])
+
+    def local(self, key: object, hint: str, build: Callable[[], Value]) -> Value:
+        """A value that several steps of the running method need: made once in it."""
+        if (self.method, key) not in self.locals:
+            self.locals[self.method, key] = build().named(hint)
+        return self.locals[self.method, key]
 
     def extra(
         self, hint: str, shape: Sequence[Dim], dtype: Dtype, *, absent: bool = False,

@@ -43,12 +43,12 @@ def _draws_tables(graph: Graph) -> bool:
 
 
 def _drawn(graph: Graph, empty: ex.Call) -> ex.Expr:
-    function, options = _draw(graph, table=True)
+    function, options = draw(graph, table=True)
     named = tuple((key, ex.Name(text)) for key, text in options)
     return ex.Call(ex.Name(f"nn.init.{function}"), (empty,), named)
 
 
-def _draw(graph: Graph, *, table: bool, factor: str = "") -> tuple[str, list[tuple[str, str]]]:
+def draw(graph: Graph, *, table: bool, factor: str = "") -> tuple[str, list[tuple[str, str]]]:
     """torch's function and its keywords for a table or a matrix."""
     init = graph.spec.init
     kind = "normal" if init is None or init.kind == "torch" else init.kind
@@ -209,7 +209,7 @@ def _rows(graph: Graph, weight: Weight) -> int:
 
 
 def _call(graph: Graph, target: str, *, table: bool, factor: str = "") -> str:
-    function_, options = _draw(graph, table=table, factor=factor)
+    function_, options = draw(graph, table=table, factor=factor)
     words = "".join(f", {key}={text}" for key, text in options)
     return f"nn.init.{function_}({target}{words})"
 

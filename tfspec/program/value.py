@@ -15,7 +15,7 @@ from tfspec.symbolic import Dim, product
 if TYPE_CHECKING:
     from tfspec.program.method import Method
 
-Dtype = Literal["float", "int64", "bool", "state"]
+Dtype = Literal["float", "int64", "int32", "bool", "state"]
 Shape = tuple[Dim, ...]
 
 
@@ -169,6 +169,17 @@ class Value:
         largest = sv.saves(sv.Keep(self), sv.Result())  # where it is, by comparing again
         saves = largest if function == "amax" else sv.LINEAR
         return self.fresh(self._call(function, dim=axis), shape, saves)
+
+    def gather(self, index: Value) -> Value:
+        """Elements of the last axis by position: [..., n], [..., k] -> [..., k]."""
+        kept = sv.saves(sv.Keep(self), sv.Keep(index))
+        return self.fresh(self._call("gather", -1, index.ref), index.shape, kept)
+
+    def top(self, count: ex.Expr, size: Dim) -> Value:
+        """Where the largest of the last axis are, the largest first: [..., n] -> [..., size]."""
+        call = self._call("topk", count, dim=-1)
+        shape = (*self.shape[:-1], size)
+        return self.fresh(ex.Attribute(call, "indices"), shape, sv.NO_GRADIENT, "int64")
 
     # ---- views
     def view(self, expr: ex.Expr, shape: Sequence[Dim], strides: Sequence[Dim]) -> Value:

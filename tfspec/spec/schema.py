@@ -146,10 +146,8 @@ class Expect(Located):
 
     params: Amount | None = Field(None, description="number of parameters")
     max_params: Amount | None = Field(None, description="at most so many parameters")
-    active_params: Annotated[Amount | None, LATER] = Field(
-        None, description="parameters that one token uses"
-    )
-    max_active_params: Annotated[Amount | None, LATER] = Field(
+    active_params: Amount | None = Field(None, description="parameters that one token uses")
+    max_active_params: Amount | None = Field(
         None, description="at most so many parameters that one token uses"
     )
     flops: Amount | None = Field(

@@ -152,6 +152,7 @@ class Cost:
         done = self.work
         found = [
             self._of("parameters", "parameters", self.graph.params),
+            *self._active(),
             self._of("forward", "FLOPs", done.forward),
         ]
         if not done.exact:
@@ -161,6 +162,12 @@ class Cost:
         if self.mode == "train":
             found.append(self._of("backward", "FLOPs", done.backward))
         return found
+
+    def _active(self) -> list[Quantity]:
+        """Parameters that one token uses, where there are others."""
+        if self.graph.active == self.graph.params:
+            return []
+        return [self._of("active", "parameters", self.graph.active)]
 
     @cached_property
     def memory(self) -> tuple[Quantity, ...]:

@@ -44,7 +44,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
         "optimizer": cost.optimizer,
         "params": {
             "total": cost.number(params),
-            "active": cost.number(params),
+            "active": cost.number(cost.graph.active),
             "formula": params.ascii(),
         },
         "flops": _flops(cost, by),

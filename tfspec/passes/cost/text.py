@@ -49,7 +49,7 @@ SCALES = (
 def text(cost: Cost, by: By = "module") -> str:
     rows = [*(_cells(cost, row) for row in cost.grouped(by)), *_rest(cost)]
     parts = [
-        [_title(cost), *_wrapped(facts(cost)), *_taken(cost)],
+        [_title(cost), *_active(cost), *_wrapped(facts(cost)), *_taken(cost)],
         table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
         _wrapped(plans(cost)),
@@ -72,8 +72,25 @@ def _title(cost: Cost) -> str:
     flops = cost.number(cost.flops)
     name = shorten(escape(cost.name), 40)
     params = cost.number(cost.graph.params)
-    counts = f"{params:,} parameters, {scaled(flops, 'FLOPs')} ({scaled(flops // 2, 'MACs')})"
-    return f"{name}, {cost.mode}: {counts}"
+    work = f"{scaled(flops, 'FLOPs')} ({scaled(flops // 2, 'MACs')})"
+    return f"{name}, {cost.mode}: {params:,} parameters, {work}"
+
+
+def _active(cost: Cost) -> list[str]:
+    """How many of the parameters one token uses, where not all."""
+    active, params = (cost.number(each) for each in (cost.graph.active, cost.graph.params))
+    if active == params:
+        return []
+    return [f"parameters that one token uses: {rounded(active)} of {rounded(params)} active"]
+
+
+def rounded(count: int) -> str:
+    """A count in three digits: 12.9 B, 671 B, 23.4 M; a small one as it is."""
+    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
+        if count >= size:
+            places = 2 - min(2, len(str(count // size)) - 1)
+            return f"{count / size:,.{places}f} {letter}"
+    return f"{count:,}"
 
 
 def _taken(cost: Cost) -> list[str]:
@@ -192,9 +209,11 @@ def _rule_of_thumb(cost: Cost) -> list[str]:
     if len(texts) != 1 or texts[0].kind != "ids" or not cost.flops.terms:
         return []
     tokens = texts[0].elements.value(cost.values)
-    rule = 6 * cost.number(cost.graph.params) * tokens
+    active = cost.number(cost.graph.active)
+    rule = 6 * active * tokens
     share = rule / cost.number(cost.flops)
-    words = f"of {cost.number(cost.graph.params):,} parameters and {tokens:,} tokens"
+    kind = "parameters" if active == cost.number(cost.graph.params) else "active parameters"
+    words = f"of {active:,} {kind} and {tokens:,} tokens"
     return [f"The rule 6·N·D {words} gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."]
 
 

@@ -155,11 +155,12 @@ class _Walk:
         out, out_needed = self._out(node, inputs), self._out(node, needed)
         flops = node.op.flops(inputs, [out]) * times
         operands = sum(self._needs([tensor]) for tensor in node.inputs)
-        learns = bool(node.op.weights(*node.inputs))
+        learns = any(weight.learned for weight in node.op.weights(*node.inputs).values())
         done = Work(flops, node.op.flops(needed, [out_needed]) * times, flops * (operands + learns))
         self.found[node] = self.found.get(node, Work()) + done
         if operands or learns:
-            self.learned.update(tensor.original for tensor in node.outputs)
+            floats = (tensor for tensor in node.outputs if tensor.kind == "float")  # no choices
+            self.learned.update(tensor.original for tensor in floats)
         return out, out_needed
 
     def _out(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:

@@ -109,7 +109,8 @@ class ClassWriter:
     def _member(self, member: Member) -> list[str]:
         if member.kind == "buffer":
             assert member.make is not None
-            name, options = ex.Name(f'"{member.name}"'), (("persistent", ex.FALSE),)
+            name = ex.Name(f'"{member.name}"')
+            options = () if member.holds else (("persistent", ex.FALSE),)
             call = ex.Call(ex.Name("self.register_buffer"), (name, member.make), options)
             lines = layout.lines("", call, self.names, "", 8)
         else:

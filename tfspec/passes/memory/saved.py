@@ -69,7 +69,7 @@ def saved(
 
 
 def _row(found: Found, dtype: Precision, bindings: Mapping[str, int]) -> Row:
-    each = {"float": BYTES[dtype], "float32": 4, "int64": 8, "bool": 1}
+    each = {"float": BYTES[dtype], "float32": 4, "int64": 8, "int32": 4, "bool": 1}
     size = found.elements * each[found.dtype]
     node = found.node
     label, span = (node.op.label(), node.span) if node else ("", None)
