@@ -79,7 +79,7 @@ class Balance(Routing):
 
 
 BEST_GROUPS = '''def best_groups(scores, groups, kept):
-    """Scores, -inf outside of each token's best groups of experts: [..., E] → [..., E].
+    """Scores, -inf outside of a token's best groups of experts: [..., E] → [..., E].
 
     A group is as good as its two best experts together.
     """

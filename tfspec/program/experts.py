@@ -11,7 +11,8 @@ from tfspec.symbolic import Dim, product
 
 SPLIT = '''def grouped_linear(rows, weight, counts):
     """Sorted rows, each through its expert's matrix: [R, d], [E, f, d] → [R, f]."""
-    return torch.cat([F.linear(x, w) for x, w in zip(rows.split(counts), weight)])
+    parts = zip(rows.split(counts), weight, strict=True)
+    return torch.cat([F.linear(x, w) for x, w in parts])
 '''
 # torch 2.13 compiles the kernel for bfloat16 alone, and has none for float64
 KERNEL = '''def grouped_linear(rows, weight, ends):
@@ -23,7 +24,8 @@ KERNEL = '''def grouped_linear(rows, weight, ends):
     if rows.dtype == torch.bfloat16:
         return F.grouped_mm(rows, weight.mT, offs=ends)
     counts = ends.diff(prepend=ends.new_zeros(1)).tolist()
-    return torch.cat([F.linear(x, w) for x, w in zip(rows.split(counts), weight)])
+    parts = zip(rows.split(counts), weight, strict=True)
+    return torch.cat([F.linear(x, w) for x, w in parts])
 '''
 EACH = '''def expert_linear(x, experts, weight):
     """Each row through its expert's matrix: [..., d], [...], [E, f, d] → [..., f]."""
@@ -62,7 +64,7 @@ def sort(low: Lowering, x: Value, experts: Value) -> Value:
     if not low.is_one(chosen):
         expr = ex.Binary("//", at.ref, low.number(chosen, "top_k"))
         at = at.pointwise(expr, NO_GRADIENT)
-    tokens = x.flatten(0, -2) if len(x.shape) > 2 else x
+    tokens = x.flatten(0, -2) if len(x.shape) > 2 else x.lead(2 - len(x.shape))
     return tokens.gather_rows(at).named("rows")
 
 
