@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from transformers import MixtralConfig, MixtralForCausalLM
 
-from tests.parity.llama import ATTENTION
+from tests.parity.decoder import ATTENTION
 from tests.parity.reference import PAD, Reference, Tensors, tokens
 
 
