@@ -7,6 +7,9 @@ import pytest
 import tfspec
 from tests.bundled import NAMES, small
 from tests.time import measured
+from tfspec.api import Architecture
+from tfspec.passes.time.traffic import Traffic
+from tfspec.spec.load import load_text
 
 COMPOSITE = {name for name in NAMES if name.startswith("llama")}
 """A CPU computes RMS norm step by step, and attention with grouped heads here by products."""
@@ -27,6 +30,35 @@ def test_a_forward_in_windows() -> None:
     moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
     ours = measured.counted(architecture.graph, "forward", "forward")
     assert ours == pytest.approx(moves.total(), rel=0.01)
+
+
+TURNED = """
+tfspec: 1
+name: turned
+dims: {B: batch, T: 1..64, V: 11, d: 24, h: 3, f: 40}
+inputs: {tokens: ids(V) B T}
+blocks:
+  layer:
+    norm: {kind: layer}
+    do: [{attend: {heads: h, mask: causal, rope: 10000}}, {ffn: {hidden: f, act: ACT, gated: true}}]
+streams: {text: [tokens, {embed: d}, {stack: {of: layer, depth: 3}}]}
+outputs: {y: text}
+"""
+
+
+@pytest.mark.parametrize("act", ["silu", "quick_gelu", "relu2"])
+def test_lines_of_several_operations(act: str) -> None:
+    """Rotations, and activations that are more than one operation."""
+    architecture = Architecture(load_text(TURNED.replace("ACT", act)))
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    assert moves.total() == measured.counted(architecture.graph, "forward", "forward")
+
+
+def test_a_mistake_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = small("gpt2")
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    monkeypatch.setattr(Traffic, "stays", lambda *_: False)
+    assert moves.total() != measured.counted(architecture.graph, "forward", "forward")
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - COMPOSITE - HELPERS))

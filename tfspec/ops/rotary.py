@@ -91,7 +91,13 @@ class Rotate(Op):
         strides = in_order(x.shape, order)
         kept = saves(Keep(rope, (x,)))
         turned = low.torch(
-            function.name, x, rope, shape=x.shape, strides=strides, saves=kept, kernel=_turning(x)
+            function.name,
+            x,
+            rope,
+            shape=x.shape,
+            strides=strides,
+            saves=kept,
+            kernel=_turning(x, rope),
         )
         return turned.named(x.hint or "x")
 
@@ -134,7 +140,7 @@ def _rows(table: Value, index: Value) -> Value:
     return table.fresh(expr, shape, NO_GRADIENT, kernel=GATHER)
 
 
-def _turning(x: Value) -> Kernel:
+def _turning(x: Value, rope: Value) -> Kernel:
     """Four products of halves, a difference and a sum of them, and a copy of both: 9 elements of
-    an element, of which 2 are x and the result."""
-    return Kernel("pointwise", hidden=7 * product(x.shape), launches=7)
+    an element, of which 2 are x and the result; and the table once more."""
+    return Kernel("pointwise", hidden=7 * product(x.shape) + product(rope.shape), launches=7)

@@ -80,7 +80,7 @@ class Traffic:
         if self.fuses(run):
             return ZERO
         made = sum((made.elements for made in run.makes), ZERO)
-        between = made * 2 * (_operations(run) - 1)
+        between = made * (2 * (_operations(run) - 1) + _repeats(run))
         return (run.kernel.hidden + between) * self.each["float"]
 
     # ---- one kernel of several steps
@@ -148,6 +148,14 @@ def _operations(run: Run) -> int:
     if not _fuses(run):
         return 1
     return max(1, _computing(run.step.expr))
+
+
+def _repeats(run: Run) -> int:
+    """How often a line reads an operand again."""
+    if not _fuses(run):
+        return 0
+    read = [part.to for part in ex.operands(run.step.expr) if isinstance(part, ex.Ref)]
+    return len(read) - len(set(read))
 
 
 def _computing(expr: ex.Expr) -> int:
