@@ -99,7 +99,7 @@ class Architecture:
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            how = _how(target, efficiency, compiled) if target else None
+            how = None if target is None else _how(target, efficiency, compiled)
             found = cost_pass(self.graph, mode, dtype, optimizer, how=how)
             return _planned(found, fit, run) if how else found
 
@@ -149,7 +149,7 @@ def _sheet(target: str | None) -> Target:
     from tfspec.program.refusal import NotYet
     from tfspec.targets import Target, find
 
-    found = find(target or "cpu")
+    found = find("cpu" if target is None else target)
     if not isinstance(found, Target):
         raise NotYet(found)
     return found

@@ -148,6 +148,7 @@ def test_fit_and_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("--fit", "TS472]: `--fit` asks about a machine, and none is named", "--target h200"),
         ("--eager", "TS472]: `--eager` asks about a machine, and none is named", "--target h200"),
+        ("--target=", "TS450]: there is no target ``", "known targets"),
         ("--target h20", "TS450]: there is no target `h20`", "did you mean `h200`?"),
         (
             "--target xyz",

@@ -9,9 +9,6 @@ from typing import Literal
 from tfspec.symbolic import Dim
 
 Kind = Literal["product", "convolution", "attention", "gather", "pointwise"]
-KINDS: tuple[Kind, ...] = ("product", "convolution", "attention", "gather", "pointwise")
-
-
 NOTHING = Dim.of(0)
 
 

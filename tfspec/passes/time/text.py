@@ -54,7 +54,6 @@ def _fits(cost: Cost, timing: Timing, total: int, what: str) -> str:
     memory = timing.rates.memory
     where = f"on {escape(timing.how.target.about)}"
     share = f"({total / memory:.0%})"
-
     head = "fits" if fit.fits(cost) else "does not fit"
     return f"{head}: {what} take {_bytes(total)} of {memory / 1e9:g} GB {where} {share}"
 
