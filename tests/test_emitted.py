@@ -187,7 +187,8 @@ def bundled_files() -> Iterator[tuple[str, str]]:
         for style in STYLES:
             yield f"{name} {style}", api.emit(name, style=style)
     for style in STYLES:
-        yield f"gpt2 {style} generate", api.emit("gpt2", style=style, parts=("generate",))
+        for name in ("gpt2", "t5-base"):
+            yield f"{name} {style} generate", api.emit(name, style=style, parts=("generate",))
 
 
 def variant_files() -> Iterator[tuple[str, str]]:

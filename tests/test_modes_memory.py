@@ -100,6 +100,23 @@ def test_a_source_of_another_length_is_refused() -> None:
         model.prefill(tokens(1, 3, SOURCE), tokens(2, 3, 4), model.cache(3, LONGEST, SOURCE + 1))
 
 
+@pytest.mark.parametrize("name", ["cache", "position", "tokens", "steps", "out", "prefill"])
+def test_an_input_may_have_any_name(name: str) -> None:
+    """The source is called as something that generation has itself."""
+    text = T5.text.replace("source", name)
+    file = run_file(T5.architecture_of(text).emit(parts=("generate",)))
+    model = place(file.build(), answer(T5).weights).eval()
+    plain, given = model_of(T5), sentences()
+    found = [
+        run.generate(
+            given["source"], given["target"][:, :1], 5, built.cache(3, 6, SOURCE),
+            built.prefill, built.decode, given["valid"],
+        )
+        for run, built in ((file, model), (file_of(T5), plain))
+    ]  # fmt: skip
+    assert torch.equal(*found)
+
+
 @torch.no_grad()
 def test_the_memory_is_made_once() -> None:
     """Decoding runs no layer of the encoder, and makes no keys of what it gave."""
