@@ -79,9 +79,9 @@ def test_passes_import_no_op() -> None:
     ],
 )
 def test_that_a_pass_with_an_op_is_found(copy: Path, code: str) -> None:
-    spoilt = copy / "tfspec" / "passes" / "emit.py"
+    spoilt = copy / "tfspec" / "passes" / "emit" / "emit.py"
     spoilt.write_text(f"{spoilt.read_text()}\n{code}\n")
-    assert importers_of_ops(copy / "tfspec") == ["passes/emit.py"]
+    assert importers_of_ops(copy / "tfspec") == ["passes/emit/emit.py"]
 
 
 # ---- torch
@@ -124,9 +124,9 @@ def test_this_works_without_torch(call: str, tmp_path: Path) -> None:
     [
         ("tfspec/__init__.py", "import"),
         ("tfspec/passes/check.py", "check"),
-        ("tfspec/passes/shapes.py", "shapes"),
-        ("tfspec/passes/emit.py", "build"),
-        ("tfspec/passes/diff.py", "diff"),
+        ("tfspec/passes/shapes/shapes.py", "shapes"),
+        ("tfspec/passes/emit/emit.py", "build"),
+        ("tfspec/passes/diff/diff.py", "diff"),
         ("tfspec/layers/norm.py", "python"),
         ("tfspec/cli/verbs/explain.py", "explain"),
     ],
