@@ -96,6 +96,26 @@ def test_the_cache_is_what_buffers_hold(name: str) -> None:
     assert {each.name: each.value for each in cost.memory}["cache"] == 4 * held
 
 
+@pytest.mark.parametrize("name", ["t5-base", "transformer-base"])
+def test_generation_by_a_memory_is_counted_exactly(name: str) -> None:
+    """Decoding costs nothing of the encoder, nor the keys of what it gave; caches hold these."""
+    architecture = small(name)
+    made = model(architecture, parts=("generate",))
+    cache = made.cache(2, 9, 7)
+    source, text = (torch.zeros(2, n, dtype=torch.int64, device="meta") for n in (7, 5))
+    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    counted = {
+        "prefill": (5, flops(lambda: made.prefill(source, text, cache))),
+        "decode": (9, flops(lambda: made.decode(text[:, :1], position, cache))),
+    }
+    for mode, (length, number) in counted.items():
+        cost = costs(architecture, {"B": 2, "T": length, "S": 7}, mode)
+        assert cost.number(cost.work.forward) == number, mode
+        assert cost.cache is not None
+        held = sum(buffer.numel() for layer in cache for each in layer for buffer in each.buffers())
+        assert cost.number(cost.cache.held.subs({cost.graph.slots_name: Dim.of(9)})) == held
+
+
 def test_a_model_without_a_cache_has_none() -> None:
     assert tfspec.cost("vit-b16").cache is None
 

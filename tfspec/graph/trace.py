@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -134,6 +134,28 @@ class Trace:
 def inner_traces(op: Op) -> tuple[Trace, ...]:
     """The traces that a structural op (a call, a stack) runs."""
     return getattr(op, "traces", ())
+
+
+def following(trace: Trace, first: Iterable[Tensor]) -> frozenset[Tensor]:
+    """Every tensor in a trace that is made of some of these, opened as `Trace.nodes` opens it."""
+    found = {*first}
+    _follow(trace, found)
+    return frozenset(found)
+
+
+def _follow(trace: Trace, found: set[Tensor]) -> None:
+    for node in trace.body:
+        given, traces = node.inputs, inner_traces(node.op)
+        rounds = min(2, getattr(node.op, "rounds", 1))  # a second one reads what a first one made
+        for each in traces * rounds:
+            found.update(to for to, of in zip(each.inputs, given, strict=True) if of in found)
+            _follow(each, found)
+            given = tuple(tensor.original for tensor in each.results)
+        if node.inner is not None:
+            _follow(node.inner, found)
+        reads = given if traces else node.inputs
+        if not found.isdisjoint(reads):
+            found.update(node.outputs)
 
 
 _CURRENT: ContextVar[Trace] = ContextVar("trace")

@@ -103,7 +103,7 @@ class Attend(Unlearned):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs
-        if "decode" in low.modes:
+        if low.caches:
             k, v = self._cached(low, node, k, v)
         if self.takes_as_they_lie(low, node):
             v = heads.apart(low, v, q, k)
@@ -131,7 +131,12 @@ class Attend(Unlearned):
         return flex.attend(low, self.mask, flags, (q, k, v, *biases), cap, options)
 
     def _cached(self, low: Lowering, node: Node, k: Value, v: Value) -> tuple[Value, Value]:
-        """Keys and values with the earlier ones; only a causal mask lets them be kept."""
+        """Keys and values with the earlier ones; only a causal mask lets them be kept.
+
+        Those of a memory are made once: what does not follow the text stays as it is.
+        """
+        if node.inputs[1] not in low.graph.follows:
+            return low.kept_whole(k, v)
         if self.mask is None or not self.mask.causal:
             message = "attention that is not causal is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)

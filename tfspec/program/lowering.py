@@ -51,7 +51,7 @@ class Lowering(Caching):
         trace = self.graph.trace
         self.top = self.method = Method(self, trace.scope, None)
         self._register(self.top)
-        for tensor in trace.inputs:
+        for tensor in self._first(trace.inputs):
             self.values[tensor] = self._input(tensor)
         self.top.inputs = len(self.top.params)
         if self.mode == "decode":
@@ -67,7 +67,15 @@ class Lowering(Caching):
             for value, name in zip(self.top.results, self.graph.outputs, strict=True):
                 value.hint = value.hint or name
         self.top.drop_unread()
+        if self.mode == "decode":
+            others = [tensor for tensor in self.graph.inputs if tensor is not self.graph.text]
+            self.top.drop_unread_inputs([self.values[tensor] for tensor in others])
         return self.top
+
+    def _first(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Where sizes are read from first: while decoding the text, which is sure to be there."""
+        decoding = self.mode == "decode"
+        return sorted(inputs, key=lambda tensor: decoding and tensor is not self.graph.text)
 
     def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
         """A prompt is asked for what comes next: outputs are computed of its last token alone."""
@@ -101,10 +109,12 @@ class Lowering(Caching):
 
     def _step(self, node: Node, trace: Trace) -> list[Node]:
         group = self._fused(node, trace)
-        outer = self.nodes, self.trace
+        outer = self.nodes, self.trace, self.mode, self.caches
         self.nodes, self.trace = tuple(group), trace
+        if self.caches and self.method is self.top and self.graph.follows.isdisjoint(node.outputs):
+            self.mode, self.caches = "forward", False  # made once, and whole
         self._lower(node, group)
-        self.nodes, self.trace = outer
+        self.nodes, self.trace, self.mode, self.caches = outer
         return group
 
     def _lower(self, node: Node, group: Sequence[Node]) -> None:
@@ -227,8 +237,13 @@ class Lowering(Caching):
         with self.inside(child):
             child.results = self.inline(trace)
         child.drop_unread(views=True)
+        if "decode" in self.modes:  # also what would make a memory's keys, which the cache has
+            child.drop_unread(calls=False)
+        if self.mode == "decode":
+            made_once = [tensor for tensor in trace.inputs if tensor not in self.graph.follows]
+            child.drop_unread_inputs([self.values[tensor] for tensor in made_once])
         child.drop_unread_params()
-        if "decode" not in self.modes:  # what is kept for a cache is read by later calls
+        if "decode" not in self.modes:
             child.drop_unread()
         return child
 
@@ -245,4 +260,5 @@ class Lowering(Caching):
         return tuple(pairs)
 
     def _register(self, method: Method) -> None:
+        method.decoding = self.mode == "decode"
         self.program.methods.setdefault(method.scope, []).append(method)

@@ -38,6 +38,7 @@ class Scene:
         self.locals: dict[object, Value] = {}
         self.values: dict[Tensor, Value] = {}
         self.asked: list[tuple[float, ...]] = []
+        self.caches = "decode" in modes
 
     @contextmanager
     def inside(self, method: Method) -> Generator[None]:
@@ -80,6 +81,7 @@ class Scene:
 
     def hoist(self, key: object, hint: str, build: Callable[[], Value]) -> Value:
         """A value that many modules need: made once a forward at the root, and passed down."""
+        key = (self.mode == "decode", key)  # what only a prompt has is not read while decoding
         if key not in self.hoisted:
             with self.inside(self.top):
                 value = build()
@@ -159,12 +161,21 @@ class Scene:
         fixed = self.facts.value(dim)
         if fixed is not None:
             return ex.Number(fixed, role)
+        if self.mode == "decode" and self.method is self.top and self._of_memory(dim):
+            return ex.Slots(self.extra("cache", (), "state").ref, str(dim))
         if readable(self.method.params, dim, self.facts):
             return ex.Length(dim)
         if self.method is self.top:
             message = f"a model whose inputs do not show {dim} is not supported yet"
             raise NotYet.of(message, None)
         return self.hoist(("length", dim), "length", lambda: self._length(dim)).ref
+
+    def _of_memory(self, dim: Dim) -> bool:
+        """Whether a prompt's inputs alone have this size: while decoding their caches have it."""
+        sure = [self.values[self.graph.text]]
+        others = [param for param in self.top.params if param not in sure]
+        alone = not readable(sure, dim, self.facts) and readable(others, dim, self.facts)
+        return alone and dim.symbols == frozenset({str(dim)})
 
     def _length(self, dim: Dim) -> Value:
         return self.method.emit(self.number(dim, "length"), (), "state", NO_GRADIENT)

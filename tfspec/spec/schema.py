@@ -167,10 +167,14 @@ class Init(Located):
 
     called: ClassVar[str] = "`init`"
 
-    kind: Literal["normal", "truncated", "xavier", "torch"] = Field(
-        "normal", description="normal, truncated (at 2 std), xavier, or torch's own"
+    kind: Literal["normal", "truncated", "xavier", "fan_in", "torch"] = Field(
+        "normal",
+        description="normal, truncated (at 2 std), xavier, "
+        "fan_in (normal, by the number of inputs to the power of -0.5), or torch's own",
     )
-    std: Rate | None = Field(None, description="standard deviation of normal and truncated")
+    std: Rate | None = Field(
+        None, description="standard deviation of normal and truncated; a factor of fan_in's, or 1"
+    )
     residual: Rate | None = Field(
         None, description="factor of std for the last map of a branch: (2 * n) ** -0.5 in GPT-2"
     )
@@ -182,6 +186,8 @@ class Init(Located):
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         found = self.unwritten(bias="torch", residual=1)
+        if self.kind == "fan_in":
+            return {**found, **self.unwritten(std=1)}
         return found if self.std is None else {**found, **self.unwritten(embed="std")}
 
 

@@ -289,7 +289,7 @@ def cost(
             del taken[length]
     shape_of = counts.shapes(lambda tensor: shapes.get(tensor, tensor.shape))
     found = flow_rows(graph, shape_of, results)
-    done = work(graph, shape_of)
+    done = work(graph, shape_of, decoding=mode == "decode")
     rows = [
         Row(
             row.depth, row.kind, row.label, row.count,

@@ -89,9 +89,10 @@ def _latest(elements: Dim, graph: Graph, window: Dim | None) -> Dim:
 def _held(method: Method) -> list[tuple[Value, Dim | None]]:
     """The buffers that a method's cache gives back, and how many of their tokens are seen."""
     steps = (step for step in method.steps if isinstance(step, When))
-    return [
+    growing = [
         (value, step.window)
         for step in steps
         for value in step.outputs
         if value.storage.holds == "buffer"
     ]
+    return growing + [(value, None) for value in method.held]

@@ -40,12 +40,13 @@ class Work:
         )
 
 
-def work(graph: Graph, shape_of: ShapeOf) -> dict[Node, Work]:
+def work(graph: Graph, shape_of: ShapeOf, *, decoding: bool = False) -> dict[Node, Work]:
     """The work of every primitive step that an output depends on, where tensors have these shapes.
 
-    What no output reads is not emitted, and has no work.
+    What no output reads is not emitted, and has no work; while decoding also what does not follow
+    the text, which the prompt has made.
     """
-    walk = _Walk(shape_of)
+    walk = _Walk(shape_of, graph.follows if decoding else None)
     walk.trace(replace(graph.trace, body=_live(graph)), Dim.of(1))
     return walk.found
 
@@ -76,6 +77,7 @@ class _Walk:
     `known` each tensor in its shape here."""
 
     shape_of: ShapeOf
+    follows: frozenset[Tensor] | None = None
     found: dict[Node, Work] = field(default_factory=dict[Node, Work])
     learned: set[Tensor] = field(default_factory=set[Tensor])
     known: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
@@ -83,6 +85,8 @@ class _Walk:
     def trace(self, trace: Trace, times: Dim) -> None:
         for node in trace.body:
             inner = inner_traces(node.op)
+            if self.follows is not None and self.follows.isdisjoint(node.outputs):
+                continue
             if isinstance(node.op, Stack):
                 self._stack(node, inner, node.op.count * times, times)
             elif inner:

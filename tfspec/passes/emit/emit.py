@@ -36,12 +36,16 @@ def program_of(
 
 
 def _one_text(graph: Graph) -> None:
-    """Generation continues one text, by one output's logits. Raises NotYet for anything else."""
-    texts = [tensor.role for tensor in graph.inputs if tensor.kind == "ids"]
-    others = [name for name in graph.spec.inputs if name not in texts[:1]]
-    for name in others:
-        message = f"the input `{name}` is not supported yet in generation"
-        raise NotYet.of(message, Label(graph.spec.inputs[name].span))
+    """Generation continues one text, by one output's logits; what else is read stays as it is.
+
+    Raises NotYet for anything else.
+    """
+    text = graph.text
+    for tensor in graph.inputs:
+        if tensor is not text and text.axes[-1] in tensor.axes:
+            message = f"the input `{tensor.role}` is not supported yet in generation"
+            span = graph.spec.inputs[tensor.role or ""].span
+            raise NotYet.of(message, Label(span))
     for name in list(graph.outputs)[1:]:
         message = f"a second output, `{name}`, is not supported yet in generation"
         raise NotYet.of(message, Label(graph.spec.outputs[name].span))
