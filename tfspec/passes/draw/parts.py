@@ -73,11 +73,12 @@ class Fan:
 
 @dataclass(eq=False)
 class Card:
-    """A block or a module drawn open, that runs `count` times."""
+    """A block or a module drawn open, that runs `count` times; `entry` is what it is given."""
 
     title: str
     count: int
     body: Series
+    entry: Tensor
     made: Tensor
     label: str = ""
 
