@@ -83,6 +83,7 @@ class Card:
     label: str = ""
 
 
+_FEW = 2
 Item = Box | Start | End | Jump | Fan | Card
 
 
@@ -110,6 +111,11 @@ class Figure:
     def boxes(self) -> Iterator[Box]:
         """Every box, joins too."""
         return (box for column in self.columns for box in boxes(column))
+
+    @property
+    def tangled(self) -> bool:
+        """Whether branches read each other so often that their lines may have to cross."""
+        return sum(1 for column in self.columns for _ in jumps(column)) > _FEW
 
     def cards(self) -> Iterator[Card]:
         return (card for column in self.columns for card in _cards(column))
