@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 
 import pytest
@@ -28,13 +28,19 @@ def models(cases: range) -> Iterator[Architecture]:
 def live(model: Architecture) -> list[Node]:
     """The primitive steps that an output depends on."""
     graph = model.graph
-    wanted = {tensor.original for tensor in graph.outputs.values()}
-    found: list[Node] = []
-    for node in reversed(graph.trace.body):
+    return list(needed(graph.trace, [tensor.original for tensor in graph.outputs.values()]))
+
+
+def needed(trace: Trace, results: Iterable[object]) -> Iterator[Node]:
+    """Of a trace's steps those that these results depend on, modules and composites opened."""
+    wanted = set(results)
+    for node in reversed(trace.body):
         if wanted.intersection(node.outputs):
             wanted.update(reads(node))
-            found += primitives(node)
-    return found
+            if not traces(node):
+                yield node
+            for inner in traces(node):
+                yield from needed(inner, inner.results)
 
 
 def traces(node: Node) -> tuple[Trace, ...]:
@@ -46,14 +52,6 @@ def reads(node: Node) -> Iterator[object]:
     for trace in traces(node):
         for step in trace.body:
             yield from reads(step)
-
-
-def primitives(node: Node) -> Iterator[Node]:
-    if not traces(node):
-        yield node
-    for trace in traces(node):
-        for step in trace.body:
-            yield from primitives(step)
 
 
 def quiet(node: Node) -> bool:

@@ -73,10 +73,12 @@ class _Reader:
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
         tree = self.dominators[trace] = Dominators(trace.inputs)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
-        for node in self._steps(trace.body):
-            self.maker[node.outputs[0]] = node
+        steps = list(self._steps(trace.body))
+        for node in steps:
             inner = (tensor for below in inner_traces(node.op) for tensor in free(below))
             self.uses.update(map(self._known, (*node.inputs, *inner)))
+        for node in steps:
+            self.maker[node.outputs[0]] = node
             self.inside[node.outputs[0]] = trace
             tree.add(node.outputs[0], self._trunk(node))
 
@@ -110,9 +112,9 @@ class _Reader:
         return made or own
 
     def _brought(self, tensor: Tensor) -> bool:
-        """Whether it comes from nothing, as a learned token does."""
+        """Whether it comes from nothing, as a learned token does, and goes to one step alone."""
         node = self.maker.get(tensor)
-        return node is not None and not node.inputs
+        return node is not None and not node.inputs and self.uses[tensor] == 1
 
     # ---- columns
     def columns(self, graph: Graph) -> list[Series]:
@@ -241,7 +243,7 @@ class _Reader:
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
         ]
         return Box(
-            self._named(node, look), look.kind, look.form,
+            self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
             tuple(map(self.words.knob, look.knobs)), node.outputs[0],
             self._stands_for([*brought, node]), self._reads(node), self._label(node),
         )  # fmt: skip
