@@ -81,3 +81,24 @@ outputs: {logits: [text, {linear: 11}]}
     for level in ("blocks", "ops"):
         with pytest.raises(tfspec.SpecError, match="TS470"):
             open_dim.draw(level=level, cost="flops")
+
+
+def test_equal_neighbours_of_a_pattern_all_count() -> None:
+    """Five local layers are drawn once, and cost what five cost."""
+    mixed = of("""
+tfspec: 1
+name: mixed
+dims: {B: batch, T: 1..64, d: 8, L: 12}
+inputs: {tokens: ids(11) B T}
+blocks:
+  local: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal and within(8)}}]}
+  global: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal}}]}
+streams: {text: [tokens, {embed: d}, {stack: {of: [local, local, local, local, local, global], depth: L}}]}
+outputs: {logits: [text, {linear: 11}]}
+""")
+    cost, drawing = mixed.cost(), mixed.draw(cost="flops")
+    shown = {box.title: drawing.shares[box] for box in drawing.figure.boxes()}
+    assert shown["Multi-head attention"] == pytest.approx(5 * shown["Global"])
+    total = cost.number(cost.flops)
+    linear = 2 * 64 * 8 * 11
+    assert shown["Linear"] == pytest.approx(linear / total)

@@ -47,6 +47,13 @@ def test_without_a_file_it_is_drawn_in_the_terminal(run: Run) -> None:
     assert "[B, 8, 768]" in out
 
 
+def test_a_tangle_is_said_and_sent_to_graphviz(run: Run) -> None:
+    said = "lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out\n"
+    assert run("mixtral-8x7b", "--open", "mlp")[2] == said
+    assert run("mixtral-8x7b", "--open", "mlp", "-o", "a.dot")[2] == "wrote a.dot\n"
+    assert run("mixtral-8x7b")[2] == ""
+
+
 WRONG = [
     (
         ["gpt2", "-o", "a.jpg"],

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from tfspec.cli import output, sets, specs
+from tfspec.cli import console, output, sets, specs
 from tfspec.cli.failure import Failure
 from tfspec.cli.parser import choice, one_of
 from tfspec.cli.verb import Verb
@@ -87,6 +87,8 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     )
     found = drawing.text() if ending is None else drawing.format(ending)
     output.write(found, file, never=architecture.loaded.sources)
+    if drawing.figure.tangled and ending != "dot":
+        console.say("lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out")
     return 0
 
 

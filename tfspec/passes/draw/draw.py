@@ -14,10 +14,10 @@ from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
 from tfspec.passes.draw.fit import columns, scale
-from tfspec.passes.draw.layout import place
 from tfspec.passes.draw.measure import cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
 from tfspec.passes.draw.parts import Box, Figure
+from tfspec.passes.draw.place import place
 from tfspec.passes.draw.read import read, read_one
 from tfspec.passes.draw.shapes import Layout
 from tfspec.passes.draw.shares import Quantity, shares

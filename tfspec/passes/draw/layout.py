@@ -6,8 +6,7 @@ Lengths along the flow grow from the inputs; `place` turns the figure at the end
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass, field
 
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.measure import Measure
@@ -16,7 +15,6 @@ from tfspec.passes.draw.parts import (
     Card,
     End,
     Fan,
-    Figure,
     Item,
     Jump,
     Series,
@@ -27,7 +25,6 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
 
 Shares = Mapping[Box, float]
-Shape = TypeVar("Shape", BoxShape, CardShape)
 
 
 @dataclass(frozen=True)
@@ -142,8 +139,12 @@ class Placer:
             return self.m.half(max(self._lines(item)[2], self.m.narrowest))
         if isinstance(item, Card):
             return self.natural(item.body)
-        full = [b for b in item.branches if b.items] if isinstance(item, Fan) else []
-        return self.natural(full[0]) if len(full) == 1 else 0
+        if not isinstance(item, Fan):
+            return 0
+        full = [branch for branch in item.branches if branch.items]
+        if len(full) > 1:
+            return 0
+        return max([self.natural_of(item.join) if item.join else 0, *map(self.natural, full)])
 
     def _lines(self, box: Box) -> tuple[str, tuple[str, ...], int]:
         """A box's title, its knobs in lines, and how wide it must be."""
@@ -243,6 +244,7 @@ class Placer:
         def draw(x: int, s: int) -> None:
             rect = Rect(x - left, s, left + right + m.point, length)
             self.out.cards.append(CardShape(rect, words, card.count, depth))
+            self.ends.setdefault(card.entry, (x, s + before))
             inner = s + before + entry
             self.edge(x, s, inner, body.solid)
             body.draw(x, inner)
@@ -265,88 +267,3 @@ def wrapped(m: Measure, knobs: Sequence[str], most: int) -> tuple[str, ...]:
         else:
             lines[-1] = longer
     return tuple(m.cut(line, "knob", most) for line in lines)
-
-
-def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
-    """The layout of a figure, y growing downwards, its upper left corner at 0, 0."""
-    from tfspec.passes.draw.route import channels, route
-
-    placer = Placer(m, shares or {})
-    x = 0
-    sides: list[int] = []
-    for column, block in _in_order(placer, figure):
-        x += channels(column) * m.channel + (m.column if sides else 0)
-        sides.append(x)
-        block.draw(x + block.left, 0)
-        x += block.left + block.right
-    route(placer, sides)
-    return turned(placer.out, m)
-
-
-def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
-    """The columns with their blocks. Of several that one column reads, the tallest stands
-    farthest from it: edges pass over the others."""
-    from tfspec.passes.draw.route import channels
-
-    found: list[tuple[Series, Block]] = []
-    sources: list[tuple[Series, Block]] = []
-    for column in figure.columns:
-        pair = column, placer.series(column, placer.natural(column))
-        if channels(column):
-            found += [*sorted(sources, key=lambda each: -each[1].length), pair]
-            sources = []
-        else:
-            sources.append(pair)
-    return [*found, *sources]
-
-
-def turned(out: Layout, m: Measure) -> Layout:
-    """Flow coordinates to those of a page: turned if it goes up, and moved to 0, 0."""
-    left, right = _span(out, m)
-    top, bottom = _reach(out, m)
-
-    def y(s: int) -> int:
-        return bottom - s - m.point if m.up else s - top
-
-    def rect(r: Rect) -> Rect:
-        return Rect(r.x - left, bottom - r.bottom if m.up else r.y - top, r.w, r.h)
-
-    return Layout(
-        right - left,
-        bottom - top,
-        [_moved(box, rect(box.rect)) for box in out.boxes],
-        [_moved(card, rect(card.rect)) for card in out.cards],
-        [
-            Path(tuple((px - left, y(s)) for px, s in p.points), p.line, p.arrow, p.tap)
-            for p in out.paths
-        ],
-        [Text(t.x - left, y(t.y), t.text, t.role, t.anchor) for t in out.texts],
-    )
-
-
-def _moved(shape: Shape, rect: Rect) -> Shape:
-    return replace(shape, rect=rect)
-
-
-def _span(out: Layout, m: Measure) -> tuple[int, int]:
-    rects = [*(b.rect for b in out.boxes), *(c.rect for c in out.cards)]
-    xs = [end for p in out.paths for x, _ in p.points for end in (x, x + m.point)]
-    for t in out.texts:
-        width = m.width(t.text, t.role)
-        start = t.x if t.anchor == "start" else t.x - m.half(width)
-        xs += [start, start + width]
-    every = [*xs, *(r.x for r in rects), *(r.right for r in rects)]
-    return min(every), max(every)
-
-
-def _reach(out: Layout, m: Measure) -> tuple[int, int]:
-    rects = [*(b.rect for b in out.boxes), *(c.rect for c in out.cards)]
-    half = m.name // 2
-    ys = [
-        *(end for p in out.paths for _, s in p.points for end in (s, s + m.point)),
-        *(t.y - half for t in out.texts),
-        *(t.y + half + m.point for t in out.texts),
-        *(r.y for r in rects),
-        *(r.bottom for r in rects),
-    ]
-    return min(ys), max(ys)

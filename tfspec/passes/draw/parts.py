@@ -73,15 +73,17 @@ class Fan:
 
 @dataclass(eq=False)
 class Card:
-    """A block or a module drawn open, that runs `count` times."""
+    """A block or a module drawn open, that runs `count` times; `entry` is what it is given."""
 
     title: str
     count: int
     body: Series
+    entry: Tensor
     made: Tensor
     label: str = ""
 
 
+_FEW = 2
 Item = Box | Start | End | Jump | Fan | Card
 
 
@@ -109,6 +111,11 @@ class Figure:
     def boxes(self) -> Iterator[Box]:
         """Every box, joins too."""
         return (box for column in self.columns for box in boxes(column))
+
+    @property
+    def tangled(self) -> bool:
+        """Whether branches read each other so often that their lines may have to cross."""
+        return sum(1 for column in self.columns for _ in jumps(column)) > _FEW
 
     def cards(self) -> Iterator[Card]:
         return (card for column in self.columns for card in _cards(column))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from tfspec.diagnostics.escape import escape
@@ -12,6 +12,7 @@ from tfspec.graph.look import Look
 from tfspec.graph.scope import Place
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.draw.branches import flat, forked, wanted
 from tfspec.passes.draw.dominators import Dominators
 from tfspec.passes.draw.parts import (
     Box,
@@ -23,9 +24,9 @@ from tfspec.passes.draw.parts import (
     Jump,
     Series,
     Start,
-    boxes,
     made_by,
 )
+from tfspec.passes.draw.walks import free, primitives, signature
 from tfspec.passes.draw.words import Words
 
 
@@ -42,7 +43,7 @@ def read_one(graph: Graph, trace: Trace, words: Words) -> Figure:
     reader.enter(trace, trace.inputs)
     name = escape(trace.scope.base or trace.scope.kind)
     series = reader.series(trace.results[0], None)
-    columns = [Series((*series.items, End("out")))]
+    columns = reader.with_sources(Series((*series.items, End("out"))))
     unseen = reader.unseen(trace.inputs)
     return Figure(f"{graph.name}: {name}", columns, unseen, trace.scope.params)
 
@@ -63,6 +64,8 @@ class _Reader:
         self.inside: dict[Tensor, Trace] = {}
         self.dominators: dict[Trace, Dominators] = {}
         self.placed: set[Tensor] = set()
+        self.uses = Counter[Tensor]()
+        self.twins: list[tuple[Node, Node]] = []
 
     # ---- the graph as it is drawn: composites opened, values by one name
     def enter(self, trace: Trace, starts: Sequence[Tensor] = ()) -> None:
@@ -70,7 +73,11 @@ class _Reader:
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
         tree = self.dominators[trace] = Dominators(trace.inputs)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
-        for node in self._steps(trace.body):
+        steps = list(self._steps(trace.body))
+        for node in steps:
+            inner = (tensor for below in inner_traces(node.op) for tensor in free(below))
+            self.uses.update(map(self._known, (*node.inputs, *inner)))
+        for node in steps:
             self.maker[node.outputs[0]] = node
             self.inside[node.outputs[0]] = trace
             tree.add(node.outputs[0], self._trunk(node))
@@ -105,9 +112,9 @@ class _Reader:
         return made or own
 
     def _brought(self, tensor: Tensor) -> bool:
-        """Whether it comes from nothing, as a learned token does."""
+        """Whether it comes from nothing, as a learned token does, and goes to one step alone."""
         node = self.maker.get(tensor)
-        return node is not None and not node.inputs
+        return node is not None and not node.inputs and self.uses[tensor] == 1
 
     # ---- columns
     def columns(self, graph: Graph) -> list[Series]:
@@ -120,11 +127,11 @@ class _Reader:
             heads = tuple(self._head(name, tensor, origin) for name, tensor in ends.items())
             fan = Fan(heads, None, split=True)
             trunk = self.series(origin, None)
-            return self._with_sources(Series((*trunk.items, fan)))
+            return self.with_sources(Series((*trunk.items, fan)))
         for name, tensor in ends.items():
             head = self._head(name, tensor, None)
             if not self._put_on(found, head):
-                found += self._with_sources(head)
+                found += self.with_sources(head)
         return found
 
     def _head(self, name: str, tensor: Tensor, origin: Tensor | None) -> Series:
@@ -136,17 +143,17 @@ class _Reader:
         for at, column in enumerate(columns):
             made = [made_by(item) for item in column.items]
             if isinstance(first, Jump) and first.source in made:
-                columns[at] = _forked(column, made.index(first.source) + 1, head.items[1:])
+                columns[at] = forked(column, made.index(first.source) + 1, head.items[1:])
                 return True
         return False
 
-    def _with_sources(self, column: Series) -> list[Series]:
+    def with_sources(self, column: Series) -> list[Series]:
         """A column behind those of the values that its steps read from elsewhere."""
         found: list[Series] = []
         order = {tensor: at for at, tensor in enumerate(self.maker)}
-        for tensor in sorted(_wanted(column), key=lambda each: -order.get(each, 0)):
+        for tensor in sorted(wanted(column), key=lambda each: -order.get(each, 0)):
             if tensor not in self.placed:  # the last made first: others may lie on its way
-                found += self._with_sources(self.series(tensor, None))
+                found += self.with_sources(self.series(tensor, None))
         return [*found, column]
 
     def unseen(self, inputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
@@ -170,14 +177,15 @@ class _Reader:
         self.placed.add(value)
         node = self.maker.get(value)
         if node is None:
-            return Start(self.starts.get(value, ""), self.words.shape(value.shape), value), None
+            name = self.starts.get(value, escape(value.role or ""))
+            return Start(name, self.words.shape(value.shape), value), None
         trunk = self._trunk(node)
         if len(trunk) < 2:
             return self._item(node), next(iter(trunk), None)
         tree = self.dominators[self.inside[value]]
         origin = tree.common(trunk)
         branches = tuple(self.series(each, origin) for each in trunk)
-        return _flat(Fan(branches, self._box(node), origin is not None)), origin
+        return flat(Fan(branches, self._box(node), origin is not None), self.uses), origin
 
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""
@@ -189,12 +197,12 @@ class _Reader:
             self._enter_module(node, traces[0])
             title = self._box(node).title
             label = self._label(node)
-            return Card(title, 1, self._body(traces[0]), made, label)
+            return Card(title, 1, self._body(traces[0]), traces[0].inputs[0], made, label)
         count = self.words.count(first.copies)
         if len(traces) == 1:
             self.enter(traces[0])
-            return Card(escape(first.kind), count, self._body(traces[0]), made)
-        return Card("", count, Series(tuple(self._pattern(traces))), made)
+            return Card(escape(first.kind), count, self._body(traces[0]), traces[0].inputs[0], made)
+        return Card("", count, Series(tuple(self._pattern(traces))), traces[0].inputs[0], made)
 
     def _enter_module(self, node: Node, trace: Trace) -> None:
         """A module's further inputs are the values that it is called with."""
@@ -209,12 +217,14 @@ class _Reader:
 
     def _pattern(self, traces: Sequence[Trace]) -> Iterator[Item]:
         """The layers of a pattern; equal neighbours once, with how many there are."""
-        for kind, equal in groupby(traces, key=lambda trace: trace.scope.kind):
-            group = list(equal)
+        for kind, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
+            group, kind = list(equal), kind[0]
             first, made = group[0], group[-1].results[0]
             if first in self.opened:
                 self.enter(first)
-                yield Card(escape(kind), len(group), self._body(first), made)
+                for other in group[1:]:
+                    self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
+                yield Card(escape(kind), len(group), self._body(first), first.inputs[0], made)
             else:
                 yield self._closed(escape(kind), len(group), group, made)
 
@@ -233,10 +243,16 @@ class _Reader:
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
         ]
         return Box(
-            self._named(node, look), look.kind, look.form,
+            self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
             tuple(map(self.words.knob, look.knobs)), node.outputs[0],
-            tuple(_primitives([*brought, node])), self._reads(node), self._label(node),
+            self._stands_for([*brought, node]), self._reads(node), self._label(node),
         )  # fmt: skip
+
+    def _stands_for(self, nodes: Sequence[Node]) -> tuple[Node, ...]:
+        """The primitive steps below, and those of equal layers that one open card shows."""
+        own = list(primitives(nodes))
+        twins = [twin for node in own for first, twin in self.twins if first is node]
+        return (*own, *twins)
 
     def _is_brought(self, node: Node, tensor: Tensor) -> bool:
         return self._brought(tensor) and tensor not in self._trunk(node)
@@ -255,17 +271,17 @@ class _Reader:
         looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
         seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
         nodes = [node for trace in traces for node in trace.body]
-        reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, _free(trace))))
+        reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
         inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}
         return Box(
-            title, "other", "box", tuple(map(escape, seen)), made, tuple(_primitives(nodes)),
+            title, "other", "box", tuple(map(escape, seen)), made, tuple(primitives(nodes)),
             tuple(each for each in reads if each not in inside), "", count, block=True,
         )  # fmt: skip
 
     def _reads(self, node: Node) -> tuple[Tensor, ...]:
         trace = self.inside[node.outputs[0]]
         outer = [each for each in self._operands(node) if self.inside.get(each) is not trace]
-        inner = [self._known(t) for below in inner_traces(node.op) for t in _free(below)]
+        inner = [self._known(t) for below in inner_traces(node.op) for t in free(below)]
         return tuple(
             dict.fromkeys(
                 each for each in (*outer, *inner) if each not in node.inputs or each in outer
@@ -277,55 +293,3 @@ class _Reader:
         made = node.outputs[0]
         changed = not trunk or any(each.shape != made.shape for each in trunk)
         return self.words.shape(made.shape) if changed else ""
-
-
-def _forked(column: Series, at: int, head: Sequence[Item]) -> Series:
-    """A column that goes two ways from an item on, or one more way where it forks there."""
-    rest = column.items[at:]
-    if not rest:
-        return Series((*column.items, *head))
-    fork = rest[0]
-    forked = isinstance(fork, Fan) and fork.join is None
-    before = fork.branches if isinstance(fork, Fan) and forked else (Series(rest),)
-    return Series((*column.items[:at], Fan((*before, Series(head)), None, split=True)))
-
-
-def _flat(fan: Fan) -> Fan:
-    """A sum of sums is one sum: what is added to a branch that is itself a sum."""
-    join = fan.join
-    if join is None or join.form != "sign":
-        return fan
-    branches: list[Series] = []
-    for branch in fan.branches:
-        only = branch.items[0] if len(branch.items) == 1 else None
-        same = isinstance(only, Fan) and only.join is not None and only.join.title == join.title
-        if isinstance(only, Fan) and only.join is not None and same and only.split == fan.split:
-            branches += only.branches
-            join = replace(join, nodes=(*only.join.nodes, *join.nodes))
-        else:
-            branches.append(branch)
-    return Fan(tuple(branches), join, fan.split)
-
-
-def _wanted(series: Series) -> list[Tensor]:
-    """Values that boxes read from elsewhere, in order."""
-    return list(dict.fromkeys(tensor for box in boxes(series) for tensor in box.reads))
-
-
-def _primitives(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The steps that nodes stand for, modules, stacks and composites opened."""
-    for node in nodes:
-        traces = (*inner_traces(node.op), *((node.inner,) if node.inner is not None else ()))
-        if not traces:
-            yield node
-        for trace in traces:
-            yield from _primitives(trace.body)
-
-
-def _free(trace: Trace) -> Iterator[Tensor]:
-    """What a trace reads and does not make."""
-    made = set(trace.inputs)
-    for node in trace.body:
-        inner = [t for below in inner_traces(node.op) for t in _free(below)]
-        yield from (t for each in (*node.inputs, *inner) if (t := each.original) not in made)
-        made.update(node.outputs)

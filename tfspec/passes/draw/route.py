@@ -29,8 +29,7 @@ def route(placer: Placer, sides: list[int]) -> None:
     The channel of the highest target is nearest to it, so that edges do not cross.
     """
     numbers: dict[tuple[int, Tensor], int] = {}
-    known = [target for target in placer.targets if target.source in placer.ends]
-    for target in sorted(known, key=lambda each: -each.s):
+    for target in sorted(placer.targets, key=lambda each: -each.s):
         column = max(at for at, side in enumerate(sides) if side <= target.x)
         taken = sum(1 for at, _ in numbers if at == column)
         number = numbers.setdefault((column, target.source), taken)

@@ -13,14 +13,14 @@ from xml.sax.saxutils import escape as xml
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.draw.font import FAMILY
 from tfspec.passes.draw.measure import SIZES, Style
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Point, Text
+from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Text
+from tfspec.passes.draw.strokes import head, number, rounded, shortened
 from tfspec.passes.draw.theme import Theme
 
 MARGIN = 8
 FONTS = f"{FAMILY}, Arial, Helvetica, sans-serif"
 _ASCENT = 0.35  # of the font size: from the middle of a line to its baseline
 _CORNER = 6
-_HEAD = 5.5
 _LINE = 11  # from line to line of the caption
 _BAR = 3
 NARROWEST = 220
@@ -46,7 +46,7 @@ def svg(
     """The picture, with a margin, and a caption below it."""
     width, height = page(layout, caption)
     left = (width - layout.width) // 2
-    w, h = (f"{_number(scale * length)}{unit}" for length in (width, height))
+    w, h = (f"{number(scale * length)}{unit}" for length in (width, height))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{w}" height="{h}" role="img" '
@@ -79,17 +79,13 @@ def _words(text: str) -> str:
     return xml(escape(text))
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
 def _line(x: float, y: float, text: str, style: Style, colour: str, anchor: str = "middle") -> str:
     """One line of text, its middle at a height."""
     size = SIZES[style]
     bold = ' font-weight="bold"' if style == "count" else ""
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    base = _number(y + _ASCENT * size)
-    place = f'x="{_number(x)}" y="{base}" font-size="{_number(size)}"{where}{bold}'
+    base = number(y + _ASCENT * size)
+    place = f'x="{number(x)}" y="{base}" font-size="{number(size)}"{where}{bold}'
     return f'<text class="{style}" {place} fill="{colour}">{_words(text)}</text>'
 
 
@@ -119,7 +115,7 @@ def _box(box: BoxShape, theme: Theme) -> Iterator[str]:
     round_ = r.h / 2 if box.form == "chip" else 5
     yield f'<g class="{box.form} {kind}"><title>{_words(box.whole)}</title>'
     yield (
-        f'<rect x="{r.x}" y="{r.y}" width="{r.w}" height="{r.h}" rx="{_number(round_)}" '
+        f'<rect x="{r.x}" y="{r.y}" width="{r.w}" height="{r.h}" rx="{number(round_)}" '
         f'fill="{fill}" stroke="{theme.line}" stroke-width="0.75"/>'
     )
     if box.block:
@@ -152,9 +148,9 @@ def _bar(box: BoxShape, share: float, theme: Theme) -> Iterator[str]:
     text = f"{share:.1%}"
     left, whole = r.x + 8, r.w - 16 - 29
     y = r.bottom - 7.5
-    common = f'y="{_number(y - _BAR / 2)}" height="{_BAR}" rx="1"'
+    common = f'y="{number(y - _BAR / 2)}" height="{_BAR}" rx="1"'
     yield f'<rect class="track" x="{left}" width="{whole}" {common} fill="{theme.track}"/>'
-    filled = _number(max(0.5, share * whole))
+    filled = number(max(0.5, share * whole))
     yield f'<rect class="bar" x="{left}" width="{filled}" {common} fill="{theme.bar}"/>'
     yield _line(r.right - 7, y, text, "share", theme.knob, "end")
 
@@ -164,7 +160,7 @@ def _sign(box: BoxShape, theme: Theme) -> Iterator[str]:
     x, y = r.x + r.w / 2, r.y + r.h / 2
     yield f'<g class="sign"><title>{_words(box.whole)}</title>'
     yield (
-        f'<circle cx="{_number(x)}" cy="{_number(y)}" r="{_number(r.w / 2)}" fill="{theme.sign}" '
+        f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(r.w / 2)}" fill="{theme.sign}" '
         f'stroke="{theme.line}" stroke-width="0.75"/>'
     )
     yield _line(x, y, box.title, "sign", theme.text) + "</g>"
@@ -177,53 +173,16 @@ def _path(path: Path, theme: Theme) -> Iterator[str]:
     if len(points) < 2:
         return
     corner = 0 if path.line == "trunk" else _CORNER
-    ends = _shortened(points) if path.arrow else points
+    ends = shortened(points) if path.arrow else points
     width = "0.9" if path.line == "trunk" else "1.2"
     yield (
-        f'<path class="{path.line}" d="{_rounded(ends, corner)}" fill="none" stroke="{colour}" '
+        f'<path class="{path.line}" d="{rounded(ends, corner)}" fill="none" stroke="{colour}" '
         f'stroke-width="{width}"/>'
     )
     if path.tap:
         yield f'<circle class="tap" cx="{points[0][0]}" cy="{points[0][1]}" r="2" fill="{colour}"/>'
     if path.arrow:
-        yield f'<path class="head" d="{_head(points)}" fill="{colour}"/>'
-
-
-def _toward(a: tuple[float, float], b: tuple[float, float], length: float) -> tuple[float, float]:
-    """The point so far from a on the way to b; lines run along the axes."""
-    whole = abs(b[0] - a[0]) + abs(b[1] - a[1])
-    share = length / whole
-    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
-
-
-def _shortened(points: Sequence[Point]) -> list[tuple[float, float]]:
-    return [*points[:-1], _toward(points[-1], points[-2], _HEAD - 1)]
-
-
-def _rounded(points: Sequence[tuple[float, float]], radius: float) -> str:
-    """Straight lines whose corners are arcs of at most this radius."""
-    parts = [f"M{_pair(points[0])}"]
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        sides = (abs(p[0] - corner[0]) + abs(p[1] - corner[1]) for p in (before, after))
-        r = min(radius, *(side / 2 for side in sides))
-        if r > 0:
-            start, end = _toward(corner, before, r), _toward(corner, after, r)
-            parts.append(f"L{_pair(start)}Q{_pair(corner)} {_pair(end)}")
-        else:
-            parts.append(f"L{_pair(corner)}")
-    return "".join([*parts, f"L{_pair(points[-1])}"])
-
-
-def _pair(point: tuple[float, float]) -> str:
-    return f"{_number(point[0])} {_number(point[1])}"
-
-
-def _head(points: Sequence[Point]) -> str:
-    tip, before = points[-1], points[-2]
-    x, y = _toward(tip, before, _HEAD)
-    across = (0, 2.4) if x != tip[0] else (2.4, 0)
-    wings = ((x + across[0], y + across[1]), (x - across[0], y - across[1]))
-    return f"M{_pair(wings[0])}L{_pair(tip)}L{_pair(wings[1])}Z"
+        yield f'<path class="head" d="{head(points)}" fill="{colour}"/>'
 
 
 def _caption(caption: Iterable[str], layout: Layout, theme: Theme) -> Iterator[str]:

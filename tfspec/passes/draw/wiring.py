@@ -56,6 +56,7 @@ class _Walk:
                     pending: list[Stop] = [_Pending(item.source)]
                     last = pending
                 case Card():
+                    self._made(item.entry, last)
                     self.open.append(item)
                     last = self.series(item.body, last)
                     self.open.pop()
@@ -105,9 +106,8 @@ class _Walk:
     def cross(self) -> None:
         """Edges from where values are made to the boxes that read them elsewhere."""
         for tensor, target in self.waiting:
-            if tensor in self.makers:
-                source = self.makers[tensor]
-                self.out.edges.append(Edge(source, target, label_of(source), "cross"))
+            source = self.makers[tensor]
+            self.out.edges.append(Edge(source, target, label_of(source), "cross"))
 
 
 class _Pending(End):
