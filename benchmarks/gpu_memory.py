@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
+BLOCK = 512
 NO_ALLOCATOR = "a CPU has no allocator to ask"
 WARM = 2  # steps, after which the optimizer has its states, and compiled code is there
 
@@ -47,7 +48,7 @@ def trained(step: Step, ledger: OnCuda | OnCpu) -> dict[str, int | None]:
     ledger.start(step)
     with ledger.keeping():
         loss = step.loss()
-    saved = ledger.kept()
+    saved = ledger.kept(loss)
     loss.backward()
     peak = ledger.peak()
     del loss
@@ -80,11 +81,14 @@ class OnCuda:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         self.base = torch.cuda.memory_allocated()
+        others = (*step.module.buffers(), *step.inputs.values(), *step.labels)
+        sizes = {x.untyped_storage()._cdata: x.untyped_storage().nbytes() for x in others}
+        self.aside = sum(-(-size // BLOCK) * BLOCK for size in sizes.values())
 
     def keeping(self) -> Any:
         return nullcontext()
 
-    def kept(self) -> int:
+    def kept(self, loss: Tensor) -> int:
         return torch.cuda.memory_allocated() - self.base
 
     def peak(self) -> int:
@@ -92,8 +96,8 @@ class OnCuda:
         return torch.cuda.max_memory_allocated() - self.base
 
     def total(self) -> int:
-        """With weights, inputs and the optimizer's states."""
-        return torch.cuda.max_memory_allocated() - self.before
+        """With weights and the optimizer's states, without buffers, inputs and labels."""
+        return torch.cuda.max_memory_allocated() - self.before - self.aside
 
 
 def workspaces() -> None:
@@ -121,8 +125,8 @@ class OnCpu:
             self.held.setdefault(storage._cdata, (storage.nbytes(), StorageWeakRef(storage)))
         return tensor
 
-    def kept(self) -> int:
-        return sum(count for count, _ in self.held.values())
+    def kept(self, loss: Tensor) -> int:
+        return loss.nbytes + sum(count for count, _ in self.held.values())
 
     def peak(self) -> None:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 from gpu_cases import SETS
 from gpu_points import MEMORY, TIME, Point, points
 
-OPTIMIZER = "adamw"
+OPTIMIZER, CUDA_BLOCK = "adamw", 512
 PEAK, TIMING = "tfspec.passes.memory.peak", "tfspec.passes.time.timing"
 COMPILED = "the memory of compiled code is not predicted yet"
 AGAIN = "what checkpointing keeps is not predicted yet"
@@ -72,8 +72,8 @@ def _graph(point: Point) -> Any:
 
 
 def predicted_bytes(point: Point, target: str) -> Figures:
-    """`saved` between forward and backward, loss and all; `peak` beside what a step begins with
-    (weights, inputs, optimizer); `total` with everything, the optimizer's step too."""
+    """`saved` between loss and backward, the loss too; `peak` beside what a step begins with
+    (weights, inputs, optimizer); `total` with weights and optimizer, its step too."""
     if point.form == "compiled":
         return {"why": COMPILED}
     if _there(PEAK):
@@ -91,19 +91,20 @@ def _peak(point: Point, target: str) -> Figures:
     found = peak(
         graph, mode=point.mode, dtype=point.dtype, target=target, style="fast",
         sizes=graph.bindings() | point.load, checkpoint=point.checkpoint, optimizer=OPTIMIZER,
+        block=1 if target == "cpu" else CUDA_BLOCK,
     )  # fmt: skip
-    figures = {"peak": found.bytes, "total": found.total, "where": found.where}
+    figures: Figures = {"peak": found.bytes, "total": found.total, "where": str(found.where)}
     return figures | ({"saved": found.saved} if point.mode == "train" else {})
 
 
 def _saved(point: Point, target: str) -> int:
-    """The model's, and of each output's cross entropy the log-probabilities and a divisor."""
+    """The model's, the loss, and of each output's cross entropy log-probabilities and a divisor."""
     from tfspec.passes.memory.saved import BYTES, saved
 
     graph = _graph(point)
     sizes = graph.bindings() | point.load
     told = saved(graph, dtype=point.dtype, target=target, sizes=sizes)
-    numbers = 0
+    numbers = 1
     for output in graph.outputs.values():
         count = 1
         for length in output.shape:

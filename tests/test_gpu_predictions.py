@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.test_gpu_battery import GPU, TINY, alone, edited, prepared, rows, run
 
@@ -40,7 +43,10 @@ def test_bytes_are_foretold_and_a_file_that_keeps_more_is_seen(tmp_path: Path) -
     once, again = (f"gpt2/tiny/bf16/train/eager{how}/memory" for how in ("", "/block"))
     assert 2 * kept[again] < kept[once]
     assert all(row["measured"] is None for row in found if row["figure"] != "saved")
-    assert "saved: 11 predictions, off by 0.00 % in the mean and 0.00 % at worst\n" in shown
+    count = len([row for row in saved if row["off"] == 0])
+    assert count == len([row for row in saved if row["off"] is not None]) >= 11
+    right = f"saved: {count} predictions, off by 0.00 % in the mean and 0.00 % at worst\n"
+    assert right in shown
 
     edited(tmp_path, "vit_b16_tiny_fast.py", "F.gelu(self.up(x))", "F.gelu(F.gelu(self.up(x)))")
     (status,), shown, errors = alone(tmp_path, (*memory, "--only", "vit-b16/tiny/fp32"))
@@ -51,7 +57,7 @@ def test_bytes_are_foretold_and_a_file_that_keeps_more_is_seen(tmp_path: Path) -
     )
 
     judged = run(str(GPU), "judge", "--results", f"{tmp_path}/results").stdout
-    assert "saved: 12 predictions" in judged
+    assert f"saved: {count + 1} predictions" in judged
 
 
 def test_seconds_and_the_efficiency_table(tmp_path: Path) -> None:
@@ -167,7 +173,6 @@ def test_errors_stand_beside_their_goals() -> None:
 def test_the_allocators_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is here: a stand-in for its allocator, which other tenants hold 7 MiB of."""
     import gpu_memory
-    import torch
 
     now = {"allocated": 7 * MIB, "most": 90 * MIB}
 
@@ -185,11 +190,17 @@ def test_the_allocators_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         now["most"] = max(now["most"], now["allocated"])
 
     class Loss:
+        nbytes = 4
+
         def backward(self) -> None:
             hold(+5)
             hold(-15)  # 20 kept by forward go, 10 of gradients stay
 
     class Step:
+        module = torch.nn.BatchNorm1d(200)  # its 3 buffers: 800 bytes, 800, and a number
+        inputs = {"x": torch.zeros(MIB)}  # noqa: RUF012
+        labels = (torch.zeros(1),)
+
         def loss(self) -> Loss:
             hold(+30)
             hold(-10)
@@ -203,4 +214,21 @@ def test_the_allocators_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     hold(100)  # the model and the optimizer
     step: Any = Step()
     found = gpu_memory.trained(step, ledger)
-    assert found == {"saved": 20 * MIB, "peak": 30 * MIB, "total": 135 * MIB}
+    assert found == {"saved": 20 * MIB, "peak": 30 * MIB, "total": 131 * MIB - 6 * 512}
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_kernels_of_full_size_can_be_called(dtype: torch.dtype) -> None:
+    """Where no GPU is, on the meta device: shapes fit, and FLOPs are torch's own where it counts."""
+    from gpu_kernels import KINDS
+
+    for (kind, bound), make in KINDS.items():
+        for kernel in make("full", dtype, "meta"):
+            counter = FlopCounterMode(display=False)
+            with counter, sdpa_kernel(SDPBackend.MATH):
+                kernel.calls[-1]()
+            dense = kind != "attention" or "causal" not in kernel.name
+            if bound == "compute" and dense and "backward" not in kernel.name:
+                assert counter.get_total_flops() == kernel.flops, kernel.name
+            assert kernel.bytes > 0
