@@ -16,14 +16,14 @@ from tfspec.passes.memory.loss import STEP
 class Live(TorchDispatchMode):
     """Bytes alive, each storage once and whole; `known` ones are there anyway.
 
-    `log` has what each op made, in order: its name, the bytes, and all that then were alive.
+    `between` are those after the loss; `log` has what each op made, in order: its name, the bytes, and all that then were alive.
     """
 
     def __init__(self, known: Sequence[Tensor], block: int = 1) -> None:
         super().__init__()
         self.block = block
         self.now = self.peak = 0
-        self.at = 0
+        self.between = 0  # the loss
         self.log: list[tuple[str, int, int]] = []
         self.seen = {each.untyped_storage()._cdata for each in known}
 
@@ -45,7 +45,7 @@ class Live(TorchDispatchMode):
         self.log.append((name, size, self.now + size))
         self.now += size
         if self.now > self.peak:
-            self.peak, self.at = self.now, len(self.log) - 1
+            self.peak = self.now
         weakref.finalize(storage, self._gone, key, size)
 
     def _gone(self, key: int, size: int) -> None:
@@ -53,23 +53,21 @@ class Live(TorchDispatchMode):
         self.now -= size
 
 
-def step_of() -> Any:
-    """The step of `passes.memory.loss`, run by torch."""
-    names: dict[str, Any] = {}
-    exec(STEP, names)
-    return names["step"]
-
-
 def lived(
     model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None], block: int = 1
 ) -> Live:
-    """One training step. The first under a mode leaves garbage, so that one runs before."""
-    step = step_of()
+    """One training step, of the loss that is told of. The first under a mode leaves garbage, so
+    that one runs before."""
+    names: dict[str, Any] = {}
+    exec(STEP, names)
     targets = [label for label in labels if label is not None]
     known = [*model.parameters(), *model.buffers(), *given, *targets]
     live = Live(known, block)
     for mode in (Live(known, block), live):
         with mode:
-            step(model.train(), given, labels)
+            loss = names["loss_of"](model.train(), given, labels)
+            mode.between = mode.now
+            loss.backward()
+        del loss
         model.zero_grad(set_to_none=True)
     return live

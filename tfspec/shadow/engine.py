@@ -69,13 +69,15 @@ def _dependencies(root: Node) -> Counter[int]:
 def _run(node: Node, slots: Slots) -> Grads:
     """Its gradients, brought to the shapes and dtypes of the inputs, one after another.
 
-    What came in and what it saved go only then (`call_function`, `release_variables`).
+    What came in and what it saved go only then (`call_function`, `release_variables`); what was
+    made again for it goes before.
     """
     assert node.backward is not None
     held = node.held()
     given = [slots.get(slot) for slot in range(len(node.outputs))]
     slots.clear()
     grads = list(node.backward(given))
+    del held
     for at, shape in enumerate(node.shapes):
         grad, grads[at] = grads[at], None
         if grad is not None and shape is not None:
@@ -83,7 +85,6 @@ def _run(node: Node, slots: Slots) -> Grads:
             grads[at] = grad if grad.dtype is shape[1] else like("to", grad, dtype=shape[1])
         grad = None
     node.backward, node.saved = None, []
-    del held
     return grads
 
 

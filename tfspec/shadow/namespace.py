@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+from tfspec.shadow.checkpoint import checkpoint
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, NAMED, Dtype
 from tfspec.shadow.machine import Machine, Unpriced
 from tfspec.shadow.modules import layers, parameter
@@ -37,7 +38,8 @@ def torch_of(machine: Machine) -> Space:
         **layers(machine), "functional": Space("F", FUNCTIONAL), "init": init, "Parameter": _weight,
     })  # fmt: skip
     benchmark = Space("torch.utils.benchmark", {"Timer": None})
-    utils = Space("torch.utils", {"benchmark": benchmark})
+    again = Space("torch.utils.checkpoint", {"checkpoint": checkpoint})
+    utils = Space("torch.utils", {"benchmark": benchmark, "checkpoint": again})
     return Space("torch", {
         **TORCH, **NAMED, **_factories(machine), "nn": nn, "utils": utils, "pi": math.pi,
         "inf": math.inf, "Tensor": Tensor, "no_grad": machine.without_grad, "device": _on,

@@ -74,9 +74,11 @@ def rms_norm(
         return _rms_fused(x, shape, weight)
     axes = tuple(range(-len(shape), 0))
     full = to(x, FLOAT32) if x.dtype.size == 2 else x
-    out = multiply(full, _inverse_root(full, axes))
+    scale = _inverse_root(full, axes)  # it stays until the function returns
+    out = multiply(full, scale)
     if weight is not None:
         out = multiply(out, weight)
+    del full
     return to(out, x.dtype)
 
 

@@ -13,7 +13,8 @@ from tfspec.passes.memory.loss import STEP
 from tfspec.program.program import Precision
 from tfspec.shadow.autograd import Node, reachable
 from tfspec.shadow.dtypes import BOOL, INT64, PRECISION, Dtype
-from tfspec.shadow.machine import Machine, Record
+from tfspec.shadow.engine import backward
+from tfspec.shadow.machine import Machine, Record, Storage
 from tfspec.shadow.modules import Module
 from tfspec.shadow.namespace import importing
 from tfspec.shadow.tensor import Tensor, place
@@ -77,7 +78,11 @@ def forward(run: Run) -> tuple[Tensor, ...]:
 
 def saved(nodes: Sequence[Node]) -> list[Record]:
     """Storages that a graph keeps for backward, each once, without those that are known."""
-    found = {id(record): record for node in nodes for record in node.records if not record.known}
+    found: dict[int, Record] = {}
+    for node in nodes:
+        for each in node.saved:
+            records = [each.record] if isinstance(each, Storage) else each.records()
+            found.update({id(record): record for record in records if not record.known})
     return list(found.values())
 
 
@@ -87,10 +92,11 @@ def graph_of(outputs: Sequence[Tensor]) -> list[Node]:
     return [nodes[order] for order in sorted(nodes, reverse=True)]
 
 
-def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> None:
+def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
     """A step: forward, loss, backward. Gradients stay with the weights.
 
-    `at_loss` gets the loss before backward; it must not hold it.
+    The bytes that are alive between the loss and backward. `at_loss` gets the loss there; it must
+    not hold it.
     """
     machine = run.machine
     names: dict[str, Any] = {"__name__": "step", "__builtins__": importing(machine)}
@@ -99,12 +105,14 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> None:
 
     def criterion(outputs: Any, labels: Any) -> Tensor:
         machine.phase = "loss"
-        loss = inner(outputs, labels)
-        if at_loss is not None:
-            at_loss(loss)
-        machine.phase = "backward"
-        return loss
+        return inner(outputs, labels)
 
     names["criterion"] = criterion
     machine.building, machine.phase = False, "forward"
-    names["step"](run.model, run.inputs, run.labels)
+    loss = names["loss_of"](run.model, run.inputs, run.labels)
+    between = machine.now
+    if at_loss is not None:
+        at_loss(loss)
+    machine.phase = "backward"
+    backward(loss)
+    return between

@@ -1,7 +1,8 @@
 """The loss and the training step that a peak is told of, as text: torch runs it, and the stand-in.
 
 Each output of floats is taken for logits of its last axis: mean cross entropy, summed over outputs.
-As in a plain loop, nothing holds the logits once the loss is known.
+As in a plain loop, `loss = loss_of(model, x, y); loss.backward()`, nothing holds the logits once
+the loss is known.
 """
 
 STEP = '''
@@ -19,7 +20,6 @@ def criterion(outputs, labels):
     return sum(terms[1:], terms[0])
 
 
-def step(model, inputs, labels):
-    loss = criterion(model(*inputs), labels)
-    loss.backward()
+def loss_of(model, inputs, labels):
+    return criterion(model(*inputs), labels)
 '''
