@@ -6,8 +6,8 @@ from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
-from tfspec.shadow.pointwise import add, dropout, multiply, to
-from tfspec.shadow.products import matmul
+from tfspec.shadow.pointwise import dropout, multiply, to
+from tfspec.shadow.products import add_onto, matmul
 from tfspec.shadow.strides import Ints, alike
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
 from tfspec.shadow.views import transpose
@@ -90,7 +90,7 @@ def _math(
         keys, values = repeat_interleave(k, times, -3), repeat_interleave(v, times, -3)
     weights = matmul(scaled, multiply(transpose(keys, -2, -1), 1.0))
     if mask is not None:
-        weights = add(weights, mask)
+        weights = add_onto(weights, mask)
     weights = softmax(weights)
     weights = dropout(weights, rate)
     also = to(weights, dtype)  # the op gives the weights too

@@ -34,8 +34,8 @@ class Node:
     """
 
     __slots__ = (
-        "backward", "edges", "inputs", "name", "order", "outputs", "phase", "records", "saved",
-        "shapes",
+        "backward", "edges", "inputs", "module", "name", "of_loss", "order", "outputs", "records",
+        "saved", "shapes",
     )  # fmt: skip
 
     def __init__(self, name: str, inputs: Sequence[Tensor]) -> None:
@@ -43,7 +43,7 @@ class Node:
         machine.order += 1
         self.order = machine.order
         self.name = name
-        self.phase = machine.phase
+        self.of_loss, self.module = machine.of_loss, machine.module
         self.inputs = tuple([x.storage.record for x in inputs])
         self.edges = [(x.node, x.slot) if x.node is not None else None for x in inputs]
         self.shapes = [(x.shape, x.dtype) if x.node is not None else None for x in inputs]

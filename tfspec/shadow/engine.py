@@ -73,6 +73,8 @@ def _run(node: Node, slots: Slots) -> Grads:
     made again for it goes before.
     """
     assert node.backward is not None
+    machine = next(iter(slots.values())).machine
+    machine.of_loss, machine.module = node.of_loss, node.module
     held = node.held()
     given = [slots.get(slot) for slot in range(len(node.outputs))]
     slots.clear()

@@ -84,11 +84,12 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     return closed(node, out, lambda g: [fresh("embedding_backward", g, had)])
 
 
-def rows(table: Tensor, index: Tensor) -> Tensor:
-    """table[index]"""
+def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
+    """table[index], or so along a later axis."""
     had = table.shape
     node = opened("Index", (table,), (index,))
-    out = fresh("index", (table, index), (*index.shape, *had[1:]))
+    shape = (*had[:axis], *index.shape, *had[axis + 1 :])
+    out = fresh("index", (table, index), shape)
     return closed(node, out, lambda g: [fresh("index_backward", g, had)])
 
 
@@ -108,30 +109,32 @@ def new_ones(x: Tensor, *size: Any, **_: object) -> Tensor:
 
 
 def index(x: Tensor, key: Any) -> Tensor:
-    """x[key]: views one after another; a tensor alone takes rows."""
-    if isinstance(key, Tensor):
-        return rows(x, key)
-    out, axis = x, 0
+    """x[key]: views one after another; one tensor takes rows."""
     given = cast("tuple[Any, ...]", key if isinstance(key, tuple) else (key,))
-    items = _whole(x, given)
-    for item in items:
-        if isinstance(item, Tensor):
-            raise Unpriced("an index of several tensors")
+    out, axis = x, 0
+    taken: list[tuple[Tensor, int]] = []
+    for item in _whole(x, given):
         if item is None:
             out = unsqueeze(out, axis)
         elif isinstance(item, int):
             out = select(out, axis, item)
             continue
+        elif isinstance(item, Tensor):
+            taken.append((item, axis))
         else:
             out = narrowed(out, axis, item)
         axis += 1
+    if len(taken) > 1:
+        raise Unpriced("an index of several tensors")
+    if taken:
+        return rows(out, *taken[0])
     return aliased(x) if out is x else out
 
 
 def _whole(x: Tensor, key: tuple[Any, ...]) -> tuple[Any, ...]:
     """The key with its ellipsis spelled out."""
-    if Ellipsis not in key:
+    at = next((at for at, item in enumerate(key) if item is Ellipsis), None)
+    if at is None:
         return key
-    at = key.index(Ellipsis)
     rest = len(x.shape) - sum(item is not None for item in key) + 1
     return (*key[:at], *[slice(None)] * rest, *key[at + 1 :])

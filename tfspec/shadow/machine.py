@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from tfspec.shadow.dtypes import Dtype
 
 if TYPE_CHECKING:
+    from tfspec.shadow.modules import Module
     from tfspec.shadow.tensor import Tensor
 
 Device = Literal["cpu", "cuda"]
+Phase = Literal["forward", "loss", "backward"]
 NEVER = 1 << 62
+MOST = 250_000
+"""Tensors that a step may make: some seconds. Llama 3.1 405B makes 14,000."""
 
 
 class Unpriced(Exception):
@@ -28,12 +33,13 @@ class Record:
 
     `op` made it from the storages `parents`; `known` ones are weights, buffers, inputs and labels,
     which are there anyway. It is alive from `born` to `died`, in ticks of the ledger's clock;
-    `kept` says that autograd saved it, `gradient` from when on it is a parameter's gradient.
+    `kept` says that autograd saved it, `gradient` from when on it is a parameter's gradient,
+    `of_loss` that it holds logits, or was made for the loss. `module` ran then, or its backward.
     """
 
     __slots__ = (
-        "born", "bytes", "died", "dtype", "elements", "gradient", "kept", "known", "op", "parents",
-        "phase",
+        "born", "bytes", "died", "dtype", "elements", "gradient", "kept", "known", "module",
+        "of_loss", "op", "parents", "phase",
     )  # fmt: skip
 
     def __init__(
@@ -45,10 +51,11 @@ class Record:
         self.known = known
         self.parents = parents
         self.bytes = elements * dtype.size
-        self.kept = False
+        self.kept = self.of_loss = False
         self.gradient = self.died = NEVER
         self.born = 0
-        self.phase = ""
+        self.phase: Phase = "forward"
+        self.module: Module | None = None
 
     def __repr__(self) -> str:
         return f"<{self.op}: {self.elements} of {self.dtype.name}>"
@@ -86,13 +93,17 @@ class Machine:
         self.building = True
         self.grad = True
         self.order = 0
-        self.phase = ""
+        self.phase: Phase = "forward"
+        self.of_loss = False
+        self.module: Module | None = None
         self.pack: Callable[[Tensor], Any] | None = None
 
     def take(self, record: Record) -> None:
         self.clock += 1
         record.born = self.clock
-        record.phase = self.phase
+        record.phase, record.of_loss, record.module = self.phase, self.of_loss, self.module
+        if self.clock > MOST:
+            raise Unpriced("a step", f"of more than {MOST:,} tensors is not followed")
         self.records.append(record)
         self.now += self.rounded(record.bytes)
         if self.now > self.peak:
@@ -116,3 +127,15 @@ class Machine:
             yield
         finally:
             self.grad = before
+
+
+@contextmanager
+def uncollected() -> Generator[None]:
+    """Without the collector of cycles, which would walk a graph again and again: it has none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

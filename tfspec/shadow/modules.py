@@ -33,7 +33,13 @@ class Module:
         self._tables: list[str] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)  # this frame holds its arguments, as torch's does
+        """This frame holds its arguments until it returns, as torch's does."""
+        machine, outer = self.machine, self.machine.module
+        machine.module = self
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            machine.module = outer
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfspec.shadow.autograd import Grads, closed, opened
-from tfspec.shadow.dtypes import FLOAT32, Dtype
-from tfspec.shadow.pointwise import multiply, to
-from tfspec.shadow.strides import Ints, dense
+from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
+from tfspec.shadow.pointwise import at_least, divide, multiply, to
+from tfspec.shadow.strides import Ints
 from tfspec.shadow.tensor import Tensor, alias, fresh, like
+from tfspec.shadow.views import contiguous, expand
 
 
 def _over(x: Tensor, dim: int | Sequence[int], keepdim: bool) -> Ints:
@@ -43,6 +44,41 @@ def log_softmax(x: Tensor) -> Tensor:
     return closed(node, out, lambda g: [fresh("log_softmax_backward", g, had)], (out,))
 
 
+def largest(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """amax: it keeps what it read and what it found, and looks again for where it was."""
+    node, had, rows = opened("Amax", (x,), (x,)), x.shape, _over(x, dim, keepdim=True)
+    out = fresh("amax", (x,), _over(x, dim, keepdim))
+
+    def back(given: list[Tensor]) -> Grads:
+        where = fresh("eq", given, had, BOOL)
+        share = fresh("mul", given, had)
+        count = fresh("sum", (where,), rows, INT64)
+        return [like("div", share, count)]
+
+    return closed(node, out, back, (out,))
+
+
+def length(x: Tensor, dim: int) -> Tensor:
+    """The Euclidean norm over an axis, which stays."""
+    node, had = opened("LinalgVectorNorm", (x,), (x,)), x.shape
+    out = fresh("linalg_vector_norm", (x,), _over(x, dim, keepdim=True))
+    rows = out.shape
+
+    def back(given: list[Tensor]) -> Grads:
+        """grad · (x / norm, 0 where that is 0)"""
+        unit = fresh("div", given, had)
+        zero = fresh("eq", given, rows, BOOL)
+        return [fresh("mul", (given[0], unit, zero), had)]
+
+    return closed(node, out, back, (out,))
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """Each row by its length, or by eps where it is shorter."""
+    size = expand(at_least(length(input, dim)), input.shape)
+    return divide(input, size)
+
+
 def layer_norm(
     x: Tensor, shape: Ints, weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-05,
@@ -53,7 +89,7 @@ def layer_norm(
     node = opened("LayerNorm", inputs, inputs)
     rows = (*x.shape[: -len(shape)], *(1,) * len(shape))
     low = x.machine.device == "cpu" and x.dtype.size == 2
-    stat = x.dtype if low and weight is not None and weight.dtype is x.dtype else FLOAT32
+    stat = x.dtype if low and all(each.dtype is x.dtype for each in learned) else FLOAT32
     out = fresh("layer_norm", inputs, x.shape)
     average = fresh("layer_norm_mean", (x,), rows, stat)
     spread = fresh("layer_norm_rstd", (x,), rows, stat)
@@ -78,13 +114,14 @@ def rms_norm(
     out = multiply(full, scale)
     if weight is not None:
         out = multiply(out, weight)
+    out = contiguous(out)
     del full
     return to(out, x.dtype)
 
 
 def _inverse_root(x: Tensor, axes: Ints) -> Tensor:
     """1 / sqrt(mean(x²) + eps), in one expression: its steps stay until the end of it."""
-    squared = _squared(x)
+    squared = square(x)
     average = mean(squared, axes, keepdim=True)
     return _rsqrt(_add_in_place(average))
 
@@ -105,14 +142,12 @@ def _rms_fused(x: Tensor, shape: Ints, weight: Tensor | None) -> Tensor:
     return closed(node, out, back, (rstd,))
 
 
-def _squared(x: Tensor) -> Tensor:
-    had, strides, dtype = x.shape, x.strides, x.dtype
-
+def square(x: Tensor) -> Tensor:
     def back(given: list[Tensor]) -> Grads:
         """grad · (2 · x): the power, its multiple, and the product."""
-        power = fresh("pow", given, had, dtype)
-        twice = fresh("mul", (power,), had, dtype)
-        return [fresh("mul", (twice,), had, dtype, strides if dense(had) == strides else None)]
+        power = like("pow", given[0])
+        twice = like("mul", power)
+        return [like("mul", given[0], twice)]
 
     return closed(opened("Pow", (x,), (x,)), like("pow", x), back)
 

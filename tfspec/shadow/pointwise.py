@@ -9,7 +9,7 @@ from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype, promoted, with_number
 from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.strides import alike, broadcast, iterated, packed, stretched
-from tfspec.shadow.tensor import Tensor, fresh, like
+from tfspec.shadow.tensor import Tensor, fresh, like, place
 
 Number = int | float
 Op = Callable[..., Tensor]
@@ -75,11 +75,39 @@ def multiply(a: Tensor, b: Tensor | Number) -> Tensor:
 
 
 def divide(a: Tensor, b: Tensor | Number) -> Tensor:
-    if isinstance(b, Tensor):
+    if not isinstance(b, Tensor):
+        dtype = a.dtype if a.dtype.rank == 2 else FLOAT32
+        node = opened("DivScalar", (a,))
+        return closed(node, like("div", a, dtype=dtype), lambda g: [like("div", g[0])])
+    if a.dtype.rank < 2 and b.dtype.rank < 2:
         return constant("div", real=True)(a, b)
-    dtype = a.dtype if a.dtype.rank == 2 else FLOAT32
-    node = opened("DivScalar", (a,))
-    return closed(node, like("div", a, dtype=dtype), lambda g: [like("div", g[0])])
+    to_a, to_b = a.node is not None, b.node is not None
+    node = opened("Div", (a, b), (a, b) if to_b else (b,))
+
+    def back(given: list[Tensor]) -> Grads:
+        """grad / b, and -grad · ((a / b) / b), whose steps stay to the end of it."""
+        (g,) = given
+        second = _by_divisor(g) if to_b else None
+        return [like("div", g) if to_a else None, second]
+
+    return closed(node, together("div", a, b), back)
+
+
+def _by_divisor(g: Tensor) -> Tensor:
+    once = like("div", g)
+    twice = like("div", once)
+    return like("mul", like("neg", g), twice)
+
+
+def at_least(x: Tensor) -> Tensor:
+    """clamp_min: backward looks again for what was less."""
+
+    def back(given: list[Tensor]) -> Grads:
+        (g,) = given
+        zero = place(g.machine, "scalar_tensor", (), g.dtype)
+        return [like("where", g, like("ge", g, dtype=BOOL), zero)]
+
+    return closed(opened("ClampMin", (x,), (x,)), like("clamp_min", x), back)
 
 
 def constant(op: str, *, real: bool = False) -> Op:

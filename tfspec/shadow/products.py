@@ -5,53 +5,69 @@ from __future__ import annotations
 from typing import Any
 
 from tfspec.shadow.autograd import Grads, closed, opened
-from tfspec.shadow.strides import broadcast, numel
-from tfspec.shadow.tensor import Tensor, fresh
-from tfspec.shadow.views import expand, reshape
+from tfspec.shadow.pointwise import add
+from tfspec.shadow.strides import Ints, broadcast, numel
+from tfspec.shadow.tensor import Tensor, alias, fresh
+from tfspec.shadow.views import expand, reshape, seen
+
+
+def transposed(weight: Tensor) -> Tensor:
+    """A weight [o, i] as products read it."""
+    shape, strides = weight.shape[::-1], weight.strides[::-1]
+    return seen(weight, "T", shape, strides, lambda g: alias(g, g.shape[::-1], g.strides[::-1]))
 
 
 def mm(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """[n, i] by a weight [o, i], which is read transposed."""
+    """[n, i] by [i, o], which is a weight transposed."""
     to_x, to_w = x.node is not None, weight.node is not None
     biased, to_b = bias is not None, bias is not None and bias.node is not None
     kept = ((weight,) if to_x else ()) + ((x,) if to_w else ())
-    inputs = (x, weight) if bias is None else (x, weight, bias)
+    inputs = (x, weight) if bias is None else (bias, x, weight)
     node = opened("Mm" if bias is None else "Addmm", inputs, kept)
     x_shape, w_shape = x.shape, weight.shape
-    out = fresh("mm", inputs, (x_shape[0], w_shape[0]))
+    out = fresh("mm", (x, weight), (x_shape[0], w_shape[1]))
 
     def back(given: list[Tensor]) -> Grads:
-        (g,) = given
-        to_input = fresh("mm_to_input", given, x_shape) if to_x and biased else None
-        to_weight = fresh("mm_to_weight", given, w_shape) if to_w else None
-        if to_weight is not None:
-            to_weight.is_view = True  # it is made transposed
-        if to_x and not biased:  # mm makes the second's first, addmm does not
-            to_input = fresh("mm_to_input", given, x_shape)
-        return [to_input, to_weight, g if to_b else None]
+        """addmm makes the gradient of its input first, mm that of the weight."""
+        first = fresh("mm_to_input", given, x_shape) if to_x and biased else None
+        second = _to_weight(given, w_shape) if to_w else None
+        if to_x and not biased:
+            first = fresh("mm_to_input", given, x_shape)
+        return [given[0] if to_b else None, first, second] if biased else [first, second]
 
-    if bias is None:
-        return closed(node, out, lambda given: back(given)[:2])
     return closed(node, out, back)
+
+
+def _to_weight(given: list[Tensor], shape: Ints) -> Tensor:
+    """Made as [o, i], and seen as [i, o]."""
+    made = fresh("mm_to_weight", given, shape[::-1])
+    return alias(made, shape, made.strides[::-1])
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if len(x.shape) == 2:
-        return mm(x, weight, bias)
+        return mm(x, transposed(weight), bias)
     lead, width = x.shape[:-1], weight.shape[0]
-    if bias is not None and not x.contiguous_now:
-        out = reshape(mm(reshape(x, numel(lead), x.shape[-1]), weight), *lead, width)
-        return _add_in_place(out, bias)
-    out = reshape(mm(reshape(x, numel(lead), x.shape[-1]), weight, bias), *lead, width)
+    if bias is not None and x.contiguous_now:
+        flat = reshape(x, numel(lead), x.shape[-1])
+        out = reshape(mm(flat, transposed(weight), bias), *lead, width)
+    else:
+        turned = transposed(weight)
+        out = reshape(mm(reshape(x, numel(lead), x.shape[-1]), turned), *lead, width)
+        if bias is not None:
+            return add_onto(out, bias)
     out.is_view = False
     return out
 
 
-def _add_in_place(x: Tensor, bias: Tensor) -> Tensor:
-    to_bias = bias.node is not None
-    node = opened("Add_", (x, bias))
+def add_onto(x: Tensor, other: Tensor) -> Tensor:
+    """A sum in place; in memory of its own under a dispatch mode."""
+    if x.machine.dispatch:
+        return add(x, other)
+    to_x, to_other = x.node is not None, other.node is not None
+    node = opened("Add_", (x, other))
     out = Tensor(x.storage, x.shape, x.strides, x.dtype)
-    return closed(node, out, lambda g: [g[0], g[0] if to_bias else None])
+    return closed(node, out, lambda g: [g[0] if to_x else None, g[0] if to_other else None])
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:

@@ -76,6 +76,16 @@ def forward(run: Run) -> tuple[Tensor, ...]:
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
+def infer(run: Run) -> int:
+    """One forward without gradients. The bytes of its outputs."""
+    run.machine.building = False
+    with run.machine.without_grad():
+        outputs = run.model.eval()(*run.inputs)
+    left = run.machine.now
+    del outputs
+    return left
+
+
 def saved(nodes: Sequence[Node]) -> list[Record]:
     """Storages that a graph keeps for backward, each once, without those that are known."""
     found: dict[int, Record] = {}
@@ -84,6 +94,11 @@ def saved(nodes: Sequence[Node]) -> list[Record]:
             records = [each.record] if isinstance(each, Storage) else each.records()
             found.update({id(record): record for record in records if not record.known})
     return list(found.values())
+
+
+def _mark(logits: Tensor | tuple[Tensor, ...]) -> None:
+    for each in logits if isinstance(logits, tuple) else (logits,):
+        each.storage.record.of_loss = True
 
 
 def graph_of(outputs: Sequence[Tensor]) -> list[Node]:
@@ -104,7 +119,8 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
     inner = names["criterion"]
 
     def criterion(outputs: Any, labels: Any) -> Tensor:
-        machine.phase = "loss"
+        machine.phase, machine.of_loss = "loss", True
+        _mark(outputs)
         return inner(outputs, labels)
 
     names["criterion"] = criterion

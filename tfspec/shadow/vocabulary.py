@@ -76,7 +76,8 @@ METHODS: dict[str, Function] = {
     "tanh": TANH, "sigmoid": SIGMOID, "log": LOG, "clamp": constant("clamp"),
     "cos": constant("cos", real=True), "sin": constant("sin", real=True),
     # over axes
-    "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total,
+    "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total, "amax": norms.largest,
+    "square": norms.square,
     # nothing is made
     "dim": _dim, "numel": _numel, "size": _size, "is_floating_point": _floating,
     "backward": backward,
@@ -99,7 +100,8 @@ TORCH: dict[str, Function] = {
 }  # fmt: skip
 FUNCTIONAL: dict[str, Function] = {
     "linear": products.linear, "embedding": joining.embedding, "pad": joining.pad,
-    "layer_norm": norms.layer_norm, "rms_norm": norms.rms_norm, "softmax": norms.softmax,
+    "normalize": norms.normalize, "layer_norm": norms.layer_norm, "rms_norm": norms.rms_norm,
+    "softmax": norms.softmax,
     "gelu": activation("gelu"), "silu": activation("silu"), "tanh": TANH, "sigmoid": SIGMOID,
     "relu": activation("relu", keeps_output=True), "dropout": pointwise.dropout,
     "scaled_dot_product_attention": attention, "cross_entropy": cross_entropy,
