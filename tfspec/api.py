@@ -69,23 +69,31 @@ class Architecture:
             return shape_flow(self.graph, mode)
 
     def cost(
-        self, mode: CostMode = "forward", *, dtype: str = "fp32", optimizer: str = "adamw"
+        self,
+        mode: CostMode = "forward",
+        *,
+        dtype: str = "fp32",
+        optimizer: str = "adamw",
+        checkpoint: str = "none",
     ) -> Cost:
         """Parameters, FLOPs and memory as formulas and numbers.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
-        sgd, momentum, lion. Raises SpecError for a mode that this model has not, or for a dim that
-        has no largest value and is not set.
+        sgd, momentum, lion; checkpoint: none, block (each layer of a stack runs again in backward)
+        or full (each stack as a whole). Raises SpecError for a mode that this model has not, or for
+        a dim that has no largest value and is not set.
         """
         from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
         from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
+        from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
         _one_of(mode, MODES, "mode")
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            return cost_pass(self.graph, mode, dtype, optimizer)
+            how = CHECKPOINTS[CHECKPOINTS.index(_one_of(checkpoint, CHECKPOINTS, "checkpoint"))]
+            return cost_pass(self.graph, mode, dtype, optimizer, checkpoint=how)
 
     def emit(
         self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.memory.measure import DTYPES, cast
+from tests.parity.running import run_file
+from tfspec.api import Architecture
+from tfspec.passes.memory.checkpointing import Checkpoint, checkpointed
 from tfspec.passes.memory.loss import STEP
+from tfspec.passes.memory.peak import peak
+from tfspec.passes.memory.saved import saved
+from tfspec.program.program import Precision, Style
+from tfspec.runtime.draws import inputs
+from tfspec.shadow import run as stand_in
+from tfspec.shadow.machine import Machine
 
 
 class Live(TorchDispatchMode):
@@ -71,3 +82,100 @@ def lived(
         del loss
         model.zero_grad(set_to_none=True)
     return live
+
+
+def inferred(model: nn.Module, given: Sequence[Tensor], block: int = 1) -> Live:
+    """One forward without gradients."""
+    known = [*model.parameters(), *model.buffers(), *given]
+    live = Live(known, block)
+    for mode in (Live(known, block), live):
+        with mode, torch.no_grad():
+            outputs = model.eval()(*given)
+        del outputs
+    return live
+
+
+Sizes = Mapping[str, int]
+
+
+def small_sizes(spec: Architecture) -> dict[str, int]:
+    """Small sizes, all as different as they may be, for dims that vary."""
+    graph, found = spec.graph, dict[str, int]()
+    for at, (name, domain) in enumerate(graph.facts.domains.items()):
+        steps = 3 + at if domain.step == 1 else 0
+        size = domain.low + domain.step * steps
+        found[name] = size if domain.high is None else min(size, domain.high)
+    return {**graph.bindings(), **found}
+
+
+def drawn(spec: Architecture, sizes: Sizes, dtype: torch.dtype) -> list[Tensor]:
+    """Inputs in the order of the model's parameters: flags, which may be left out, come last."""
+    given = cast(inputs(spec.graph, sizes, "cpu"), dtype)
+    order = sorted(spec.graph.inputs, key=lambda tensor: tensor.kind == "bool")
+    return [given[tensor.role or ""] for tensor in order]
+
+
+def labels(spec: Architecture, sizes: Sizes) -> list[Tensor | None]:
+    return [
+        torch.zeros([size.value(sizes) for size in tensor.shape[:-1]], dtype=torch.long)
+        if tensor.kind == "float"
+        else None
+        for tensor in spec.graph.outputs.values()
+    ]
+
+
+def curve(machine: Machine) -> list[tuple[str, int, int]]:
+    """What the stand-in made, in order: the op, the bytes, and all that then were alive."""
+    gone: dict[int, int] = {}
+    found: list[tuple[str, int, int]] = []
+    now = 0
+    for record in machine.records:
+        gone[record.died] = gone.get(record.died, 0) + machine.rounded(record.bytes)
+    for record in machine.records:
+        now += machine.rounded(record.bytes) - gone.get(record.born - 1, 0)
+        found.append((record.op, machine.rounded(record.bytes), now))
+    return found
+
+
+def differences(
+    spec: Architecture,
+    style: Style,
+    dtype: Precision,
+    sizes: Sizes | None = None,
+    checkpoint: Checkpoint = "none",
+    given: Sequence[Tensor] | None = None,
+) -> list[str]:
+    """Where the stand-in's step is not torch's: tensor by tensor, and in the sums that are told."""
+    sizes = small_sizes(spec) if sizes is None else sizes
+    plain = spec.emit(style=style)
+    source = checkpointed(plain, checkpoint)
+    model = run_file(source).build(dtype=DTYPES[dtype])
+    given = drawn(spec, sizes, DTYPES[dtype]) if given is None else given
+    live = lived(model, given, labels(spec, sizes))
+    machine = Machine(dispatch=True)
+    between = stand_in.train(stand_in.ready(spec.graph, source, sizes, dtype, machine))
+    how = {"dtype": dtype, "style": style, "sizes": sizes}
+    told = peak(spec.graph, **how, checkpoint=checkpoint, dispatch=True)
+    found = against(live, machine)
+    found += unequal("between", live.between, between) + unequal("saved", between, told.saved)
+    found += unequal("peak", live.peak, told.bytes)
+    found += unequal("the kinds", told.bytes, sum(told.kinds.values()))
+    machine = Machine()
+    outputs = stand_in.forward(stand_in.ready(spec.graph, plain, sizes, dtype, machine))
+    kept = sum(record.bytes for record in stand_in.saved(stand_in.graph_of(outputs)))
+    return found + unequal("kept by the formula", saved(spec.graph, **how).bytes, kept)
+
+
+def against(live: Live, machine: Machine) -> list[str]:
+    """The first places at which a run of torch and one of the stand-in part."""
+    told = curve(machine)
+    pairs = [
+        f"{at}: {seen}, not {found}"
+        for at, (seen, found) in enumerate(zip(live.log, told, strict=False))
+        if seen[1:] != found[1:]
+    ]
+    return pairs[:3] + unequal("tensors made", len(live.log), len(told))
+
+
+def unequal(what: str, seen: int, told: int) -> list[str]:
+    return [] if seen == told else [f"{what}: {seen}, not {told}"]

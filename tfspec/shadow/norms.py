@@ -51,9 +51,9 @@ def largest(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 
     def back(given: list[Tensor]) -> Grads:
         where = fresh("eq", given, had, BOOL)
-        share = fresh("mul", given, had)
         count = fresh("sum", (where,), rows, INT64)
-        return [like("div", share, count)]
+        share = fresh("div", (given[0], count), rows)
+        return [fresh("mul", (share, where), had)]
 
     return closed(node, out, back, (out,))
 

@@ -11,11 +11,14 @@ from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
+from tfspec.passes.cost import peaks
 from tfspec.passes.cost.groups import GROUPS, By, grouped
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS, Precision, cache_numbers
 from tfspec.passes.cost.work import Work, work
-from tfspec.passes.memory.saved import saved
+from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.memory.peak import Peak
+from tfspec.passes.memory.saved import BYTES, saved
 from tfspec.passes.modes import decoding, mode_shapes
 from tfspec.passes.shapes.rows import Kind, flow_rows
 from tfspec.program.refusal import NotYet
@@ -80,6 +83,7 @@ class Cost:
     values: Mapping[str, int]
     letters: Mapping[str, Dim]
     chosen: Mapping[str, int] = field(default_factory=dict[str, int])
+    checkpoint: Checkpoint = "none"
 
     @property
     def name(self) -> str:
@@ -116,7 +120,7 @@ class Cost:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything about the whole model, formula and number."""
-        return (*self._counts(), *self.memory)
+        return (*self.formulas, *self.by_run)
 
     def _counts(self) -> list[Quantity]:
         done = self.work
@@ -133,8 +137,21 @@ class Cost:
         return found
 
     @cached_property
+    def peak(self) -> Peak | str | None:
+        """The fullest moment of a step, or why it is not known; None where a mode has none."""
+        return peaks.measured(self)
+
+    @cached_property
+    def formulas(self) -> tuple[Quantity, ...]:
+        """All that have a formula."""
+        return (*self._counts(), *self._sizes())
+
+    @cached_property
     def memory(self) -> tuple[Quantity, ...]:
         """Bytes by kind. Activations are what autograd keeps of the forward, before any loss."""
+        return (*(each for each in self.formulas if each.unit == "bytes"), *self.by_run)
+
+    def _sizes(self) -> list[Quantity]:
         each = self.precision
         found = [self._each("weights", each.weight)]
         if self.mode == "train":
@@ -143,17 +160,31 @@ class Cost:
             found += self._activations()
         if self.mode in ("prefill", "decode") and self.cache is not None:
             found.append(self._of("cache", "bytes", each.weight * self.cache))
-        return tuple(found)
+        return found
 
     def _activations(self) -> list[Quantity]:
         """None under autocast, whose copies are not counted yet."""
         dtype = self.precision.activations
         if dtype is None:
             return []
+        loss = self._of("loss", "bytes", peaks.loss_bytes(self, BYTES[dtype]))
+        if self.checkpoint != "none":
+            return [loss]
         sizes = {name: self.values[name] for name in self.graph.facts.domains}
         kept = saved(self.graph, dtype=dtype, sizes={**self.graph.bindings(), **sizes})
         missing = "".join(f", without {what} of {op}" for op, what in kept.without)
-        return [self._of("activations", "bytes", kept.size, missing)]
+        return [self._of("activations", "bytes", kept.size, missing), loss]
+
+    @cached_property
+    def by_run(self) -> tuple[Quantity, ...]:
+        """What no formula gives, but a run of the stand-in for torch: the peak, and with
+        checkpointing the activations."""
+        if not isinstance(self.peak, Peak):
+            return ()
+        return tuple(
+            Quantity(name, "bytes", Dim.of(size), size, said)
+            for name, size, said in peaks.terms(self, self.peak)
+        )
 
     def _each(self, name: str, size: int) -> Quantity:
         """So many bytes for each parameter."""
@@ -184,7 +215,7 @@ class Cost:
         """An object: `name`, `mode`, `dims` (each symbol's value), `letters` (what N stands for),
         `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
-        kind), `growth`. Formulas are over the symbols of `dims`. These keys stay.
+        kind, and `peak_where`), `growth`. Formulas are over the symbols of `dims`. These keys stay.
         """
         from tfspec.passes.cost.machine import as_json
 
@@ -209,6 +240,7 @@ def cost(
     dtype: str = "fp32",
     optimizer: str = "adamw",
     bound: Mapping[str, int] | None = None,
+    checkpoint: Checkpoint = "none",
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
@@ -241,7 +273,7 @@ def cost(
     ]  # fmt: skip
     return Cost(
         graph, mode, PRECISIONS[dtype], optimizer, tuple(rows), counts.values(values),
-        counts.letters, taken,
+        counts.letters, taken, checkpoint,
     )  # fmt: skip
 
 

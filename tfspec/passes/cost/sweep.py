@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
@@ -16,11 +16,13 @@ from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import Column, table
 
 BAR = 24
+FEW = 32
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """`points` has the sizes of a dim, each with the quantities by name at it."""
+    """`points` has the sizes of a dim, each with the quantities by name at it; peaks only where
+    there are few, for each is a run of its own."""
 
     cost: Cost
     dim: str
@@ -31,7 +33,8 @@ class Sweep:
         """Quantities by name; parameters only where they differ."""
         counts = {values["parameters"] for _, values in self.points}
         every = [each.name for each in self.cost.quantities]
-        return [name for name in every if name != "parameters" or len(counts) > 1]
+        known = [name for name in every if all(name in values for _, values in self.points)]
+        return [name for name in known if name != "parameters" or len(counts) > 1]
 
     def text(self) -> str:
         """A table with a chart of the FLOPs of the mode."""
@@ -48,6 +51,8 @@ class Sweep:
         taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
         head += f"; taken, since not set: {escape(taken)}" if taken else ""
         note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.about}."
+        if len(self.points) > FEW:
+            note += f"\nPeaks are left out: each takes a run, and there are more than {FEW} sizes."
         chart = Column("FLOPs", BAR)
         return "\n".join([head, "", *table([*columns, chart], rows), "", note])
 
@@ -96,27 +101,30 @@ class Sweep:
 
 
 def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
-    """The costs at each size of a dim that varies; nothing is built anew."""
-    points = tuple((size, _at(cost, dim, size)) for size in sizes)
+    """The costs at each size of a dim that varies; the graph is not built anew."""
+    few = len(sizes) <= FEW
+    points = tuple((size, _quantities(cost, _at(cost, dim, size), few)) for size in sizes)
     return Sweep(cost, dim, points)
 
 
 def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs of one model after another, which differ in the size of a dim."""
-    points = [_quantities(cost, cost.values) for cost in costs]
+    points = [_quantities(cost, cost.values, len(sizes) <= FEW) for cost in costs]
     return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)))
 
 
 def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
-    """Every quantity where the dim has this size; letters follow from it."""
+    """Every symbol's value where the dim has this size; letters follow from it."""
     values = {**cost.values, dim: size}
     if cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size):
         values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
         values[dim] = cost.values[dim] if cost.mode == "decode" else size
-    values |= {letter: whole.value(values) for letter, whole in cost.letters.items()}
-    return _quantities(cost, values)
+    return values | {letter: whole.value(values) for letter, whole in cost.letters.items()}
 
 
-def _quantities(cost: Cost, values: Mapping[str, int]) -> dict[str, int]:
-    found = {each.name: each.formula.value(values) for each in cost.quantities}
+def _quantities(cost: Cost, values: Mapping[str, int], few: bool) -> dict[str, int]:
+    """Every quantity by name; those that take a run only where there are few points."""
+    found = {each.name: each.formula.value(values) for each in cost.formulas}
+    if few:
+        found |= {each.name: each.value for each in replace(cost, values=values).by_run}
     return {**found, "flops": cost.flops.value(values)}

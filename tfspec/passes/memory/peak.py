@@ -5,7 +5,7 @@ The emitted file runs on the stand-in for torch (`tfspec.shadow`), which has no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,9 +125,3 @@ def _kind(record: Record, tick: int) -> Kind:
     if record.of_loss:
         return "loss"
     return "kept" if record.kept else "temporary"
-
-
-def largest(kinds: Mapping[Kind, int]) -> Iterable[tuple[str, int]]:
-    """What a peak is made of, the most first."""
-    ordered = sorted(kinds.items(), key=lambda pair: -pair[1])
-    return [(SAID[kind], size) for kind, size in ordered if size]
