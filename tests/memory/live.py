@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -179,3 +181,20 @@ def against(live: Live, machine: Machine) -> list[str]:
 
 def unequal(what: str, seen: int, told: int) -> list[str]:
     return [] if seen == told else [f"{what}: {seen}, not {told}"]
+
+
+def allocated(step: Callable[[], object]) -> int:
+    """The peak of what the CPU's allocator hands out during a step, by torch's profiler."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        step()
+    results = profiled.profiler
+    assert results is not None
+    assert results.kineto_results is not None
+    todo, sizes = list(results.kineto_results.experimental_event_tree()), list[tuple[int, int]]()
+    while todo:
+        event = todo.pop()
+        todo += event.children
+        if event.name == "[memory]":
+            sizes.append((event.start_time_ns, event.extra_fields.alloc_size))
+    sizes.sort(key=lambda pair: pair[0])
+    return max(accumulate(size for _, size in sizes))

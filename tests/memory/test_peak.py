@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from tests.fuzz.specs import make, written
 from tests.memory.live import (
     Live,
     against,
+    allocated,
     curve,
     differences,
     drawn,
@@ -32,6 +34,7 @@ from tests.memory.test_saved import fake_model
 from tests.parity.running import run_file
 from tfspec.api import Architecture
 from tfspec.passes.memory.checkpointing import CHECKPOINTS, Checkpoint, checkpointed
+from tfspec.passes.memory.loss import STEP
 from tfspec.passes.memory.optimizer import optimizer_bytes
 from tfspec.passes.memory.peak import peak
 from tfspec.passes.memory.saved import saved
@@ -88,6 +91,25 @@ def test_a_forward_without_gradients(name: str, style: Style) -> None:
         how = {"dtype": dtype, "style": style, "sizes": sizes}
         told = peak(spec.graph, mode="forward", **how, dispatch=True)
         assert against(seen, machine) + unequal("peak", seen.peak, told.bytes) == []
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b", "bert-base"])
+def test_what_the_allocator_hands_out(name: str) -> None:
+    """Without a mode, gradients are added in place; in fp32 these take no scratch beside."""
+    sets = dict.fromkeys(("d", "f", "V"), 32) | {"L": 2, "h": 4}
+    spec = tfspec.load(name, sets | ({"g": 2} if name == "llama-3-8b" else {}))
+    sizes = {**spec.graph.bindings(), "B": 4, "T": 48}
+    model, names = run_file(spec.emit()).build().train(), dict[str, Any]()
+    given, targets = drawn(spec, sizes, torch.float32), labels(spec, sizes)
+    exec(STEP, names)
+
+    def step() -> None:
+        loss = names["loss_of"](model, given, targets)
+        loss.backward()
+
+    step()
+    model.zero_grad(set_to_none=True)
+    assert allocated(step) == peak(spec.graph, sizes=sizes).bytes
 
 
 # ---- random specs: all that a file may hold
