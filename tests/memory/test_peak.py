@@ -230,10 +230,10 @@ def test_where_and_of_what() -> None:
 
 
 def test_the_end_can_be_the_fullest() -> None:
-    """A short text: gradients of all weights, and AdamW's two tensors of the largest."""
+    """A short text: all gradients, AdamW's two tensors of the largest, and one of `pos` before."""
     told = peak(tfspec.load("bert-base", {"B": 1, "T": 8}).graph)
-    weights, largest = 4 * 109_482_240, 4 * 30522 * 768
-    assert told.total == 4 * weights + 2 * largest
+    weights, largest, before = 4 * 109_482_240, 4 * 30522 * 768, 4 * 512 * 768
+    assert told.total == 4 * weights + 2 * largest + before
     assert str(told.total_where) == "in the optimizer's step, temporary tensors"
 
 
@@ -268,9 +268,8 @@ def test_a_constant_that_comes_to_learn_is_refused() -> None:
         stand_in.build(source, Machine(), FLOAT32)
 
 
-@pytest.mark.slow
 def test_a_very_deep_model_is_refused() -> None:
-    graph = tfspec.load("gpt2", {"L": 100_000, "B": 1, "T": 1}).graph
+    graph = tfspec.load("gpt2", {"L": 10_000, "B": 1, "T": 1}).graph
     with pytest.raises(Unpriced, match=f"^a step of more than {MOST:,} tensors is not followed$"):
         peak(graph)
 

@@ -12,8 +12,8 @@ from tests.memory.measure import with_dropout
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.program.program import Precision, Style
 from tfspec.shadow import attention, autograd, checkpoint, engine, joining, losses, norms, products
+from tfspec.shadow.arithmetic import multiply
 from tfspec.shadow.autograd import closed, opened
-from tfspec.shadow.pointwise import multiply
 from tfspec.shadow.tensor import Tensor, fresh, like
 from tfspec.shadow.views import clone, narrowed
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tfspec.shadow.arithmetic import multiply
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
-from tfspec.shadow.pointwise import dropout, multiply, to
+from tfspec.shadow.pointwise import dropout, to
 from tfspec.shadow.products import add_onto, matmul
 from tfspec.shadow.strides import Ints, alike
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place

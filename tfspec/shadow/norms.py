@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tfspec.shadow.arithmetic import divide, multiply
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
-from tfspec.shadow.pointwise import at_least, divide, multiply, to
+from tfspec.shadow.pointwise import at_least, to
 from tfspec.shadow.strides import Ints
 from tfspec.shadow.tensor import Tensor, alias, fresh, like
 from tfspec.shadow.views import contiguous, expand
