@@ -79,6 +79,7 @@ class Architecture:
         *,
         dtype: str = "fp32",
         optimizer: str = "adamw",
+        checkpoint: str = "none",
         target: str | None = None,
         efficiency: str | None = None,
         compiled: bool = True,
@@ -88,21 +89,24 @@ class Architecture:
         """Parameters, FLOPs and memory as formulas and numbers; on a target also the time.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
-        sgd, momentum, lion. `target` is a name or a YAML file, `efficiency` the file of an
-        efficiency table. There, `fit` looks for the largest sizes, and `run` says of so many tokens
-        or samples how long training takes. Raises SpecError for a mode that this model has not, for
-        a dim that has no largest value and is not set, and for what is wrong with a file.
+        sgd, momentum, lion; checkpoint: none, block (each layer of a stack runs again in backward)
+        or full (each stack as a whole). `target` is a name or a YAML file, `efficiency` the file of
+        an efficiency table. There, `fit` looks for the largest sizes, and `run` says of so many
+        tokens or samples how long training takes. Raises SpecError for a mode that this model has
+        not, for a dim that has no largest value and is not set, and for what is wrong with a file.
         """
         from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
         from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
+        from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
         _one_of(mode, MODES, "mode")
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            how = None if target is None else _how(target, efficiency, compiled)
-            found = cost_pass(self.graph, mode, dtype, optimizer, how=how)
+            again = CHECKPOINTS[CHECKPOINTS.index(_one_of(checkpoint, CHECKPOINTS, "checkpoint"))]
+            how = None if target is None else _how(target, efficiency, compiled, again)
+            found = cost_pass(self.graph, mode, dtype, optimizer, how=how, checkpoint=again)
             return _planned(found, fit, run) if how else found
 
     def emit(
@@ -188,12 +192,12 @@ def _sheet(target: str | None) -> Target:
     return found
 
 
-def _how(target: str, efficiency: str | None, compiled: bool) -> How:
+def _how(target: str, efficiency: str | None, compiled: bool, checkpoint: str) -> How:
     from tfspec.passes.time.efficiency import of
     from tfspec.passes.time.timing import How
 
     found = _sheet(target)
-    return How(found, of(found, efficiency), compiled)
+    return How(found, of(found, efficiency), compiled, checkpoint)
 
 
 def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:

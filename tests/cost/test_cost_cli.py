@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
 from tfspec.cli import main
+from tfspec.shadow import vocabulary
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -59,8 +61,8 @@ def test_optimizers_and_dtypes(capsys: pytest.CaptureFixture[str]) -> None:
         for optimizer, count in states.items():
             words = ("gpt2", "--mode", "train", "--dtype", dtype, "--optimizer", optimizer)
             memory = json.loads(run(capsys, *words, "--format", "json")[1])["memory"]
-            memory.pop("activations", None)
-            assert sum(memory.values()) == 124439808 * size * (2 + count)
+            kinds = [memory[name] for name in ("weights", "gradients", "optimizer")]
+            assert sum(kinds) == 124439808 * size * (2 + count)
 
 
 def test_a_sweep_is_the_cost_at_each_size(capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,3 +149,81 @@ def test_the_second_of_equal_rows_is_numbered(capsys: pytest.CaptureFixture[str]
     assert [path for path in paths if path.startswith(stack)][2:5] == [
         f"{stack} / Shifted", f"{stack} (2)", f"{stack} (2) / Local",
     ]  # fmt: skip
+
+
+def memory_of(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    code, out, err = run(capsys, *words, "--format", "json")
+    assert (code, err) == (0, "")
+    return json.loads(out)["memory"]
+
+
+def test_a_peak_is_a_number_with_its_terms(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("gpt2", "--mode", "train", "--set", "B=8,T=1024")
+    memory = memory_of(capsys, *words)
+    assert memory["activations"] + memory["loss"] == 6_535_348_228 + 4  # the loss itself
+    assert memory["peak"] == 11_475_812_360 - 4 * 8 * 1024 * 50257  # nothing holds the logits
+    assert memory["peak_total"] == memory["peak"] + memory["weights"] + memory["optimizer"]
+    assert memory["peak_where"] == "in the backward, log_softmax_backward"
+    _, out, _ = run(capsys, *words)
+    lines = out.splitlines()
+    at = lines.index("peak         9.83 GB")
+    assert lines[at + 1 : at + 5] == [
+        "             = in the backward, log_softmax_backward: logits and loss 4.94 GB, kept for backward",
+        "               4.89 GB",
+        "peak_total   11.32 GB",
+        "             = in the backward, log_softmax_backward, with weights and optimizer",
+    ]
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_forward_keeps_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = memory_of(capsys, "gpt2", "--set", "B=1,T=1024")
+    logits = 4 * 1024 * 50257
+    assert memory["peak"] == logits + 2 * 4 * 1024 * 768  # beside the last block's and the norm's
+    assert memory["peak_total"] == memory["peak"] + memory["weights"]
+
+
+def test_checkpointing(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("llama-3-8b", "--mode", "train", "--dtype", "bf16", "--set", "T=4096", "--checkpoint")
+    kept = {how: memory_of(capsys, *words, how) for how in ("none", "block", "full")}
+    layer = 2 * 4096 * 4096
+    assert kept["block"]["activations"] - kept["full"]["activations"] == 31 * layer
+    assert kept["none"]["activations"] > 20 * kept["block"]["activations"]
+    assert kept["none"]["loss"] == kept["block"]["loss"] == kept["full"]["loss"]
+    assert kept["block"]["peak"] < kept["full"]["peak"]
+    _, out, _ = run(capsys, *words, "block")
+    assert (
+        "= what goes into each layer, which runs again in backward, and all that is in none" in out
+    )
+
+
+def test_checkpointing_by_another_word(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "gpt2", "--checkpoint", "blok")
+    assert (code, out) == (2, "")
+    assert "did you mean `block`?" in err
+
+
+def test_peaks_in_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("gpt2", "--mode", "train")
+    _, out, _ = run(capsys, *words, "--sweep", "T=256..1024", "--format", "csv")
+    for row in csv.DictReader(io.StringIO(out)):
+        memory = memory_of(capsys, *words, "--set", f"T={row['T']}")
+        for name in ("peak", "peak_total", "loss", "activations"):
+            assert int(row[f"{name}_bytes"]) == memory[name]
+    _, out, _ = run(capsys, *words, "--sweep", "T=1..66:33")
+    assert "peak" not in out.splitlines()[2]
+    assert "Peaks are left out: each takes a run, and there are more than 32 sizes." in out
+
+
+def test_a_peak_that_is_not_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(vocabulary.FUNCTIONAL, "gelu")
+    words = ("gpt2", "--mode", "train")
+    memory = memory_of(capsys, *words)
+    assert memory["peak_unknown"] == "F.gelu has no memory rule"
+    assert not memory.keys() & {"peak", "peak_total", "peak_where"}
+    _, out, _ = run(capsys, *words)
+    assert "The peak is not known: F.gelu has no memory rule." in out.splitlines()
+    _, out, _ = run(capsys, *words, "--sweep", "T=8..16")
+    assert "peak" not in out

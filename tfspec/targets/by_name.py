@@ -65,3 +65,10 @@ def find(name: str) -> Target | Diagnostic:
     known = f"known targets: {', '.join(names())}, or a file: `mine.yaml`"
     help = f"did you mean `{near}`?" if near else known
     return Diagnostic(UNKNOWN_TARGET, f"there is no target {quoted(name)}", None, help=(help,))
+
+
+def sheet_of(target: str | Target) -> Target:
+    """The data sheet of a target that the caller has checked, by name or by itself."""
+    found = find(target) if isinstance(target, str) else target
+    assert isinstance(found, Target), f"the caller checks targets, and {target} is none"
+    return found

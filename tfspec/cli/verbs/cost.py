@@ -19,6 +19,7 @@ _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
   tfspec cost vit-b16 --set B=256 --mode train --dtype bf16
   tfspec cost llama-3-8b --mode decode --set B=8,T=8192    one token, and the cache
+  tfspec cost llama-3-8b --mode train --checkpoint block   what is kept then, and the peak
   tfspec cost gpt2 --by kind                 equal work together
   tfspec cost llama-3-8b --sweep T=1024..8192 --format csv
   tfspec cost vit-b16 --format latex         for a paper
@@ -32,12 +33,14 @@ def _options(parser: ArgumentParser) -> None:
     from tfspec.passes.cost.cost import MODES
     from tfspec.passes.cost.groups import GROUPS
     from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
+    from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
     specs.option(parser)
     sets.option(parser)
     choice(parser, "--mode", MODES, "what the model does")
     choice(parser, "--dtype", tuple(PRECISIONS), "bytes of a number")
     choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
+    choice(parser, "--checkpoint", CHECKPOINTS, "what training runs again instead of keeping it")
     parser.add_argument(
         "--by",
         type=one_of(GROUPS, "group"),
@@ -55,7 +58,8 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    how = {"dtype": args.dtype, "optimizer": args.optimizer, **target.how(args)}
+    how = {"dtype": args.dtype, "optimizer": args.optimizer, "checkpoint": args.checkpoint}
+    how |= target.how(args)
     if args.sweep is None:
         found = architecture.cost(args.mode, **how)
         text = getattr(found, args.format)(*([args.by] if args.by else []))

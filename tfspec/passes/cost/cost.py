@@ -11,11 +11,14 @@ from tfspec.diagnostics import Diagnostic, Rule
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
+from tfspec.passes.cost import peaks
 from tfspec.passes.cost.groups import GROUPS, By, grouped
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS, Cached, Precision, cached
 from tfspec.passes.cost.work import Work, work
-from tfspec.passes.memory.saved import saved
+from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.memory.peak import Peak
+from tfspec.passes.memory.saved import BYTES, saved
 from tfspec.passes.modes import decoding, mode_shapes
 from tfspec.passes.shapes.rows import Kind, flow_rows
 from tfspec.program.refusal import NotYet
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from tfspec.passes.time.rates import Seconds
     from tfspec.passes.time.runs import Training
     from tfspec.passes.time.timing import How, Times, Timing
+    from tfspec.targets import Target
 
 CostMode = Literal["forward", "train", "prefill", "decode"]
 MODES: tuple[CostMode, ...] = ("forward", "train", "prefill", "decode")
@@ -92,6 +96,7 @@ class Cost:
     timing: Timing | None = None
     largest: tuple[Largest, ...] = ()
     training: Training | None = None
+    checkpoint: Checkpoint = "none"
 
     @property
     def name(self) -> str:
@@ -128,8 +133,7 @@ class Cost:
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything about the whole model, formula and number."""
-        needed = () if self.needed_cache is None else (self.needed_cache,)
-        return (*self._counts(), *self.memory, *needed, *self._times())
+        return (*self.formulas, *self.by_run)
 
     def _times(self) -> list[Quantity]:
         """What the kernels of a target compute and move, where one is named."""
@@ -137,6 +141,11 @@ class Cost:
             return []
         executed = self._of("executed", "FLOPs", self.timing.executed)
         return [executed, self._of("traffic", "bytes", self.timing.traffic)]
+
+    @property
+    def target(self) -> Target | None:
+        """Where it runs, if that is known."""
+        return None if self.timing is None else self.timing.how.target
 
     @cached_property
     def time(self) -> Seconds | None:
@@ -170,8 +179,27 @@ class Cost:
         return [self._of("active", "parameters", self.graph.active)]
 
     @cached_property
+    def peak(self) -> Peak | str | None:
+        """The fullest moment of a step, or why it is not known; None where a mode has none."""
+        return peaks.measured(self)
+
+    @cached_property
+    def formulas(self) -> tuple[Quantity, ...]:
+        """All that have a formula."""
+        needed = () if self.needed_cache is None else (self.needed_cache,)
+        return (*self._counts(), *self.sizes, *needed, *self._times())
+
+    @cached_property
     def memory(self) -> tuple[Quantity, ...]:
         """Bytes by kind. Activations are what autograd keeps of the forward, before any loss."""
+        return (*self.sizes, *self.by_run)
+
+    @cached_property
+    def sizes(self) -> tuple[Quantity, ...]:
+        """Bytes by kind, each with a formula; together all that a mode holds."""
+        return tuple(self._sizes())
+
+    def _sizes(self) -> list[Quantity]:
         each = self.precision
         found = [self._each("weights", each.weight)]
         if self.mode == "train":
@@ -180,7 +208,7 @@ class Cost:
             found += self._activations()
         if self.mode in ("prefill", "decode") and self.cache is not None:
             found.append(self._of("cache", "bytes", each.weight * self.cache.held))
-        return tuple(found)
+        return found
 
     @cached_property
     def needed_cache(self) -> Quantity | None:
@@ -197,10 +225,29 @@ class Cost:
         dtype = self.precision.activations
         if dtype is None:
             return []
+        loss = self._of("loss", "bytes", peaks.loss_bytes(self, BYTES[dtype]))
+        if self.checkpoint != "none":
+            return [loss]
         sizes = {name: self.values[name] for name in self.graph.facts.domains}
-        kept = saved(self.graph, dtype=dtype, sizes={**self.graph.bindings(), **sizes})
+        kept = saved(
+            self.graph,
+            dtype=dtype,
+            target=self.target or "cpu",
+            sizes={**self.graph.bindings(), **sizes},
+        )
         missing = "".join(f", without {what} of {op}" for op, what in kept.without)
-        return [self._of("activations", "bytes", kept.size, missing)]
+        return [self._of("activations", "bytes", kept.size, missing), loss]
+
+    @cached_property
+    def by_run(self) -> tuple[Quantity, ...]:
+        """What no formula gives, but a run of the stand-in for torch: the peak, and with
+        checkpointing the activations."""
+        if not isinstance(self.peak, Peak):
+            return ()
+        return tuple(
+            Quantity(name, "bytes", Dim.of(size), size, said)
+            for name, size, said in peaks.terms(self, self.peak)
+        )
 
     def _each(self, name: str, size: int) -> Quantity:
         """So many bytes for each parameter."""
@@ -236,7 +283,7 @@ class Cost:
         """An object: `name`, `mode`, `dims` (each symbol's value), `letters` (what N stands for),
         `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
-        kind), `growth`. Formulas are over the symbols of `dims`. These keys stay.
+        kind, and `peak_where`), `growth`. Formulas are over the symbols of `dims`. These keys stay.
 
         On a target also `target` (its sheet), `traffic` (`bytes`, `formula`) and `time` (`seconds`,
         `low`, `high`, `kind`, `bound`, `executed_flops`, `flops_per_byte`, `ridge`, `by_module`);
@@ -266,6 +313,7 @@ def cost(
     optimizer: str = "adamw",
     bound: Mapping[str, int] | None = None,
     how: How | None = None,
+    checkpoint: Checkpoint = "none",
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
@@ -299,7 +347,8 @@ def cost(
     ]  # fmt: skip
     precision = PRECISIONS[dtype]
     found = Cost(
-        graph, mode, precision, optimizer, tuple(rows), counts.values(values), counts.letters, taken
+        graph, mode, precision, optimizer, tuple(rows), counts.values(values), counts.letters,
+        taken, checkpoint=checkpoint,
     )  # fmt: skip
     if how is None:
         return found

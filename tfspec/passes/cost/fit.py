@@ -18,9 +18,10 @@ FARTHEST = 1 << 40
 
 
 def total_bytes(cost: Cost) -> int:
-    """All that a mode holds at once: weights, and where there are any gradients, the optimizer's
-    states, activations and the cache."""
-    return sum(each.value for each in cost.memory)
+    """What a mode holds at its fullest moment; where that is not known, all of it together:
+    weights, and where there are any gradients, the optimizer's states, activations, the cache."""
+    peak = next((each.value for each in cost.by_run if each.name == "peak_total"), None)
+    return sum(each.value for each in cost.sizes) if peak is None else peak
 
 
 def memory_bytes(cost: Cost) -> int:

@@ -13,6 +13,7 @@ from tfspec.passes.cost.groups import By
 from tfspec.passes.cost.growth import growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.work import Work
+from tfspec.passes.memory.peak import Peak
 from tfspec.passes.time.machine import OPTIMIZER, as_objects
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def as_json(cost: Cost, by: By = "step") -> str:
             "formula": params.ascii(),
         },
         "flops": _flops(cost, by),
-        "memory": {each.name: each.value for each in cost.memory},
+        "checkpoint": cost.checkpoint,
+        "memory": _memory(cost),
         "quantities": [
             {
                 "name": each.name,
@@ -73,6 +75,16 @@ def as_json(cost: Cost, by: By = "step") -> str:
         **as_objects(cost, _paths(cost, by)),
     }
     return json_text(found)
+
+
+def _memory(cost: Cost) -> dict[str, object]:
+    """Bytes by kind, and where the peak falls."""
+    found: dict[str, object] = {each.name: each.value for each in cost.memory}
+    if isinstance(cost.peak, Peak):
+        found["peak_where"] = str(cost.peak.where)
+    elif cost.peak is not None:
+        found["peak_unknown"] = cost.peak
+    return found
 
 
 def _flops(cost: Cost, by: By) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -19,11 +19,13 @@ from tfspec.passes.text_table import Column, table
 from tfspec.passes.time.text import seconds
 
 BAR = 24
+FEW = 32
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """`points` has the sizes of a dim, each with the quantities by name at it."""
+    """`points` has the sizes of a dim, each with the quantities by name at it; peaks only where
+    there are few, for each is a run of its own."""
 
     cost: Cost
     dim: str
@@ -36,7 +38,8 @@ class Sweep:
         """Quantities by name; parameters only where they differ."""
         counts = {values["parameters"] for _, values in self.points}
         every = [each.name for each in self.cost.quantities]
-        return [name for name in every if name != "parameters" or len(counts) > 1]
+        known = [name for name in every if all(name in values for _, values in self.points)]
+        return [name for name in known if name != "parameters" or len(counts) > 1]
 
     def text(self) -> str:
         """A table with a chart of the FLOPs of the mode.
@@ -77,6 +80,8 @@ class Sweep:
         if self.cost.timing is not None:
             about = escape(self.cost.timing.how.target.about)
             yield f"Times on {about}: {self.cost.timing.kind}."
+        if len(self.points) > FEW:
+            yield f"Peaks are left out: each takes a run, and there are more than {FEW} sizes."
 
     def _short(self, values: dict[str, int], name: str) -> str:
         unit = next(each.unit for each in self.cost.quantities if each.name == name)
@@ -131,15 +136,15 @@ class Sweep:
 
 
 def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
-    """The costs at each size of a dim that varies; nothing is built anew."""
+    """The costs at each size of a dim that varies; the graph is not built anew."""
     at = [at_size(cost, dim, size) for size in sizes]
-    points = [_quantities(cost, there.values) for there in at]
+    points = [_quantities(there, len(sizes) <= FEW) for there in at]
     return Sweep(cost, dim, tuple(zip(sizes, points, strict=True)), _seconds(at))
 
 
 def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs of one model after another, which differ in the size of a dim."""
-    points = [_quantities(cost, cost.values) for cost in costs]
+    points = [_quantities(cost, len(sizes) <= FEW) for cost in costs]
     return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)), _seconds(costs))
 
 
@@ -147,6 +152,9 @@ def _seconds(costs: Sequence[Cost]) -> tuple[float, ...]:
     return tuple(cost.time.typical for cost in costs if cost.time is not None)
 
 
-def _quantities(cost: Cost, values: Mapping[str, int]) -> dict[str, int]:
-    found = {each.name: each.formula.value(values) for each in cost.quantities}
-    return {**found, "flops": cost.flops.value(values)}
+def _quantities(cost: Cost, few: bool) -> dict[str, int]:
+    """Every quantity by name; those that take a run only where there are few points."""
+    found = {each.name: cost.number(each.formula) for each in cost.formulas}
+    if few:
+        found |= {each.name: each.value for each in cost.by_run}
+    return {**found, "flops": cost.number(cost.flops)}

@@ -33,7 +33,10 @@ _TIMED = (
     Column("", 10),
 )
 BAR = 20
-KEPT = "Activations are what autograd keeps of an eager forward on a CPU, no loss."
+KEPT = "Activations are what autograd keeps of an eager forward on {}, no loss."
+UNPROVED = "What a GPU's kernels keep is written down from their source, and no GPU has proved it."
+PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
+LOSS = "Its loss is cross entropy over the last axis of every output."
 SCALES = (
     (10**24, "Y"),
     (10**21, "Z"),
@@ -193,7 +196,10 @@ def _notes(cost: Cost, by: By) -> list[str]:
     if cost.mode == "train":
         lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
         if cost.precision.activations is not None:
-            lines.append(KEPT)
+            lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
+    if cost.target is not None and cost.target.kind == "cuda" and cost.mode == "train":
+        lines.append(UNPROVED)
+    lines += _of_peak(cost)
     if cost.mode == "prefill":
         lines.append("A prompt's outputs are computed of its last token alone.")
     if cost.mode == "decode" and cost.cache:
@@ -201,6 +207,14 @@ def _notes(cost: Cost, by: By) -> list[str]:
     if by != "kind" and any(row.count > 1 for row in cost.rows):
         lines.append("A row under × n shows all n together: parts sum to the row that they are in.")
     return _wrapped([*lines, *notes(cost)])
+
+
+def _of_peak(cost: Cost) -> list[str]:
+    if isinstance(cost.peak, str):
+        return [f"The peak is not known: {cost.peak}."]
+    if cost.peak is None:
+        return []
+    return [PEAK, LOSS] if cost.mode == "train" else [PEAK]
 
 
 def _rule_of_thumb(cost: Cost) -> list[str]:

@@ -10,22 +10,29 @@ from tfspec.passes.emit.file import file_text
 from tfspec.program.lowering import lower
 from tfspec.program.program import Mode, Program, Style
 from tfspec.program.refusal import NotYet
-from tfspec.targets import Target, find
+from tfspec.targets import Target, sheet_of
 
 
 def emit(
-    graph: Graph, *, target: str | None = None, style: str = "fast", parts: Sequence[str] = ()
+    graph: Graph,
+    *,
+    target: str | Target | None = None,
+    style: str = "fast",
+    parts: Sequence[str] = (),
 ) -> str:
     """The file's source. Raises NotYet for what this target or part cannot do yet."""
     return file_text(program_of(graph, target=target, style=style, parts=parts))
 
 
 def program_of(
-    graph: Graph, *, target: str | None = None, style: str = "fast", parts: Sequence[str] = ()
+    graph: Graph,
+    *,
+    target: str | Target | None = None,
+    style: str = "fast",
+    parts: Sequence[str] = (),
 ) -> Program:
     """The program that the file is printed from."""
-    sheet = find(target or "cpu")
-    assert isinstance(sheet, Target), f"the caller checks targets, and {target} is none"
+    sheet = sheet_of(target or "cpu")
     if "generate" in parts:
         _one_text(graph)
     modes: tuple[Mode, ...] = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.cost import fit
+from tfspec.passes.memory.peak import Peak
 from tfspec.passes.time.rates import LAUNCH, SLOWEST, Seconds
 
 if TYPE_CHECKING:
@@ -39,23 +40,30 @@ def interval(time: Seconds, kind: str) -> str:
 
 def facts(cost: Cost) -> Iterator[str]:
     """Whether it fits, what bounds it, what takes the most."""
-    held = [each.name for each in cost.memory]
-    what = " and ".join(filter(None, (", ".join(held[:-1]), held[-1])))
     total = fit.total_bytes(cost)
     if cost.timing is None:
-        yield f"holds {_bytes(total)}: {what}"
+        full = isinstance(cost.peak, Peak)
+        yield f"holds {_bytes(total)}{', ' if full else ': '}{_fullest(cost)}"
     else:
-        yield _fits(cost, cost.timing, total, what)
+        yield _fits(cost, cost.timing, total)
         yield from _bound(cost, cost.timing)
     yield from _most(cost)
 
 
-def _fits(cost: Cost, timing: Timing, total: int, what: str) -> str:
+def _fullest(cost: Cost) -> str:
+    """When it holds most, or what it holds."""
+    if isinstance(cost.peak, Peak):
+        return f"fullest {cost.peak.total_where}"
+    held = [each.name for each in cost.sizes]
+    return " and ".join(filter(None, (", ".join(held[:-1]), held[-1])))
+
+
+def _fits(cost: Cost, timing: Timing, total: int) -> str:
     memory = timing.rates.memory
     where = f"on {escape(timing.how.target.about)}"
     share = f"({total / memory:.0%})"
     head = "fits" if fit.fits(cost) else "does not fit"
-    return f"{head}: {what} take {_bytes(total)} of {memory / 1e9:g} GB {where} {share}"
+    return f"{head}: {_bytes(total)} of {memory / 1e9:g} GB {where} {share}, {_fullest(cost)}"
 
 
 def _bound(cost: Cost, timing: Timing) -> Iterator[str]:

@@ -1,0 +1,67 @@
+"""What a step holds at its fullest, for the cost report: numbers with their terms, no formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tfspec.passes.memory.peak import SAID, Peak, peak
+from tfspec.passes.memory.saved import BYTES
+from tfspec.shadow.machine import Unpriced
+from tfspec.symbolic import Dim
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost.cost import Cost
+
+
+BLOCK = 512
+"""Bytes that torch's allocator for GPUs rounds up to."""
+
+
+def measured(cost: Cost) -> Peak | str | None:
+    """The peak at the cost's sizes, or why it is not known; None where a mode has none."""
+    dtype = cost.precision.activations
+    if cost.mode not in ("forward", "train") or dtype is None:
+        return None
+    sizes = {name: cost.values[name] for name in cost.graph.facts.domains}
+    try:
+        return peak(
+            cost.graph,
+            mode="train" if cost.mode == "train" else "forward",
+            dtype=dtype,
+            target=cost.target or "cpu",
+            block=1 if cost.target is None else BLOCK,
+            sizes={**cost.graph.bindings(), **sizes},
+            checkpoint=cost.checkpoint,
+            optimizer=cost.optimizer,
+        )
+    except Unpriced as refusal:
+        return str(refusal)
+
+
+def loss_bytes(cost: Cost, size: int) -> Dim:
+    """What cross entropy keeps: log-probabilities, one number an output, and the loss itself."""
+    outputs = [tensor for tensor in cost.graph.outputs.values() if tensor.kind == "float"]
+    return size * (sum((each.elements for each in outputs), Dim.of(0)) + len(outputs) + 1)
+
+
+def terms(cost: Cost, found: Peak) -> Iterator[tuple[str, int, str]]:
+    """Each quantity that a run tells: its name, its bytes, and what they are made of."""
+    if cost.mode == "train" and cost.checkpoint != "none":
+        each = {"block": "each layer", "full": "each stack"}[cost.checkpoint]
+        what = f"what goes into {each}, which runs again in backward, and all that is in none"
+        loss = cost.number(loss_bytes(cost, BYTES[cost.precision.activations or "fp32"]))
+        yield "activations", found.saved - loss, what
+    yield "peak", found.bytes, _made_of(found)
+    beside = "weights and optimizer" if cost.mode == "train" else "weights"
+    without = "".join(f", without {each}" for each in found.without)
+    yield "peak_total", found.total, f"{found.total_where}, with {beside}{without}"
+
+
+def _made_of(found: Peak) -> str:
+    """Where a peak falls, and what it is made of, the most first."""
+    from tfspec.passes.cost.text import scaled
+
+    parts = sorted(found.kinds.items(), key=lambda pair: -pair[1])
+    made = ", ".join(f"{SAID[kind]} {scaled(size, 'B')}" for kind, size in parts if size)
+    return f"{found.where}: {made}"

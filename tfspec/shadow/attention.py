@@ -1,0 +1,108 @@
+"""Scaled dot-product attention, by the kernel that torch takes (see `program.sdpa`)."""
+
+from __future__ import annotations
+
+from tfspec.shadow.arithmetic import multiply
+from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
+from tfspec.shadow.joining import repeat_interleave
+from tfspec.shadow.norms import softmax
+from tfspec.shadow.pointwise import dropout, to
+from tfspec.shadow.products import add_onto, matmul
+from tfspec.shadow.strides import Ints, alike
+from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
+from tfspec.shadow.views import transpose
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """q [..., h, N, k], k [..., g, M, k], v [..., g, M, w]"""
+    if _flash(q, k, v, attn_mask, dropout_p):
+        return _fused(q, k, v, attn_mask)
+    return _math(q, k, v, attn_mask, dropout_p, is_causal)
+
+
+def _flash(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> bool:
+    four = len(q.shape) == len(k.shape) == len(v.shape) == 4
+    packed = all(x.strides[-1] == 1 or x.shape[-1] == 1 for x in (q, k, v))
+    flat = mask is None or len(mask.shape) in (2, 4)
+    learned = mask is not None and mask.node is not None and mask.machine.grad
+    dropped = rate > 0 and q.machine.device == "cpu"
+    return four and packed and flat and q.shape[-1] == v.shape[-1] and not (learned or dropped)
+
+
+def _as_numbers(mask: Tensor, dtype: Dtype) -> Tensor:
+    """A mask of booleans as numbers to add, 0 or minus infinity: made at each call."""
+    if mask.dtype is not BOOL:
+        return mask
+    zero = place(mask.machine, "scalar_tensor", (), dtype)
+    lowest = place(mask.machine, "scalar_tensor", (), dtype)
+    return fresh("where", (mask, zero, lowest), mask.shape, dtype)
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """It keeps q, k, v, the mask, the result, and a number a query."""
+    if mask is not None:
+        mask = _as_numbers(mask, q.dtype)
+    masks = () if mask is None else (mask,)
+    node = opened("Flash", (q, k, v), (*masks, q, k, v))
+    out = fresh("flash", (q, k, v), q.shape, q.dtype, alike(q.shape, q.strides))
+    kept = [out, fresh("logsumexp", (q,), q.shape[:-1], FLOAT32)]
+    if q.machine.device == "cuda":
+        kept += [place(q.machine, "random_state", (size,), INT64) for size in (2, 1)]
+    sizes = [Layout(x) for x in (q, k, v)]
+
+    def back(given: list[Tensor]) -> Grads:
+        return [fresh("flash_backward", given, x.shape, x.dtype, _by_token(x.shape)) for x in sizes]
+
+    return closed(node, out, back, kept)
+
+
+def _by_token(shape: Ints) -> Ints:
+    """Strides of gradients [B, h, N, k]: heads lie inside of tokens."""
+    batch, heads, tokens, width = shape
+    del batch
+    return tokens * heads * width, width, heads * width, 1
+
+
+def _math(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float, causal: bool
+) -> Tensor:
+    """Products of matrices, in fp32 at least: `_scaled_dot_product_attention_math`."""
+    dtype = q.dtype
+    if mask is not None:
+        mask = _as_numbers(mask, dtype)
+    full = FLOAT32 if dtype.size == 2 else dtype
+    q, k, v = to(q, full), to(k, full), to(v, full)  # all stay until the function returns
+    scaled = multiply(q, 1.0)
+    if causal:
+        mask = _causal(q, k)
+    keys, values = k, v
+    if k.shape[-3] != q.shape[-3]:
+        times = q.shape[-3] // k.shape[-3]
+        keys, values = repeat_interleave(k, times, -3), repeat_interleave(v, times, -3)
+    weights = matmul(scaled, multiply(transpose(keys, -2, -1), 1.0))
+    if mask is not None:
+        weights = add_onto(weights, mask)
+    weights = softmax(weights)
+    weights = dropout(weights, rate)
+    also = to(weights, dtype)  # the op gives the weights too
+    out = to(matmul(weights, values), dtype)
+    del also
+    return out
+
+
+def _causal(q: Tensor, k: Tensor) -> Tensor:
+    shape = (q.shape[-2], k.shape[-2])
+    every = place(q.machine, "ones", shape, BOOL)
+    lower = like("tril", every)
+    del every
+    return _as_numbers(lower, q.dtype)

@@ -1,0 +1,146 @@
+"""Ops that gather, repeat, join or move whole rows: their results are new, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.machine import Unpriced
+from tfspec.shadow.pointwise import cumulative
+from tfspec.shadow.strides import alike, channels_last, with_channels_last
+from tfspec.shadow.tensor import Tensor, alias, fresh
+from tfspec.shadow.views import (
+    aliased,
+    clone,
+    expand,
+    flatten,
+    narrowed,
+    select,
+    spread,
+    unsqueeze,
+)  # fmt: skip
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    first = tensors[0]
+    at = dim % len(first.shape)
+    size = sum(x.shape[at] for x in tensors)
+    shapes = [x.shape if x.node is not None else None for x in tensors]
+    node = opened("Cat", tensors)
+    shape = (*first.shape[:at], size, *first.shape[at + 1 :])
+    last = all(channels_last(x.shape, x.strides) for x in tensors)
+    strides = with_channels_last(shape) if last else None
+    out = fresh("cat", tensors, shape, cumulative(tensors), strides)
+
+    def back(given: list[Tensor]) -> Grads:
+        (g,) = given
+        return [alias(g, shape, g.strides) if shape is not None else None for shape in shapes]
+
+    return closed(node, out, back)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    first, count = tensors[0], len(tensors)
+    at = dim % (len(first.shape) + 1)
+    shape = (*first.shape[:at], count, *first.shape[at:])
+    needing = [x.node is not None for x in tensors]
+    node = opened("Stack", tensors)
+    out = fresh("stack", tensors, shape, cumulative(tensors))
+
+    def back(given: list[Tensor]) -> Grads:
+        (g,) = given
+        inner, strides = g.shape[:at] + g.shape[at + 1 :], g.strides[:at] + g.strides[at + 1 :]
+        return [alias(g, inner, strides) if needs else None for needs in needing]
+
+    return closed(node, out, back)
+
+
+def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    node = opened("Roll", (x,))
+    out = fresh("roll", (x,), x.shape)
+    return closed(node, out, lambda g: [fresh("roll", g, g[0].shape)])
+
+
+def flip(x: Tensor, *dims: Any) -> Tensor:
+    def copied(g: Tensor) -> Tensor:
+        return fresh("flip", (g,), g.shape, strides=alike(g.shape, g.strides))
+
+    return closed(opened("Flip", (x,)), copied(x), lambda g: [copied(g[0])])
+
+
+def repeat_interleave(x: Tensor, repeats: int, dim: int) -> Tensor:
+    """Each index of an axis so many times."""
+    at = dim % len(x.shape)
+    wide = unsqueeze(x, at + 1)
+    wide = expand(wide, (*x.shape[: at + 1], repeats, *x.shape[at + 1 :]))
+    return flatten(clone(wide), at, at + 1)
+
+
+def embedding(indices: Tensor, weight: Tensor) -> Tensor:
+    had = weight.shape
+    node = opened("Embedding", (weight,), (indices,))
+    out = fresh("embedding", (weight, indices), (*indices.shape, had[1]))
+    return closed(node, out, lambda g: [fresh("embedding_backward", g, had)])
+
+
+def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
+    """table[index], or so along a later axis."""
+    had = table.shape
+    node = opened("Index", (table,), (index,))
+    shape = (*had[:axis], *index.shape, *had[axis + 1 :])
+    out = fresh("index", (table, index), shape)
+
+    def back(given: list[Tensor]) -> Grads:
+        """Zeros, to which rows are added: in place, but under a dispatch mode."""
+        zeros = fresh("new_zeros", given, had)
+        return [fresh("index_put", (zeros, *given), had) if zeros.machine.dispatch else zeros]
+
+    return closed(node, out, back)
+
+
+def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0) -> Tensor:
+    if mode != "constant":
+        raise Unpriced(f"F.pad(mode={mode!r})")
+    shape, had = list(x.shape), x.shape
+    for at in range(len(pad) // 2):
+        shape[-1 - at] += pad[2 * at] + pad[2 * at + 1]
+    node = opened("ConstantPadNd", (x,))
+    out = fresh("pad", (x,), tuple(shape))
+    return closed(node, out, lambda g: [fresh("pad_backward", g, had)])
+
+
+def new_ones(x: Tensor, *size: Any, **_: object) -> Tensor:
+    return fresh("new_ones", (x,), spread(size))
+
+
+def index(x: Tensor, key: Any) -> Tensor:
+    """x[key]: views one after another; one tensor takes rows."""
+    given = cast("tuple[Any, ...]", key if isinstance(key, tuple) else (key,))
+    out, axis = x, 0
+    taken: list[tuple[Tensor, int]] = []
+    for item in _whole(x, given):
+        if item is None:
+            out = unsqueeze(out, axis)
+        elif isinstance(item, int):
+            out = select(out, axis, item)
+            continue
+        elif isinstance(item, Tensor):
+            taken.append((item, axis))
+        else:
+            out = narrowed(out, axis, item)
+        axis += 1
+    if len(taken) > 1:
+        raise Unpriced("an index of several tensors")
+    if taken:
+        return rows(out, *taken[0])
+    return aliased(x) if out is x else out
+
+
+def _whole(x: Tensor, key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The key with its ellipsis spelled out."""
+    at = next((at for at, item in enumerate(key) if item is Ellipsis), None)
+    if at is None:
+        return key
+    rest = len(x.shape) - sum(item is not None for item in key) + 1
+    return (*key[:at], *[slice(None)] * rest, *key[at + 1 :])

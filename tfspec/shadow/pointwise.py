@@ -1,0 +1,129 @@
+"""Ops of one value an element: activations, casts, masks, dropout, and those on constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfspec.shadow.arithmetic import Number, multiply, together
+from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype, promoted, with_number
+from tfspec.shadow.machine import Unpriced
+from tfspec.shadow.strides import broadcast
+from tfspec.shadow.tensor import Tensor, fresh, like, place
+
+Op = Callable[..., Tensor]
+
+
+def at_least(x: Tensor) -> Tensor:
+    """clamp_min: backward looks again for what was less."""
+
+    def back(given: list[Tensor]) -> Grads:
+        (g,) = given
+        zero = place(g.machine, "scalar_tensor", (), g.dtype)
+        return [like("where", g, like("ge", g, dtype=BOOL), zero)]
+
+    return closed(opened("ClampMin", (x,), (x,)), like("clamp_min", x), back)
+
+
+def constant(op: str, *, real: bool = False) -> Op:
+    """An op on tables, masks and positions: it has no rule where a gradient is needed.
+
+    `real`: its result is a float.
+    """
+
+    def call(a: Tensor, *others: Any, **options: Any) -> Tensor:
+        dtype, tensors = a.dtype, [a]
+        for b in (*others, *options.values()):
+            if isinstance(b, Tensor):
+                tensors.append(b)
+                dtype = promoted(dtype, b.dtype)
+            else:
+                dtype = with_number(dtype, b)
+        if opened(op, tensors) is not None:
+            raise Unpriced(op, "has no memory rule in backward")
+        if real and dtype.rank < 2:
+            dtype = FLOAT32
+        return together(op, a, tensors[1], dtype) if tensors[1:] else like(op, a, dtype=dtype)
+
+    return call
+
+
+def compare(op: str) -> Op:
+    """Booleans of a tensor and another, or a number."""
+
+    def call(a: Tensor, b: Tensor | Number) -> Tensor:
+        if isinstance(b, Tensor):
+            return together(op, a, b, BOOL)
+        return like(op, a, dtype=BOOL)
+
+    return call
+
+
+def activation(name: str, *, keeps_output: bool = False) -> Op:
+    """An activation that keeps its input, or its result, for backward."""
+    backwards = f"{name}_backward"
+
+    def call(x: Tensor, *_: object, **__: object) -> Tensor:
+        node = opened(name, (x,), () if keeps_output else (x,))
+        out = like(name, x)
+        return closed(node, out, lambda g: [like(backwards, g[0])], (out,) if keeps_output else ())
+
+    return call
+
+
+def absolute(x: Tensor) -> Tensor:
+    def back(given: list[Tensor]) -> Grads:
+        sign = like("sgn", given[0])
+        return [like("mul", given[0], sign)]
+
+    return closed(opened("Abs", (x,), (x,)), like("abs", x), back)
+
+
+def to(x: Tensor, *args: Any, dtype: Dtype | None = None, device: object = None) -> Tensor:
+    """A copy in another dtype, or x itself."""
+    dtype = next((each for each in args if isinstance(each, Dtype)), dtype)
+    if dtype is None or dtype is x.dtype:
+        return x
+    had = x.dtype
+    node = opened("ToCopy", (x,)) if dtype.rank == 2 else None
+    return closed(node, like("to", x, dtype=dtype), lambda g: [like("to", g[0], dtype=had)])
+
+
+def masked_fill(x: Tensor, mask: Tensor, _value: object) -> Tensor:
+    node = opened("MaskedFill", (x,), (mask,))
+    shape = broadcast(x.shape, mask.shape)
+    if shape == x.shape:
+        out = like("masked_fill", x, mask)
+    else:
+        out = fresh("masked_fill", (x, mask), shape)
+    return closed(node, out, lambda g: [like("masked_fill", g[0])])
+
+
+def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
+    tensors = [x for x in (a, b) if isinstance(x, Tensor)]
+    if tensors and opened("Where", tensors) is not None:
+        raise Unpriced("torch.where", "has no memory rule in backward")
+    shape, dtype = condition.shape, INT64
+    for x in tensors:
+        shape, dtype = broadcast(shape, x.shape), x.dtype
+    return fresh("where", (condition, *tensors), shape, dtype)
+
+
+def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """On a CPU a product with noise; on a GPU one kernel that keeps a mask of booleans."""
+    if not training or p == 0:
+        return x
+    if x.machine.device == "cpu":
+        return multiply(x, like("dropout_noise", x))
+    node = opened("NativeDropout", (x,))
+    out, mask = like("dropout", x), like("dropout_mask", x, dtype=BOOL)
+    return closed(node, out, lambda g: [like("native_dropout_backward", g[0])], (mask,))
+
+
+def cumulative(parts: Sequence[Tensor]) -> Dtype:
+    """The dtype of tensors that are joined."""
+    dtype = parts[0].dtype
+    for part in parts[1:]:
+        dtype = promoted(dtype, part.dtype)
+    return dtype
