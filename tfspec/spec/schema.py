@@ -160,6 +160,12 @@ class Expect(Located):
     max_cache_bytes_per_token: Amount | None = Field(
         None, description="at most so many of these bytes"
     )
+    peak_bytes: Amount | None = Field(
+        None,
+        description="bytes at the fullest moment of a training step at batch 1, every range at "
+        "its end, in bf16 with AdamW: weights, gradients, states and activations",
+    )
+    max_peak_bytes: Amount | None = Field(None, description="at most so many of these bytes")
 
 
 class Init(Located):

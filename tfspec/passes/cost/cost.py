@@ -194,6 +194,12 @@ class Cost:
         """Bytes by kind. Activations are what autograd keeps of the forward, before any loss."""
         return (*self.sizes, *self.by_run)
 
+    @property
+    def sizes_of_dims(self) -> dict[str, int]:
+        """A value for every dim that is not fixed."""
+        here = {name: self.values[name] for name in self.graph.facts.domains}
+        return {**self.graph.bindings(), **here}
+
     @cached_property
     def sizes(self) -> tuple[Quantity, ...]:
         """Bytes by kind, each with a formula; together all that a mode holds."""
@@ -228,12 +234,11 @@ class Cost:
         loss = self._of("loss", "bytes", peaks.loss_bytes(self, BYTES[dtype]))
         if self.checkpoint != "none":
             return [loss]
-        sizes = {name: self.values[name] for name in self.graph.facts.domains}
         kept = saved(
             self.graph,
             dtype=dtype,
             target=self.target or "cpu",
-            sizes={**self.graph.bindings(), **sizes},
+            sizes=self.sizes_of_dims,
         )
         missing = "".join(f", without {what} of {op}" for op, what in kept.without)
         return [self._of("activations", "bytes", kept.size, missing), loss]

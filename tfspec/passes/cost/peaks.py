@@ -23,7 +23,6 @@ def measured(cost: Cost) -> Peak | str | None:
     dtype = cost.precision.activations
     if cost.mode not in ("forward", "train") or dtype is None:
         return None
-    sizes = {name: cost.values[name] for name in cost.graph.facts.domains}
     try:
         return peak(
             cost.graph,
@@ -31,7 +30,7 @@ def measured(cost: Cost) -> Peak | str | None:
             dtype=dtype,
             target=cost.target or "cpu",
             block=1 if cost.target is None else BLOCK,
-            sizes={**cost.graph.bindings(), **sizes},
+            sizes=cost.sizes_of_dims,
             checkpoint=cost.checkpoint,
             optimizer=cost.optimizer,
         )
