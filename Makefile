@@ -24,6 +24,8 @@ demo: $(STAMP)
 	$(BIN)/tfspec check gpt2 vit-b16 transformer-base bert-base llama-3-8b swin-t
 	$(BIN)/tfspec shapes vit-b16
 	$(BIN)/tfspec cost vit-b16
+	$(BIN)/tfspec cost gpt2 --mode train --dtype bf16 --checkpoint block
+	$(BIN)/tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200 --fit --set B=8,T=8192
 	$(BIN)/tfspec diff gpt2 llama-3-8b
 	$(BIN)/tfspec draw transformer-base
 	$(BIN)/tfspec draw vit-b16 --cost flops -o $(OUT)/vit_b16.svg
