@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from tfspec.passes.shapes.shapes import Flow
     from tfspec.passes.time.runs import Amount
     from tfspec.passes.time.timing import How
+    from tfspec.program.program import Style
     from tfspec.targets import Target
 
-STYLES = ("fast", "explicit")
+STYLES: tuple[Style, ...] = ("fast", "explicit")
 PARTS = ("generate",)
 
 Sets = Mapping[str, int | str]
@@ -79,6 +80,7 @@ class Architecture:
         *,
         dtype: str = "fp32",
         optimizer: str = "adamw",
+        style: str = "fast",
         checkpoint: str = "none",
         target: str | None = None,
         efficiency: str | None = None,
@@ -89,11 +91,13 @@ class Architecture:
         """Parameters, FLOPs and memory as formulas and numbers; on a target also the time.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
-        sgd, momentum, lion; checkpoint: none, block (each layer of a stack runs again in backward)
-        or full (each stack as a whole). `target` is a name or a YAML file, `efficiency` the file of
-        an efficiency table. There, `fit` looks for the largest sizes, and `run` says of so many
-        tokens or samples how long training takes. Raises SpecError for a mode that this model has
-        not, for a dim that has no largest value and is not set, and for what is wrong with a file.
+        sgd, momentum, lion; style: as of the emitted file, `explicit` with eager attention, which
+        writes and keeps every score; checkpoint: none, block (each layer of a stack runs again in
+        backward) or full (each stack as a whole). `target` is a name or a YAML file, `efficiency`
+        the file of an efficiency table. There, `fit` looks for the largest sizes, and `run` says of
+        so many tokens or samples how long training takes. Raises SpecError for a mode that this
+        model has not, for a dim that has no largest value and is not set, and for what is wrong
+        with a file.
         """
         from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
@@ -105,8 +109,13 @@ class Architecture:
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
             again = CHECKPOINTS[CHECKPOINTS.index(_one_of(checkpoint, CHECKPOINTS, "checkpoint"))]
-            how = None if target is None else _how(target, efficiency, compiled, again)
-            found = cost_pass(self.graph, mode, dtype, optimizer, how=how, checkpoint=again)
+            form = STYLES[STYLES.index(_one_of(style, STYLES, "style"))]
+            how = None
+            if target is not None:
+                how = _how(target, efficiency, compiled=compiled, checkpoint=again, style=form)
+            found = cost_pass(
+                self.graph, mode, dtype, optimizer, how=how, checkpoint=again, style=form
+            )
             return _planned(found, fit, run) if how else found
 
     def emit(
@@ -192,12 +201,12 @@ def _sheet(target: str | None) -> Target:
     return found
 
 
-def _how(target: str, efficiency: str | None, compiled: bool, checkpoint: str) -> How:
+def _how(target: str, efficiency: str | None, **how: Any) -> How:
     from tfspec.passes.time.efficiency import of
     from tfspec.passes.time.timing import How
 
     found = _sheet(target)
-    return How(found, of(found, efficiency), compiled, checkpoint)
+    return How(found, of(found, efficiency), **how)
 
 
 def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:

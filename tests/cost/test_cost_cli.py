@@ -227,3 +227,18 @@ def test_a_peak_that_is_not_known(
     assert "The peak is not known: F.gelu has no memory rule." in out.splitlines()
     _, out, _ = run(capsys, *words, "--sweep", "T=8..16")
     assert "peak" not in out
+
+
+def test_eager_attention_keeps_its_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    """2·B·h·T² bytes a layer more, at least: what flash does not write."""
+    words = ("llama-3-8b", "--mode", "train", "--dtype", "bf16", "--set", "B=1,T=2048", "--style")
+    fused, eager = (memory_of(capsys, *words, style) for style in ("fast", "explicit"))
+    scores = 2 * 32 * 32 * 2048**2
+    assert eager["activations"] > fused["activations"] + scores
+    assert eager["peak"] > fused["peak"] + scores
+    assert eager["weights"] == fused["weights"]
+    traffic = [
+        json.loads(run(capsys, *words, style, "--target", "h200", "--format", "json")[1])["traffic"]
+        for style in ("fast", "explicit")
+    ]
+    assert traffic[1]["bytes"] > traffic[0]["bytes"] + 2 * scores

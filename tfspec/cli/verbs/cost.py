@@ -30,6 +30,7 @@ _EXAMPLES = """\
 
 
 def _options(parser: ArgumentParser) -> None:
+    from tfspec.api import STYLES
     from tfspec.passes.cost.cost import MODES
     from tfspec.passes.cost.groups import GROUPS
     from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
@@ -40,6 +41,7 @@ def _options(parser: ArgumentParser) -> None:
     choice(parser, "--mode", MODES, "what the model does")
     choice(parser, "--dtype", tuple(PRECISIONS), "bytes of a number")
     choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
+    choice(parser, "--style", STYLES, "fused attention, or eager: every score written and kept")
     choice(parser, "--checkpoint", CHECKPOINTS, "what training runs again instead of keeping it")
     parser.add_argument(
         "--by",
@@ -58,7 +60,7 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    how = {"dtype": args.dtype, "optimizer": args.optimizer, "checkpoint": args.checkpoint}
+    how = {name: getattr(args, name) for name in ("dtype", "optimizer", "style", "checkpoint")}
     how |= target.how(args)
     if args.sweep is None:
         found = architecture.cost(args.mode, **how)

@@ -21,6 +21,7 @@ from tfspec.passes.memory.peak import Peak
 from tfspec.passes.memory.saved import BYTES, saved
 from tfspec.passes.modes import decoding, mode_shapes
 from tfspec.passes.shapes.rows import Kind, flow_rows
+from tfspec.program.program import Style
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 
@@ -97,6 +98,7 @@ class Cost:
     largest: tuple[Largest, ...] = ()
     training: Training | None = None
     checkpoint: Checkpoint = "none"
+    style: Style = "fast"
 
     @property
     def name(self) -> str:
@@ -238,6 +240,7 @@ class Cost:
             self.graph,
             dtype=dtype,
             target=self.target or "cpu",
+            style=self.style,
             sizes=self.sizes_of_dims,
         )
         missing = "".join(f", without {what} of {op}" for op, what in kept.without)
@@ -319,6 +322,7 @@ def cost(
     bound: Mapping[str, int] | None = None,
     how: How | None = None,
     checkpoint: Checkpoint = "none",
+    style: Style = "fast",
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
@@ -353,7 +357,7 @@ def cost(
     precision = PRECISIONS[dtype]
     found = Cost(
         graph, mode, precision, optimizer, tuple(rows), counts.values(values), counts.letters,
-        taken, checkpoint=checkpoint,
+        taken, checkpoint=checkpoint, style=style,
     )  # fmt: skip
     if how is None:
         return found

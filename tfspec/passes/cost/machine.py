@@ -49,6 +49,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
             "formula": params.ascii(),
         },
         "flops": _flops(cost, by),
+        "style": cost.style,
         "checkpoint": cost.checkpoint,
         "memory": _memory(cost),
         "quantities": [

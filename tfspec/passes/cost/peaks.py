@@ -31,6 +31,7 @@ def measured(cost: Cost) -> Peak | str | None:
             target=cost.target or "cpu",
             block=1 if cost.target is None else BLOCK,
             sizes=cost.sizes_of_dims,
+            style=cost.style,
             checkpoint=cost.checkpoint,
             optimizer=cost.optimizer,
         )

@@ -22,7 +22,7 @@ from tfspec.passes.time.traffic import ZERO, Traffic
 from tfspec.program.kernels import Kernel, Kind
 from tfspec.program.lowering import lower
 from tfspec.program.method import Assign, When
-from tfspec.program.program import Mode, Precision
+from tfspec.program.program import Mode, Precision, Style
 from tfspec.symbolic import Dim
 from tfspec.targets import Target
 
@@ -58,6 +58,7 @@ class Setting:
     compiled: bool = True
     checkpoint: str = "none"
     states: int = 2
+    style: Style = "fast"
 
     @property
     def train(self) -> bool:
@@ -68,7 +69,7 @@ def jobs(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> list[Job]
     """The jobs of a mode. `done` is the work of each primitive step. Raises NotYet as lowering."""
     cached = setting.mode in ("prefill", "decode")
     modes: tuple[Mode, ...] = ("prefill", "decode") if cached else ("forward",)
-    program = lower(graph, setting.target, modes, dtype=setting.dtype)
+    program = lower(graph, setting.target, modes, setting.style, dtype=setting.dtype)
     root = program.roots["decode" if setting.mode == "decode" else modes[0]]
     runs = Order(program, Counts(graph).lettered, train=setting.train).root(root)
     return list(_Jobs(runs, done, setting).all(graph.params))

@@ -15,6 +15,7 @@ from tfspec.passes.cost.work import Work
 from tfspec.passes.time.efficiency import Efficiency
 from tfspec.passes.time.jobs import Job, Setting, jobs
 from tfspec.passes.time.rates import Rates, Seconds
+from tfspec.program.program import Style
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 from tfspec.targets import Target
@@ -39,6 +40,7 @@ class How:
     efficiency: Efficiency | None = None
     compiled: bool = True
     checkpoint: str = "none"
+    style: Style = "fast"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def timing(
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
     rates = Rates(how.target, dtype, how.efficiency, how.compiled)
     states = OPTIMIZERS[optimizer]
-    setting = Setting(how.target, dtype, mode, how.compiled, how.checkpoint, states)
+    setting = Setting(how.target, dtype, mode, how.compiled, how.checkpoint, states, how.style)
     found = tuple(jobs(graph, work, setting))
     rates.check(found)
     return Timing(how, rates, found, work)
