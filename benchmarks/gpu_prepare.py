@@ -116,7 +116,11 @@ def _sizes(graph: Any) -> dict[str, int]:
 
 def _flops(graph: Any, loads: list[dict[str, int]]) -> dict[str, int]:
     """Dense FLOPs of one forward pass, by load."""
-    formula, values = graph.trace.flops, graph.bindings()
+    from tfspec.passes.cost.work import work
+    from tfspec.symbolic import Dim
+
+    every = work(graph, lambda tensor: tensor.shape).values()
+    formula, values = sum((each.forward for each in every), Dim.of(0)), graph.bindings()
     return {load_name(load): formula.value(values | load) for load in loads}
 
 

@@ -11,13 +11,8 @@ from tests.parity.qwen import QWEN
 from tests.parity.t5 import T5
 
 LEFT = MISTRAL_PADDED[1]
-NORMED_Q = "q = self.q_norm(q)  # [B, h, T, head_dim]"
-NORMED_K = "k = self.k_norm(k)  # [B, g, T, head_dim]"
-TURNED = (
-    "q = rotate(q, rope)  # [B, h, T, head_dim]\n        k = rotate(k, rope)  # [B, g, T, head_dim]"
-)
-NORMED = f"{NORMED_Q}\n        {NORMED_K}"
-LATE = f"{TURNED}\n        {NORMED}"
+NORMED = "rotate(self.q_norm(q), rope)"
+LATE = "self.q_norm(rotate(q, rope))"
 PALM_SUM = "x + (self.attention(h, rope) + self.mlp(h))"
 WITHIN = "scale: 1, mask: causal"
 ACROSS = "scale: 1, to: memory, mask: key.valid"
@@ -54,7 +49,7 @@ MUTATIONS = [
     Mutation("queries not normed", QWEN, "self.q_norm(q)", "q + 0 * self.q_norm(q)", in_code=True),
     Mutation("keys not normed", QWEN, "self.k_norm(k)", "k + 0 * self.k_norm(k)", in_code=True),
     Mutation("one gain for both", QWEN, "self.k_norm(k)", "self.q_norm(k) + 0 * self.k_norm(k)", in_code=True),
-    Mutation("normed behind the turn", QWEN, f"{NORMED}\n        {TURNED}", LATE, in_code=True),
+    Mutation("normed behind the turn", QWEN, NORMED, LATE, in_code=True),
     Mutation("means taken off", QWEN, "nn.RMSNorm(8", "nn.LayerNorm(8, bias=False", in_code=True),
     Mutation("another base", QWEN, "rope: 1000000", "rope: 10000"),
     Mutation("scale by the model's width", QWEN, "qk_norm", "scale: d ** -0.5, qk_norm"),

@@ -24,7 +24,7 @@ def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     lines = out.splitlines()
     assert max(map(len, lines)) <= 100
     assert lines[1:4] == [
-        "fits: weights and cache take 17.13 GB of 141 GB on an NVIDIA H200 (12%)",
+        "fits: 17.13 GB of 141 GB on an NVIDIA H200 (12%), weights and cache",
         "bound by memory, 100% of the time: 1.2 FLOPs a byte, the ridge is at 206",
         "mlp takes 70% of the time",
     ]
@@ -39,17 +39,31 @@ def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_text_without_a_target(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "vit-b16", "--set", "B=1")
-    assert out.splitlines()[1:3] == ["holds 346.27 MB: weights", "mlp takes 64% of the FLOPs"]
+    assert out.splitlines()[1:3] == [
+        "holds 352.93 MB, fullest in the forward of `blocks.0.mlp`, gelu",
+        "mlp takes 64% of the FLOPs",
+    ]
     assert "time" not in out
 
 
 def test_what_does_not_fit_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "llama-3.1-405b", "--mode", "train", "--target", "h200")
-    second = (
-        "does not fit: weights, gradients, optimizer and activations take 29.39 TB of 141 GB on"
+    words = (
+        "llama-3-8b",
+        "--mode",
+        "train",
+        "--dtype",
+        "bf16",
+        "--set",
+        "B=16",
+        "--target",
+        "h200",
     )
-    assert out.splitlines()[1].startswith(second[:80])
-    assert " ".join(out.split()).count("on an NVIDIA H200 (20846%)") == 1
+    _, out, _ = run(capsys, *words)
+    said = " ".join(out.split())
+    assert (
+        "does not fit: 856.14 GB of 141 GB on an NVIDIA H200 (607%), fullest in the backward"
+        in said
+    )
 
 
 @pytest.mark.parametrize("mode", ["forward", "train", "prefill", "decode"])
@@ -70,8 +84,11 @@ def test_json_adds_keys_and_keeps_the_old_ones(capsys: pytest.CaptureFixture[str
     found = json.loads(run(capsys, *words, "--target", "h200")[1])
     rows, timed = (each["flops"].pop("by_module") for each in (plain, found))
     quantities = [each.pop("quantities") for each in (plain, found)]
-    assert quantities[0] == quantities[1][: len(quantities[0])]
-    assert [each["name"] for each in quantities[1]][-2:] == ["executed", "traffic"]
+    names = [[each["name"] for each in found] for found in quantities]
+    assert [name for name in names[1] if name not in ("executed", "traffic")] == names[0]
+    for one, other in zip(quantities[0][:7], quantities[1], strict=False):
+        assert one == other  # what autograd keeps is another on a GPU
+    assert plain.pop("memory").keys() == found.pop("memory").keys()
     assert {key: found[key] for key in plain} == plain
     assert [row for row in timed if row in rows] == rows
     assert all(row["forward_flops"] == 0 for row in timed if row not in rows)  # they take time
@@ -128,9 +145,9 @@ def test_fit_and_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, *words)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    at = lines.index("the largest B that fits at T = 1,024 is 454: it takes 139.84 GB")
+    at = lines.index("the largest B that fits at T = 1,024 is 226: it takes 139.67 GB")
     assert lines[at + 1 : at + 3] == [
-        "the largest T that fits at B = 1 is 1,024: it takes 1.30 GB, the largest that the spec allows",
+        "the largest T that fits at B = 1 is 1,024: it takes 1.36 GB, the largest that the spec allows",
         "300,000,000,000 tokens on 8 GPUs: 36,621,094 steps of 2.21 ms, 22.5 h, 179.9 GPU-hours, 125.9 kWh",
     ]
     assert lines[at + 3] == "at 40% MFU, which is an assumption: no efficiency was measured"
@@ -138,8 +155,8 @@ def test_fit_and_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["fit"] == {
         "reserve": 10**9,
         "largest": [
-            {"dim": "B", "size": 454, "bytes": 139_841_357_824},
-            {"dim": "T", "size": 1024, "bytes": 1_301_346_304},
+            {"dim": "B", "size": 226, "bytes": 139_670_942_208},
+            {"dim": "T", "size": 1024, "bytes": 1_361_361_408},
         ],
     }
     assert found["run"]["steps"] == 36_621_094

@@ -98,7 +98,7 @@ class Op(ABC):
         return record(self, inputs, name, group)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node:
     """One step of a trace."""
 
@@ -110,7 +110,7 @@ class Node:
     inner: Trace | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Trace:
     """A recorded forward pass over a scope's weights. `look` is a module's in figures."""
 

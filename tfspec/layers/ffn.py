@@ -95,7 +95,7 @@ class Ffn(Layer):
         sizes = (x.width, " → ", g.fixed_size(self.hidden, x), " → ", x.width)
         if self.experts is None or self.top_k is None:
             return Look(title, "mlp", (sizes,))
-        count, chosen = (g.fixed_size(size, x) for size in (self.experts, self.top_k))
+        count, chosen = (g.size(size, x) for size in (self.experts, self.top_k))
         return Look(f"{title}, experts", "mlp", (sizes, (chosen, " of ", count, " a token")))
 
     def dense(

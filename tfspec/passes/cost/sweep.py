@@ -20,6 +20,8 @@ from tfspec.passes.time.text import seconds
 
 BAR = 24
 FEW = 32
+BESIDE = ("needed", "loss", "peak", "executed", "traffic", "needed cache")
+"""What a page has no room for: every other format has it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Sweep:
         """
         flops = [values["flops"] for _, values in self.points]
         most, same = max(flops) or 1, self._same
-        names = [name for name in self.names if name not in same]
+        names = [name for name in self.names if name not in same and name not in BESIDE]
         bar = BAR // 2 if self.seconds else BAR
         columns = [Column(self.dim, 14, right=True)]
         columns += [Column(name, 24, right=True) for name in names]

@@ -10,7 +10,7 @@ from tfspec.program.saves import SavedDtype
 from tfspec.symbolic import Dim
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Block:
     """One allocation. `pieces` are the readers of each part of it, in order."""
 
@@ -20,7 +20,7 @@ class Block:
     result: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Region:
     """What a value is in memory: so many different elements of an allocation."""
 
@@ -40,7 +40,7 @@ class Held:
     rank: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Run:
     """One kernel, or one step's few. `times` counts the layers that it stands for; `inside` a
     stack. `weights` are those that its module holds; `step` is what all of its layers share.

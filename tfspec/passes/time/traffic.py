@@ -73,7 +73,7 @@ class Traffic:
     @cached_property
     def each(self) -> Mapping[str, int]:
         """Bytes of a number."""
-        return {"float": BYTES[self.dtype], "float32": 4, "int64": 8, "bool": 1}
+        return {"float": BYTES[self.dtype], "float32": 4, "int64": 8, "int32": 4, "bool": 1}
 
     def inside(self, run: Run) -> Dim:
         """What moves beside operands and results."""
