@@ -69,10 +69,16 @@ def test_a_step(
     assert differences(step_of(name, dropout=dropout), style, dtype, None, checkpoint) == []
 
 
+def test_experts_have_no_rule_yet() -> None:
+    for style in STYLES:
+        with pytest.raises(Unpriced, match=r"^Tensor\.topk has no memory rule$"):
+            peak(small("mixtral-8x7b").graph, style=style)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "dropout", "checkpoint"), ALL)
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "mixtral-8x7b"])
 def test_every_bundled_spec(
     name: str, style: Style, dtype: Precision, dropout: bool, checkpoint: Checkpoint
 ) -> None:
@@ -120,8 +126,11 @@ def random_spec(seed: int) -> Architecture:
     return spec
 
 
+EXPERTS = ("topk", "one_hot", "expert", "detach", "gather", "scatter")
+
+
 def assert_of_experts(refusal: Unpriced) -> None:
-    assert any(name in str(refusal) for name in ("topk", "one_hot", "expert")), refusal
+    assert any(name in str(refusal) for name in EXPERTS), refusal
 
 
 @pytest.mark.parametrize("seed", range(40))
