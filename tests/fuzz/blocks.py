@@ -16,6 +16,10 @@ from tests.fuzz.values import Val
 Branch = Any
 
 
+EXPERTS = True
+"""Whether feed-forwards may have experts: the longest run is of specs without."""
+
+
 def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
     knobs: dict[str, Any] = {}
     if branch and len(x.parts) > 1 and m.chance(25):
@@ -30,7 +34,7 @@ def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
         knobs["bias"] = m.chance(50)
     if m.chance(15):
         knobs["dropout"] = 0.1
-    if m.chance(20):
+    if EXPERTS and m.chance(20):
         knobs |= experts(m, x, hidden)
     if branch and "only" not in knobs and m.chance(12):
         return {"ffn": rules.shared(m, "ffn", x.width, knobs)}

@@ -20,6 +20,11 @@ NEAR = 1e-6
 class Experts(Reading):
     """What a feed-forward with experts computes."""
 
+    @property
+    def near(self) -> float:
+        """0 where numbers are held against no model, but only computed."""
+        return NEAR if self.limit else 0.0
+
     def mixture(self, knobs: Mapping[str, Any], x: Val, frame: Frame, bias: bool) -> Val:
         count, used = self.size(knobs["experts"], x), self.size(knobs["top_k"], x)
         if used > count:
@@ -34,7 +39,7 @@ class Experts(Reading):
         rows = x.data.reshape(-1, x.width)
         made: list[Tensor] = []
         for at, row in enumerate(rows):
-            chosen = best(choice[at].where(allowed[at], -torch.inf), used)
+            chosen = best(choice[at].where(allowed[at], -torch.inf), used, self.near)
             weights = scores[at][chosen]
             weights = weights / weights.sum() if router.get("renorm", True) else weights
             weights = weights * (self.rate(router["scale"], x) if "scale" in router else 1)
@@ -61,7 +66,7 @@ class Experts(Reading):
             raise numbers.Fails("groups that do not fit")
         for at, row in enumerate(choice):
             two = [sum(sorted(group.tolist())[-2:]) for group in row.split(size)]
-            kept = best(torch.tensor(two, dtype=row.dtype), top)
+            kept = best(torch.tensor(two, dtype=row.dtype), top, self.near)
             allowed[at] = torch.tensor([expert // size in kept for expert in range(len(row))])
         return allowed
 
@@ -91,9 +96,9 @@ class Experts(Reading):
         return through("down", act(through("gate", row)) * through("up", row))
 
 
-def best(scores: Tensor, count: int) -> list[int]:
-    """Where the largest are. Raises Explodes where rounding would say which."""
+def best(scores: Tensor, count: int, near: float) -> list[int]:
+    """Where the largest are. Raises Explodes where scores this near would be told by rounding."""
     order = sorted(range(len(scores)), key=lambda at: -scores[at].item())
-    if count < len(order) and scores[order[count - 1]] - scores[order[count]] < NEAR:
+    if count < len(order) and scores[order[count - 1]] - scores[order[count]] < near:
         raise numbers.Explodes
     return order[:count]
