@@ -220,12 +220,9 @@ def test_llama_405b() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, "swin-t"])
 def test_a_gpu_keeps_what_the_formula_says(name: str, style: Style) -> None:
-    """Two ways to one number; no GPU has proved either. FlexAttention has no rule.
-
-    swin-t is left out: of its windows the two tell 0.2 % apart, and which is right is not known.
-    """
+    """Two ways to one number; no GPU has proved either. FlexAttention has no rule."""
     spec = tfspec.load(name)
     sizes = {
         **spec.graph.bindings(),

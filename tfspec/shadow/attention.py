@@ -67,7 +67,8 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, kernel: Kernel)
     if mask is not None:
         mask = _as_numbers(mask, q.dtype)
     masks = () if mask is None else (mask,)
-    node = opened("Flash", (q, k, v), (*masks, q, k, v))
+    learned = tuple([x for x in masks if efficient and x.node is not None])  # flash takes none
+    node = opened("Flash", (q, k, v, *learned), (*masks, q, k, v))
     shape = (*q.shape[:-1], v.shape[-1])
     strides = _by_token(shape) if efficient else alike(q.shape, q.strides)
     out = fresh("flash", (q, k, v), shape, q.dtype, strides)
@@ -76,10 +77,11 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, kernel: Kernel)
     if q.machine.device == "cuda":
         states = (1, 1) if efficient else (2, 1)
         kept += [place(q.machine, "random_state", (size,), INT64) for size in states]
-    sizes = [Layout(x) for x in (q, k, v)]
+    sizes, added = [Layout(x) for x in (q, k, v)], [Layout(x) for x in learned]
 
     def back(given: list[Tensor]) -> Grads:
-        return [fresh("flash_backward", given, x.shape, x.dtype, _by_token(x.shape)) for x in sizes]
+        made = [(x, _by_token(x.shape)) for x in sizes] + [(x, None) for x in added]
+        return [fresh("flash_backward", given, x.shape, x.dtype, laid) for x, laid in made]
 
     return closed(node, out, back, kept)
 
