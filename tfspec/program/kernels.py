@@ -25,7 +25,7 @@ class Kernel:
     a pointwise step only where torch runs it line by line. `launches` counts kernels there.
     `skips`: attention that computes no tile of scores that its mask hides; `recomputes`: its
     backward makes the scores anew. `trains`: while the model does not train, the result is the
-    operand. `untrained`: what runs then, where that is another kernel.
+    operand.
     """
 
     kind: Kind
@@ -34,13 +34,11 @@ class Kernel:
     skips: bool = False
     recomputes: bool = False
     trains: bool = False
-    untrained: Kernel | None = None
 
     def after(self, copies: Sequence[Dim]) -> Kernel:
         """The kernel of a helper that copies operands of so many elements for it."""
         hidden, launches = sum((2 * size for size in copies), self.hidden), len(copies)
-        other = self.untrained and self.untrained.after(copies)
-        return replace(self, hidden=hidden, launches=self.launches + launches, untrained=other)
+        return replace(self, hidden=hidden, launches=self.launches + launches)
 
 
 POINTWISE = Kernel("pointwise")

@@ -33,12 +33,13 @@ def lower(
     style: Style = "fast",
     sizes: Mapping[str, int] | None = None,
     dtype: Precision = "fp32",
+    learns: bool = True,
 ) -> Program:
     """The program of a checked graph: one root method a mode, weights shared between modes.
 
-    `sizes` and `dtype` are what memory is asked at; the code is the same at all.
+    `sizes`, `dtype` and `learns` are what memory and time are asked at: the code is the same.
     """
-    program = Program(graph, target, style, sizes, dtype)
+    program = Program(graph, target, style, sizes, dtype, learns)
     for mode in modes:
         program.roots[mode] = Lowering(program, mode, tuple(modes)).root()
     return program

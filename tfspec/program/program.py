@@ -41,8 +41,9 @@ class Member:
 class Program:
     """Every mode's root method, the members of each scope, and the helpers the file needs.
 
-    `sizes` and `dtype` are what memory is asked at: layouts, where it matters that a size is 1
-    (None: any sizes), and kernels. The code is the same at all.
+    `sizes`, `dtype` and `learns`, whether gradients flow, are what memory and time are asked at:
+    layouts, where it matters that a size is 1 (None: any sizes), and kernels. The code is the same
+    at all.
     """
 
     graph: Graph
@@ -50,6 +51,7 @@ class Program:
     style: Style
     sizes: Mapping[str, int] | None = None
     dtype: Precision = "fp32"
+    learns: bool = True
     roots: dict[Mode, Method] = field(default_factory=dict["Mode", Method])
     members: dict[Scope, dict[str, Member]] = field(
         default_factory=dict[Scope, "dict[str, Member]"]

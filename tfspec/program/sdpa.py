@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.program import kernels
@@ -47,10 +47,9 @@ class Attention:
         rest, masks that learn too, but no grouped heads. Not confirmed on a GPU, and cuDNN's
         kernel, which a new one may prefer, is not counted.
         """
-        learned = self.mask is not None and self.mask.learned
-        return self._taken(learned=learned, dropout=self.dropout)
-
-    def _taken(self, *, learned: bool, dropout: bool) -> Kernel:
+        learns = self.low.program.learns
+        learned = learns and self.mask is not None and self.mask.learned
+        dropout = learns and self.dropout
         packed = all(self.low.is_one(x.strides[-1]) for x in (self.q, self.k, self.v))
         flat = self.mask is None or len(self.mask.shape) in (2, 4)
         fits = flash(self.low, self.q.shape, self.v.shape, learned=learned, dropout=dropout)
@@ -79,16 +78,10 @@ class Attention:
 
     @property
     def runs(self) -> kernels.Kernel:
-        """The kernel, and where that is another the one while nothing learns."""
-        kernel = self._runs(self.kernel)
-        other = self._taken(learned=False, dropout=False)
-        return kernel if other == self.kernel else replace(kernel, untrained=self._runs(other))
-
-    def _runs(self, kernel: Kernel) -> kernels.Kernel:
         """A fused kernel reads q, k and v once, and skips what a causal mask hides (Dao 2023); a
         mask that is a tensor it computes whole. Products of matrices scale q and k, write the
         scores, read and write them for a mask and for the softmax, and read the weights."""
-        if kernel != "math":
+        if self.kernel != "math":
             skips = self.mask is None or self.mask.absent
             return kernels.Kernel("attention", skips=skips, recomputes=True)
         scores = product(self.q.shape[:-1]) * self.k.shape[-2]

@@ -69,9 +69,11 @@ def jobs(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> list[Job]
     """The jobs of a mode. `done` is the work of each primitive step. Raises NotYet as lowering."""
     cached = setting.mode in ("prefill", "decode")
     modes: tuple[Mode, ...] = ("prefill", "decode") if cached else ("forward",)
-    program = lower(graph, setting.target, modes, setting.style, dtype=setting.dtype)
+    program = lower(
+        graph, setting.target, modes, setting.style, dtype=setting.dtype, learns=setting.train
+    )
     root = program.roots["decode" if setting.mode == "decode" else modes[0]]
-    runs = Order(program, Counts(graph).lettered, train=setting.train).root(root)
+    runs = Order(program, Counts(graph).lettered).root(root)
     return list(_Jobs(runs, done, setting).all(graph.params))
 
 

@@ -24,10 +24,11 @@ ShapeOf = Callable[[Sequence[Dim]], tuple[Dim, ...]]
 
 
 class Order:
-    """The runs of a root method. `train`: dropout is there, and values know their gradients."""
+    """The runs of a root method. Where the program learns, dropout is there, and values know
+    their gradients."""
 
-    def __init__(self, program: Program, shape_of: ShapeOf, *, train: bool) -> None:
-        self.program, self.shape_of, self.train = program, shape_of, train
+    def __init__(self, program: Program, shape_of: ShapeOf) -> None:
+        self.program, self.shape_of = program, shape_of
         self.runs: list[Run] = []
         self._times, self._depth = Dim.of(1), 0
 
@@ -98,7 +99,7 @@ class Order:
         given = [value for value in read if value.dtype != "state" and not value.absent]
         known = {value: self._region(frame, value) for value in given}
         base = next((v for v in given if v.storage is first.storage), None)
-        if step.kernel.trains and not self.train:
+        if step.kernel.trains and not self.program.learns:
             frame[first] = known[given[0]]
         elif base is not None:
             for value in step.outputs:
@@ -113,8 +114,7 @@ class Order:
         (output,) = step.outputs
         reads = list(dict.fromkeys(known.values()))
         weights = list(self._held(method, step))
-        kernel = step.kernel if self.train else step.kernel.untrained or step.kernel
-        run = self._add(Run(step, kernel, self._times, self._depth > 0, reads, [], weights))
+        run = self._add(Run(step, step.kernel, self._times, self._depth > 0, reads, [], weights))
         run.needs = output.dtype == "float" and step.needs_gradient(
             lambda value: value in known and known[value].needs
         )
