@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfspec.diagnostics import Diagnostic, Diagnostics
 from tfspec.passes.check import Checked
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tfspec.graph.graph import Graph
-    from tfspec.passes.cost.cost import Cost, CostMode
+    from tfspec.passes.cost.report import Cost, CostMode
     from tfspec.passes.diff.diff import Diff
     from tfspec.passes.draw.draw import Direction, Drawing, Level
     from tfspec.passes.draw.shares import Quantity
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tfspec.program.program import Style
     from tfspec.targets import Target
 
+Word = TypeVar("Word", bound=str)
 STYLES: tuple[Style, ...] = ("fast", "explicit")
 PARTS = ("generate",)
 
@@ -99,8 +100,8 @@ class Architecture:
         model has not, for a dim that has no largest value and is not set, and for what is wrong
         with a file.
         """
-        from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
+        from tfspec.passes.cost.report import MODES
         from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
         from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
@@ -108,14 +109,12 @@ class Architecture:
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            again = CHECKPOINTS[CHECKPOINTS.index(_one_of(checkpoint, CHECKPOINTS, "checkpoint"))]
-            form = STYLES[STYLES.index(_one_of(style, STYLES, "style"))]
-            how = None
-            if target is not None:
-                how = _how(target, efficiency, compiled=compiled, checkpoint=again, style=form)
+            how = None if target is None else _how(target, efficiency, compiled)
             found = cost_pass(
-                self.graph, mode, dtype, optimizer, how=how, checkpoint=again, style=form
-            )
+                self.graph, mode, dtype, optimizer, how=how,
+                checkpoint=_one_of(checkpoint, CHECKPOINTS, "checkpoint"),
+                style=_one_of(style, STYLES, "style"),
+            )  # fmt: skip
             return _planned(found, fit, run) if how else found
 
     def emit(
@@ -201,12 +200,12 @@ def _sheet(target: str | None) -> Target:
     return found
 
 
-def _how(target: str, efficiency: str | None, **how: Any) -> How:
+def _how(target: str, efficiency: str | None, compiled: bool) -> How:
     from tfspec.passes.time.efficiency import of
     from tfspec.passes.time.timing import How
 
     found = _sheet(target)
-    return How(found, of(found, efficiency), **how)
+    return How(found, of(found, efficiency), compiled)
 
 
 def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:
@@ -217,10 +216,11 @@ def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:
     return replace(cost, largest=sizes, training=training(cost, run) if run else None)
 
 
-def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
-    if word not in known:
-        raise ValueError(f"unknown {what} {word!r}: it is one of {', '.join(known)}")
-    return word
+def _one_of(word: str, known: tuple[Word, ...], what: str) -> Word:
+    for each in known:
+        if each == word:
+            return each
+    raise ValueError(f"unknown {what} {word!r}: it is one of {', '.join(known)}")
 
 
 Spec = str | PathLike[str] | Architecture

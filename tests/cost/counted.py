@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tfspec.api import Architecture
 from tfspec.graph.graph import Graph
 from tfspec.ops.experts import ExpertLinear
-from tfspec.passes.cost.cost import Cost
+from tfspec.passes.cost.report import Cost
 from tfspec.runtime.draws import inputs
 
 MOST = 64  # of a length where numbers are computed

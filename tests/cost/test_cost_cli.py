@@ -203,6 +203,16 @@ def test_checkpointing_by_another_word(capsys: pytest.CaptureFixture[str]) -> No
     assert "did you mean `block`?" in err
 
 
+@pytest.mark.parametrize("mode", ["forward", "prefill", "decode"])
+def test_checkpointing_is_about_training(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "gpt2", "--mode", mode, "--checkpoint", "full")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[:2] == [
+        f"error[TS474]: `--checkpoint full` is about training, and the mode is {mode}",
+        "  = help: add `--mode train`, or leave `--checkpoint` out",
+    ]
+
+
 def test_peaks_in_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("gpt2", "--mode", "train")
     _, out, _ = run(capsys, *words, "--sweep", "T=256..1024", "--format", "csv")

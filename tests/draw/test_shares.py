@@ -9,7 +9,7 @@ import pytest
 import tfspec
 from tests.draw.figures import BUNDLED, loaded, of
 from tests.draw.picture import picture
-from tfspec.passes.cost.cost import Cost
+from tfspec.passes.cost.report import Cost
 from tfspec.passes.draw.draw import Drawing
 
 

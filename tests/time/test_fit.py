@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import tfspec
-from tfspec.passes.cost.cost import Cost, CostMode
 from tfspec.passes.cost.fit import RESERVE, Largest, at_size, fits, total_bytes
+from tfspec.passes.cost.report import Cost, CostMode
 
 
 def found(name: str, mode: CostMode, target: str = "h200", **sets: int | str) -> Cost:

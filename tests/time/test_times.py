@@ -13,8 +13,8 @@ from tests.time.counted import model
 from tfspec.api import Architecture, SpecError
 from tfspec.graph.trace import Node
 from tfspec.ops import linear
-from tfspec.passes.cost.cost import Cost, CostMode
 from tfspec.passes.cost.fit import at_size
+from tfspec.passes.cost.report import Cost, CostMode
 from tfspec.passes.time.rates import Rates
 from tfspec.passes.time.timing import Timing
 from tfspec.program.kernels import POINTWISE

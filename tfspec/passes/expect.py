@@ -14,7 +14,7 @@ from tfspec.program.refusal import NotYet
 from tfspec.spec.schema import Expect
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
 
 UNEXPECTED = Rule(
     "TS301",

@@ -10,11 +10,20 @@ from tfspec.cli.failure import Failure
 from tfspec.cli.parser import choice, format_option, one_of
 from tfspec.cli.sweep import SWEEP, fixed, values_of
 from tfspec.cli.verb import Verb
+from tfspec.diagnostics import Rule
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
     from tfspec.passes.cost.sweep import Sweep
 
+ONLY_TRAINED = Rule(
+    "TS474",
+    "an option that is about training",
+    "`--checkpoint` is given where nothing runs backward.",
+    "It would change nothing, and a number would be quoted as one with checkpointing.",
+    "tfspec cost gpt2 --checkpoint block",
+    "Ask for `--mode train`.",
+)
 _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
   tfspec cost vit-b16 --set B=256 --mode train --dtype bf16
@@ -31,8 +40,8 @@ _EXAMPLES = """\
 
 def _options(parser: ArgumentParser) -> None:
     from tfspec.api import STYLES
-    from tfspec.passes.cost.cost import MODES
     from tfspec.passes.cost.groups import GROUPS
+    from tfspec.passes.cost.report import MODES
     from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
     from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
@@ -60,6 +69,9 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
+    if args.checkpoint != "none" and args.mode != "train":
+        message = f"`--checkpoint {args.checkpoint}` is about training, and the mode is {args.mode}"
+        raise Failure(ONLY_TRAINED, message, "add `--mode train`, or leave `--checkpoint` out")
     how = {name: getattr(args, name) for name in ("dtype", "optimizer", "style", "checkpoint")}
     how |= target.how(args)
     if args.sweep is None:

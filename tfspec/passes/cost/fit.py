@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tfspec.symbolic.domain import Domain
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
 
 RESERVE = 1_000_000_000
 """Bytes that a driver's context and an allocator's gaps take of a device: an assumption."""

@@ -9,7 +9,7 @@ from tfspec.passes.cost.work import Work
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Row
+    from tfspec.passes.cost.report import Row
 
 By = Literal["module", "kind", "layer", "step"]
 GROUPS: tuple[By, ...] = ("module", "kind", "layer", "step")

@@ -10,7 +10,7 @@ from tfspec.passes.cost import terms
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
 
 
 @dataclass(frozen=True)

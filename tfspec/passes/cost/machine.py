@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.machine import json_text
@@ -17,7 +17,7 @@ from tfspec.passes.memory.peak import Peak
 from tfspec.passes.time.machine import OPTIMIZER, as_objects
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost, Row
+    from tfspec.passes.cost.report import Cost, Quantity, Row
 
 COLUMNS = (
     "path", "count", "params", "params_formula", "forward_flops", "forward_formula",
@@ -33,11 +33,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
     found = {
         "name": cost.name,
         "mode": cost.mode,
-        "dims": {
-            name: value
-            for name, value in cost.values.items()
-            if name not in cost.graph.names.letters or name in cost.letters
-        },
+        "dims": _dims(cost),
         "letters": {name: size.ascii() for name, size in cost.letters.items()},
         "chosen": dict(cost.chosen),
         "convention": CONVENTION,
@@ -52,30 +48,27 @@ def as_json(cost: Cost, by: By = "step") -> str:
         "style": cost.style,
         "checkpoint": cost.checkpoint,
         "memory": _memory(cost),
-        "quantities": [
-            {
-                "name": each.name,
-                "unit": each.unit,
-                "value": each.value,
-                "formula": each.formula.ascii(),
-                "note": each.said.removeprefix(", "),
-            }
-            for each in cost.quantities
-        ],
-        "growth": [
-            {
-                "what": each.what,
-                "symbol": each.symbol,
-                "order": each.order,
-                "overtakes": each.overtakes,
-                "of": each.of,
-                "where": each.where,
-            }
-            for each in growth(cost)
-        ],
+        "quantities": [_quantity(each) for each in cost.quantities],
+        "growth": [asdict(each) for each in growth(cost)],
         **as_objects(cost, _paths(cost, by)),
     }
     return json_text(found)
+
+
+def _dims(cost: Cost) -> dict[str, int]:
+    """Each dim's value, and that of the letters that formulas are written in."""
+    letters = cost.graph.names.letters
+    return {n: v for n, v in cost.values.items() if n not in letters or n in cost.letters}
+
+
+def _quantity(each: Quantity) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "unit": each.unit,
+        "value": each.value,
+        "formula": each.formula.ascii(),
+        "note": each.said.removeprefix(", "),
+    }
 
 
 def _memory(cost: Cost) -> dict[str, object]:

@@ -11,7 +11,7 @@ from tfspec.shadow.machine import Unpriced
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
 
 
 BLOCK = 512

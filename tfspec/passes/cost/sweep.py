@@ -10,9 +10,9 @@ from itertools import repeat
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost.cost import Cost
 from tfspec.passes.cost.fit import at_size
 from tfspec.passes.cost.names import CONVENTION
+from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import Column, table

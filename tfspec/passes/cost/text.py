@@ -15,7 +15,7 @@ from tfspec.passes.time.machine import OPTIMIZER
 from tfspec.passes.time.text import facts, interval, notes, plans, seconds
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost, Quantity, Row
+    from tfspec.passes.cost.report import Cost, Quantity, Row
     from tfspec.passes.time.rates import Seconds
 
 _TABLE = (

@@ -9,7 +9,7 @@ from tfspec.passes.cost.fit import RESERVE
 from tfspec.passes.time.rates import Seconds
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost, Row
+    from tfspec.passes.cost.report import Cost, Row
     from tfspec.passes.time.timing import Timing
 
 OPTIMIZER = "optimizer"

@@ -18,7 +18,7 @@ from tfspec.program.refusal import NotYet
 
 if TYPE_CHECKING:
     from tfspec.graph.tensor import Tensor
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
     from tfspec.symbolic import Dim
 
 ASSUMED_MFU = 0.4

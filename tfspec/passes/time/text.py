@@ -11,7 +11,7 @@ from tfspec.passes.memory.peak import Peak
 from tfspec.passes.time.rates import LAUNCH, SLOWEST, Seconds
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
     from tfspec.passes.time.runs import Training
     from tfspec.passes.time.timing import Timing
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfspec.diagnostics import Diagnostic, Rule
-from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Node
-from tfspec.passes.cost.sizes import OPTIMIZERS, Precision
+from tfspec.passes.cost.sizes import OPTIMIZERS
 from tfspec.passes.cost.work import Work
 from tfspec.passes.time.efficiency import Efficiency
 from tfspec.passes.time.jobs import Job, Setting, jobs
 from tfspec.passes.time.rates import Rates, Seconds
-from tfspec.program.program import Style
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 from tfspec.targets import Target
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost.report import Cost
 
 AUTOCAST = Rule(
     "TS482",
@@ -33,14 +34,11 @@ AUTOCAST = Rule(
 
 @dataclass(frozen=True)
 class How:
-    """How the model runs: where, with which measurements, compiled as a whole or line by line, and
-    what is computed again while training: `none`, `block` or `full`."""
+    """How the model runs: where, with which measurements, compiled as a whole or line by line."""
 
     target: Target
     efficiency: Efficiency | None = None
     compiled: bool = True
-    checkpoint: str = "none"
-    style: Style = "fast"
 
 
 @dataclass(frozen=True)
@@ -107,18 +105,17 @@ class Times:
         return sum((self.nodes.get(node, Seconds()) for node in nodes), Seconds())
 
 
-def timing(
-    graph: Graph, work: Mapping[Node, Work], mode: str, precision: Precision, optimizer: str,
-    how: How,
-) -> Timing:  # fmt: skip
+def timing(cost: Cost, work: Mapping[Node, Work], how: How) -> Timing:
     """The timing of a mode. Raises NotYet for autocast, and for what the target's sheet lacks."""
-    dtype = precision.activations
+    dtype = cost.precision.activations
     if dtype is None:
         message = "the time under autocast is not told yet: its casts are not counted"
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
     rates = Rates(how.target, dtype, how.efficiency, how.compiled)
-    states = OPTIMIZERS[optimizer]
-    setting = Setting(how.target, dtype, mode, how.compiled, how.checkpoint, states, how.style)
-    found = tuple(jobs(graph, work, setting))
+    setting = Setting(
+        how.target, dtype, cost.mode, how.compiled, cost.checkpoint, OPTIMIZERS[cost.optimizer],
+        cost.style,
+    )  # fmt: skip
+    found = tuple(jobs(cost.graph, work, setting))
     rates.check(found)
     return Timing(how, rates, found, work)
