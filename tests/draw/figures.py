@@ -19,6 +19,20 @@ def loaded(name: str) -> Architecture:
     return tfspec.load(name)
 
 
+MIXED = """\
+tfspec: 1
+name: mixed
+dims: {B: batch, T: 1..64, d: 8, L: 24}
+inputs: {tokens: ids(11) B T}
+blocks:
+  local: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal and within(8)}}]}
+  global: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal}}]}
+streams: {text: [tokens, {embed: d}, {stack: {of: [local, local, local, local, local, global], depth: L}}]}
+outputs: {logits: [text, {linear: 11}]}
+"""
+"""Five local layers to a global one, four times."""
+
+
 def of(text: str) -> Architecture:
     """A spec from its text."""
     return Architecture(load_text(text))

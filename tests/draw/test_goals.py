@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import tfspec
-from tests.draw.figures import BUNDLED, EVERY, loaded, of
+from tests.draw.figures import BUNDLED, EVERY, MIXED, loaded, of
 from tests.draw.picture import picture, wrong
 from tfspec.graph.trace import inner_traces
 from tfspec.layers.stack import Stack
@@ -93,18 +93,7 @@ def _is_stack(item: object) -> bool:
 
 
 def test_a_mixed_pattern_says_how_many_of_each() -> None:
-    spec = """
-tfspec: 1
-name: mixed
-dims: {B: batch, T: 1..64, d: 8, L: 24}
-inputs: {tokens: ids(11) B T}
-blocks:
-  local: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal and within(8)}}]}
-  global: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal}}]}
-streams: {text: [tokens, {embed: d}, {stack: {of: [local, local, local, local, local, global], depth: L}}]}
-outputs: {logits: [text, {linear: 11}]}
-"""
-    found = picture(of(spec).draw().svg())
+    found = picture(of(MIXED).draw().svg())
     assert found.texts("count") == ["× 4", "× 5"]
     assert found.texts("card") == ["Local"]
     assert "Global" in found.texts("title")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import tfspec
-from tests.draw.figures import BUNDLED, loaded, of
+from tests.draw.figures import BUNDLED, MIXED, loaded, of
 from tests.draw.picture import picture
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.draw.draw import Drawing
@@ -85,17 +85,7 @@ outputs: {logits: [text, {linear: 11}]}
 
 def test_equal_neighbours_of_a_pattern_all_count() -> None:
     """Five local layers are drawn once, and cost what five cost."""
-    mixed = of("""
-tfspec: 1
-name: mixed
-dims: {B: batch, T: 1..64, d: 8, L: 12}
-inputs: {tokens: ids(11) B T}
-blocks:
-  local: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal and within(8)}}]}
-  global: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal}}]}
-streams: {text: [tokens, {embed: d}, {stack: {of: [local, local, local, local, local, global], depth: L}}]}
-outputs: {logits: [text, {linear: 11}]}
-""")
+    mixed = of(MIXED)
     cost, drawing = mixed.cost(), mixed.draw(cost="flops")
     shown = {box.title: drawing.shares[box] for box in drawing.figure.boxes()}
     assert shown["Multi-head attention"] == pytest.approx(5 * shown["Global"])

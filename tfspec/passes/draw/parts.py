@@ -96,7 +96,7 @@ class Series:
     @property
     def label(self) -> str:
         """The shape of what the last step makes, where it is a new one."""
-        return _label(self.items[-1]) if self.items else ""
+        return label_of(self.items[-1]) if self.items else ""
 
 
 @dataclass(eq=False)
@@ -123,10 +123,6 @@ class Figure:
 
 def label_of(item: Item) -> str:
     """The shape on the edge that leaves an item."""
-    return _label(item)
-
-
-def _label(item: Item) -> str:
     if isinstance(item, Fan):
         return item.join.label if item.join is not None else ""
     return item.label if isinstance(item, Box | Start | Card | Jump) else ""
@@ -140,29 +136,25 @@ def made_by(item: Item) -> Tensor | None:
 
 
 def boxes(series: Series) -> Iterator[Box]:
-    for item in series.items:
-        if isinstance(item, Box):
-            yield item
-        for inner in _inside(item):
-            yield from boxes(inner)
-        if isinstance(item, Fan) and item.join is not None:
-            yield item.join
+    return (item for item in _every(series) if isinstance(item, Box))
 
 
 def _cards(series: Series) -> Iterator[Card]:
-    for item in series.items:
-        if isinstance(item, Card):
-            yield item
-        for inner in _inside(item):
-            yield from _cards(inner)
+    return (item for item in _every(series) if isinstance(item, Card))
 
 
 def jumps(series: Series) -> Iterator[Jump]:
+    return (item for item in _every(series) if isinstance(item, Jump))
+
+
+def _every(series: Series) -> Iterator[Item]:
+    """Each item, then what is in it, then where its branches meet."""
     for item in series.items:
-        if isinstance(item, Jump):
-            yield item
+        yield item
         for inner in _inside(item):
-            yield from jumps(inner)
+            yield from _every(inner)
+        if isinstance(item, Fan) and item.join is not None:
+            yield item.join
 
 
 def _inside(item: Item) -> tuple[Series, ...]:
