@@ -16,10 +16,6 @@ from tests.fuzz.values import Val
 Branch = Any
 
 
-EXPERTS = True
-"""Whether feed-forwards may have experts: the longest run is of specs without."""
-
-
 def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
     knobs: dict[str, Any] = {}
     if branch and len(x.parts) > 1 and m.chance(25):
@@ -34,7 +30,7 @@ def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
         knobs["bias"] = m.chance(50)
     if m.chance(15):
         knobs["dropout"] = 0.1
-    if EXPERTS and m.chance(20):
+    if m.chance(20):
         knobs |= experts(m, x, hidden)
     if branch and "only" not in knobs and m.chance(12):
         return {"ffn": rules.shared(m, "ffn", x.width, knobs)}

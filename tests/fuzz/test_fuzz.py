@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import blocks
 from tests.fuzz.broken import require
 from tests.fuzz.mutate import garbled, mutated
 from tests.fuzz.oracle import Seen, examine
@@ -133,23 +132,11 @@ def test_broken_texts_are_refused() -> None:
     fuzz(broken_text, 40, chosen(2))
 
 
-def run_shard(shard: int) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_many(shard: int) -> None:
     at = chosen(1000) + shard
     seeded(valid, CASES * 6 // (10 * SHARDS), at)
     print(*TALLY.lines(), sep="\n")
     seeded(changed, CASES * 3 // (10 * SHARDS), at)
     seeded(broken_text, CASES // (10 * SHARDS), at)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shard", range(SHARDS))
-def test_many(shard: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the language without experts."""
-    monkeypatch.setattr(blocks, "EXPERTS", False)
-    run_shard(shard)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shard", range(2))
-def test_some_with_experts(shard: int) -> None:
-    run_shard(shard)
