@@ -130,9 +130,17 @@ def predicted_seconds(point: Point, target: str, efficiency: Path | None = None)
 
     sheet = sheets()[_kernels(point, target)]
     table = load(str(efficiency)) if efficiency else None
-    how = How(sheet, table, point.form == "compiled", point.checkpoint)
+    how = How(sheet, table, compiled=point.form == "compiled")
     graph = _at(point)
-    found = cost(graph, point.mode, point.dtype, OPTIMIZER, how=how)
+    found = cost(
+        graph,
+        point.mode,
+        point.dtype,
+        OPTIMIZER,
+        how=how,
+        checkpoint=point.checkpoint,
+        style="fast",
+    )
     spans = {name: getattr(found.time, name) for name in ("typical", "low", "high")}
     return {**spans, "kind": found.timing.kind}
 
