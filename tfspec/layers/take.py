@@ -91,7 +91,8 @@ class Take(Layer):
         return ops.Take(space, index, f"{name} = {where.index.text}")(x)
 
     def _found(self, g: Builder, x: Tensor, where: Position, space: Space) -> Tensor:
-        assert where.predicate is not None and where.which is not None
+        assert where.predicate is not None
+        assert where.which is not None
         if not space.batch:
             raise g.not_yet("`take` by a condition in a value without a batch", where.span)
         return TakeFound(space, where.which, *read_tokens(g, where.predicate, x))(x)

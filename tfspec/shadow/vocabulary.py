@@ -74,7 +74,8 @@ METHODS: dict[str, Function] = {
     # element by element
     "to": pointwise.to, "float": _to(FLOAT32), "long": _to(INT64), "int": _to(INT32),
     "bool": _to(BOOL), "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill,
-    "abs": pointwise.absolute, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP, "log": LOG, "clamp": constant("clamp"),
+    "abs": pointwise.absolute, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP, "log": LOG,
+    "clamp": constant("clamp"),
     "cos": constant("cos", real=True), "sin": constant("sin", real=True),
     # over axes
     "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total, "amax": norms.largest,
