@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests.memory.measure import DTYPES, cast
+from tests.memory.routed import balanced
 from tests.parity.running import run_file
 from tfspec.api import Architecture
 from tfspec.passes.memory.checkpointing import Checkpoint, checkpointed
@@ -69,8 +70,8 @@ class Live(TorchDispatchMode):
 def lived(
     model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None], block: int = 1
 ) -> Live:
-    """One training step, of the loss that is told of. The first under a mode leaves garbage, so
-    that one runs before."""
+    """One training step, of the loss that is told of, at whatever routing. The first under a mode
+    leaves garbage, so that one runs before."""
     names: dict[str, Any] = {}
     exec(STEP, names)
     targets = [label for label in labels if label is not None]
@@ -153,7 +154,8 @@ def differences(
     source = checkpointed(plain, checkpoint)
     model = run_file(source).build(dtype=DTYPES[dtype])
     given = drawn(spec, sizes, DTYPES[dtype]) if given is None else given
-    live = lived(model, given, labels(spec, sizes))
+    with balanced():
+        live = lived(model, given, labels(spec, sizes))
     machine = Machine(dispatch=True)
     between = stand_in.train(stand_in.ready(spec.graph, source, sizes, dtype, machine))
     how = {"dtype": dtype, "style": style, "sizes": sizes}

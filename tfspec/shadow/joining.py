@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.dtypes import BOOL, Dtype
 from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.pointwise import cumulative
-from tfspec.shadow.strides import alike, channels_last, with_channels_last
-from tfspec.shadow.tensor import Tensor, alias, fresh
+from tfspec.shadow.routing import count
+from tfspec.shadow.strides import Ints, alike, channels_last, with_channels_last
+from tfspec.shadow.tensor import Tensor, alias, fresh, like
 from tfspec.shadow.views import (
     aliased,
     clone,
@@ -85,10 +87,12 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
 
 
 def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
-    """table[index], or so along a later axis."""
+    """table[index], or so along a later axis; flags stand for as many rows as are true."""
     had = table.shape
     node = opened("Index", (table,), (index,))
-    shape = (*had[:axis], *index.shape, *had[axis + 1 :])
+    flags = index.dtype is BOOL
+    taken, axes = ((count(index),), len(index.shape)) if flags else (index.shape, 1)
+    shape = (*had[:axis], *taken, *had[axis + axes :])
     out = fresh("index", (table, index), shape)
 
     def back(given: list[Tensor]) -> Grads:
@@ -97,6 +101,22 @@ def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
         return [fresh("index_put", (zeros, *given), had) if zeros.machine.dispatch else zeros]
 
     return closed(node, out, back)
+
+
+def put(x: Tensor, index: Tensor, values: Tensor) -> None:
+    """x[index] = values, in place: backward clears these rows in a copy, and takes them out."""
+    node = opened("IndexPut", (x, values), (index,))
+    shape, to_x, to_values = values.shape, x.node is not None, values.node is not None
+
+    def back(given: list[Tensor]) -> Grads:
+        first = _cleared(given[0], shape) if to_x else None
+        return [first, fresh("index", given, shape) if to_values else None]
+
+    closed(node, x, back)
+
+
+def _cleared(grad: Tensor, shape: Ints) -> Tensor:
+    return like("index_put", grad, fresh("zeros", (grad,), shape))
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0) -> Tensor:
@@ -112,6 +132,10 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0)
 
 def new_ones(x: Tensor, *size: Any, **_: object) -> Tensor:
     return fresh("new_ones", (x,), spread(size))
+
+
+def ones_like(x: Tensor, dtype: Dtype | None = None) -> Tensor:
+    return like("ones_like", x, dtype=dtype)
 
 
 def index(x: Tensor, key: Any) -> Tensor:

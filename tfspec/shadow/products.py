@@ -70,6 +70,24 @@ def add_onto(x: Tensor, other: Tensor) -> Tensor:
     return closed(node, out, lambda g: [g[0] if to_x else None, g[0] if to_other else None])
 
 
+def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
+    """Each group of rows [R, d] by its matrix of [E, d, f], in one kernel of a GPU."""
+    to_rows, to_w = rows.node is not None, weight.node is not None
+    kept = ((weight,) if to_rows else ()) + ((rows,) if to_w else ())
+    node = opened("GroupedMm", (rows, weight), (*kept, offs))
+    had, size, strides = rows.shape, weight.shape, weight.strides
+    out = fresh("grouped_mm", (rows, weight), (had[0], size[2]))
+
+    def back(given: list[Tensor]) -> Grads:
+        first = fresh("grouped_mm_to_rows", given, had) if to_rows else None
+        return [
+            first,
+            fresh("grouped_mm_to_weight", given, size, strides=strides) if to_w else None,
+        ]
+
+    return closed(node, out, back)
+
+
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """[..., n, m] @ [..., m, p], batch axes as one; copies where they do not merge."""
     lead = broadcast(a.shape[:-2], b.shape[:-2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfspec.shadow import arithmetic, joining, norms, pointwise, products, views
+from tfspec.shadow import arithmetic, joining, norms, pointwise, products, routing, views
 from tfspec.shadow.attention import attention
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT64, Dtype, Finfo
@@ -54,6 +54,10 @@ def _grad(x: Tensor) -> Tensor | None:
     return x.node.grad if isinstance(x.node, Leaf) else None
 
 
+def _turned(x: Tensor) -> Tensor:
+    return views.transpose(x, -2, -1)
+
+
 def _needs(x: Tensor) -> bool:
     return x.node is not None
 
@@ -78,6 +82,10 @@ METHODS: dict[str, Function] = {
     # over axes
     "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total, "amax": norms.largest,
     "square": norms.square,
+    # experts
+    "topk": routing.topk, "argsort": routing.argsort, "gather": routing.gather,
+    "scatter": routing.scatter, "detach": routing.detach, "cumsum": routing.cumsum,
+    "tolist": routing.tolist, "diff": routing.diff,
     # nothing is made
     "dim": _dim, "numel": _numel, "size": _size, "is_floating_point": _floating,
     "backward": backward,
@@ -91,12 +99,13 @@ OPERATORS: dict[str, Function] = {
     "matmul": products.matmul, "invert": constant("bitwise_not"),
     "and": constant("bitwise_and"), "or": constant("bitwise_or"), "xor": constant("bitwise_xor"),
     "lt": compare("lt"), "le": compare("le"), "gt": compare("gt"), "ge": compare("ge"),
-    "eq": compare("eq"), "ne": compare("ne"), "getitem": joining.index, "iter": _iterated,
+    "eq": routing.equal, "ne": compare("ne"), "getitem": joining.index, "setitem": joining.put,
+    "iter": _iterated,
 }  # fmt: skip
 TORCH: dict[str, Function] = {
     "cat": joining.cat, "stack": joining.stack, "where": pointwise.where, "tanh": TANH,
     "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": products.matmul,
-    "finfo": Finfo, "roll": joining.roll,
+    "finfo": Finfo, "roll": joining.roll, "ones_like": joining.ones_like,
 }  # fmt: skip
 FUNCTIONAL: dict[str, Function] = {
     "linear": products.linear, "embedding": joining.embedding, "pad": joining.pad,
@@ -105,6 +114,7 @@ FUNCTIONAL: dict[str, Function] = {
     "gelu": activation("gelu"), "silu": activation("silu"), "tanh": TANH, "sigmoid": SIGMOID,
     "relu": activation("relu", keeps_output=True), "dropout": pointwise.dropout,
     "scaled_dot_product_attention": attention, "cross_entropy": cross_entropy,
+    "one_hot": routing.one_hot, "grouped_mm": products.grouped_mm,
 }  # fmt: skip
 DRAWN = (
     "normal_", "zeros_", "ones_", "constant_", "trunc_normal_", "xavier_uniform_", "uniform_",
@@ -115,5 +125,10 @@ for _name, _function in METHODS.items():
     setattr(Tensor, _name, _function)
 for _name, _function in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", _function)
-for _name, _function in {"device": _device, "requires_grad": _needs, "grad": _grad}.items():
+for _name, _function in {
+    "device": _device,
+    "requires_grad": _needs,
+    "grad": _grad,
+    "mT": _turned,
+}.items():
     setattr(Tensor, _name, property(_function))

@@ -36,6 +36,7 @@ BAR = 20
 KEPT = "Activations are what autograd keeps of an eager forward on {}, no loss."
 UNPROVED = "What a GPU's kernels keep is written down from their source, and no GPU has proved it."
 PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
+ROUTED = "Every expert is taken to get an equal share of the rows there."
 LOSS = "Its loss is cross entropy over the last axis of every output."
 SCALES = (
     (10**24, "Y"),
@@ -214,7 +215,8 @@ def _of_peak(cost: Cost) -> list[str]:
         return [f"The peak is not known: {cost.peak}."]
     if cost.peak is None:
         return []
-    return [PEAK, LOSS] if cost.mode == "train" else [PEAK]
+    routed = [ROUTED] if cost.peak.routed else []
+    return [PEAK, *routed, LOSS] if cost.mode == "train" else [PEAK, *routed]
 
 
 def _rule_of_thumb(cost: Cost) -> list[str]:

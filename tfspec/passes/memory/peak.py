@@ -49,7 +49,8 @@ class Peak:
 
     `saved` are those alive between the loss and backward. `total` counts weights and the
     optimizer's states too, and its step, which is known but for `without`; it falls at
-    `total_where`. In mode forward nothing is kept, and nothing is beside the weights.
+    `total_where`. In mode forward nothing is kept, and nothing is beside the weights. `routed`: data
+    decide sizes, and every expert was taken to get an equal share of the rows.
     """
 
     bytes: int
@@ -59,6 +60,7 @@ class Peak:
     total: int
     total_where: Where
     without: tuple[str, ...] = ()
+    routed: bool = False
 
 
 def peak(
@@ -90,7 +92,8 @@ def peak(
     weights = [parameter.storage.record.bytes for parameter in run.model.parameters()]
     if mode == "forward":
         where = _where(run)
-        return Peak(machine.peak, where, _kinds(machine), saved, machine.peak + sum(weights), where)
+        total, kinds = machine.peak + sum(weights), _kinds(machine)
+        return Peak(machine.peak, where, kinds, saved, total, where, routed=machine.routed)
     step = optimizer_bytes(weights, optimizer, foreach=sheet.kind == "cuda")
     return _whole(run, saved, weights, OPTIMIZERS[optimizer], step)
 
@@ -102,7 +105,7 @@ def _whole(run: Run, saved: int, weights: list[int], states: int, step: int | No
     at = where if machine.peak >= last else Where("optimizer", "", "temporary tensors")
     total = max(machine.peak, last) + (1 + states) * sum(weights)
     without = () if step is not None else ("the optimizer's step",)
-    return Peak(machine.peak, where, _kinds(machine), saved, total, at, without)
+    return Peak(machine.peak, where, _kinds(machine), saved, total, at, without, machine.routed)
 
 
 def _where(run: Run) -> Where:
