@@ -49,8 +49,8 @@ class Peak:
 
     `saved` are those alive between the loss and backward. `total` counts weights and the
     optimizer's states too, and its step, which is known but for `without`; it falls at
-    `total_where`. In mode forward nothing is kept, and nothing is beside the weights. `routed`: data
-    decide sizes, and every expert was taken to get an equal share of the rows.
+    `total_where`. In mode forward nothing is kept, and nothing is beside the weights. `routed`:
+    data decide sizes, and every expert was taken to get an equal share of the rows.
     """
 
     bytes: int
