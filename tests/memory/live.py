@@ -68,7 +68,12 @@ class Live(TorchDispatchMode):
 
 
 def lived(
-    model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None], block: int = 1
+    model: nn.Module,
+    given: Sequence[Tensor],
+    labels: Sequence[Tensor | None],
+    block: int = 1,
+    *,
+    autocast: bool = False,
 ) -> Live:
     """One training step, of the loss that is told of, at whatever routing. The first under a mode
     leaves garbage, so that one runs before."""
@@ -79,7 +84,8 @@ def lived(
     live = Live(known, block)
     for mode in (Live(known, block), live):
         with mode:
-            loss = names["loss_of"](model.train(), given, labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                loss = names["loss_of"](model.train(), given, labels)
             mode.between = mode.now
             loss.backward()
         del loss
@@ -87,12 +93,15 @@ def lived(
     return live
 
 
-def inferred(model: nn.Module, given: Sequence[Tensor], block: int = 1) -> Live:
+def inferred(
+    model: nn.Module, given: Sequence[Tensor], block: int = 1, *, autocast: bool = False
+) -> Live:
     """One forward without gradients."""
     known = [*model.parameters(), *model.buffers(), *given]
     live = Live(known, block)
     for mode in (Live(known, block), live):
-        with mode, torch.no_grad():
+        region = torch.autocast("cpu", torch.bfloat16, enabled=autocast)
+        with mode, torch.no_grad(), region:
             outputs = model.eval()(*given)
         del outputs
     return live

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tfspec.shadow.arithmetic import multiply
+from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
@@ -18,6 +19,7 @@ from tfspec.shadow.views import transpose
 Kernel = Literal["flash", "efficient", "math"]
 
 
+@lowered
 def attention(
     q: Tensor,
     k: Tensor,

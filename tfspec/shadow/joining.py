@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from tfspec.shadow.autocast import widest
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, Dtype
 from tfspec.shadow.machine import Unpriced
@@ -24,6 +25,7 @@ from tfspec.shadow.views import (
 )  # fmt: skip
 
 
+@widest
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     first = tensors[0]
     at = dim % len(first.shape)
@@ -42,6 +44,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return closed(node, out, back)
 
 
+@widest
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     first, count = tensors[0], len(tensors)
     at = dim % (len(first.shape) + 1)
@@ -105,6 +108,8 @@ def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
 
 def put(x: Tensor, index: Tensor, values: Tensor) -> None:
     """x[index] = values, in place: backward clears these rows in a copy, and takes them out."""
+    if x.dtype is not values.dtype:
+        raise Unpriced("an assignment to rows of another dtype", "fails in torch")
     node = opened("IndexPut", (x, values), (index,))
     shape, to_x, to_values = values.shape, x.node is not None, values.node is not None
 

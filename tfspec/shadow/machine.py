@@ -90,6 +90,7 @@ class Machine:
     `dispatch`: as under a TorchDispatchMode, where gradients are not added in place. `block`: what
     an allocator rounds sizes up to. While `building`, all that is made is known. `shares` says how
     many of so many rows each of so many experts gets, which data decide: `routed` once it is asked.
+    `autocast`: the lower precision of the region that runs, whose `copies` are those of weights.
     """
 
     def __init__(self, device: Device = "cpu", *, dispatch: bool = False, block: int = 1) -> None:
@@ -107,6 +108,8 @@ class Machine:
         self.pack: Callable[[Tensor], Any] | None = None
         self.shares: Callable[[int, int], Sequence[int]] = balanced
         self.routed = False
+        self.autocast: Dtype | None = None
+        self.copies: dict[int, Tensor] = {}
 
     def take(self, record: Record) -> None:
         self.clock += 1

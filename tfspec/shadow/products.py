@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfspec.shadow.arithmetic import add
+from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.strides import Ints, broadcast, numel
 from tfspec.shadow.tensor import Tensor, alias, fresh
@@ -44,6 +45,7 @@ def _to_weight(given: list[Tensor], shape: Ints) -> Tensor:
     return alias(made, shape, made.strides[::-1])
 
 
+@lowered
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if len(x.shape) == 2:
         return mm(x, transposed(weight), bias)
@@ -88,6 +90,7 @@ def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
     return closed(node, out, back)
 
 
+@lowered
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """[..., n, m] @ [..., m, p], batch axes as one; copies where they do not merge."""
     lead = broadcast(a.shape[:-2], b.shape[:-2])
@@ -113,6 +116,7 @@ def bmm(a: Tensor, b: Tensor) -> Tensor:
     return closed(node, out, back)
 
 
+@lowered
 def conv(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: Any = 0
 ) -> Tensor:

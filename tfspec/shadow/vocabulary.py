@@ -7,6 +7,7 @@ from typing import Any
 
 from tfspec.shadow import arithmetic, joining, norms, pointwise, products, routing, views
 from tfspec.shadow.attention import attention
+from tfspec.shadow.autocast import in_full
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT64, Dtype, Finfo
 from tfspec.shadow.engine import backward
@@ -63,7 +64,8 @@ def _needs(x: Tensor) -> bool:
 
 
 TANH, SIGMOID = activation("tanh", keeps_output=True), activation("sigmoid", keeps_output=True)
-LOG = constant("log", real=True)
+LOG = in_full("cuda")(constant("log", real=True))
+POWER = in_full("cuda")(constant("pow"))
 METHODS: dict[str, Function] = {
     # views
     "reshape": views.reshape, "view": views.reshape, "flatten": views.flatten,
@@ -93,8 +95,8 @@ METHODS: dict[str, Function] = {
 OPERATORS: dict[str, Function] = {
     "add": arithmetic.add, "radd": arithmetic.add, "sub": arithmetic.subtract,
     "rsub": arithmetic.negated_by, "mul": arithmetic.multiply, "rmul": arithmetic.multiply,
-    "truediv": arithmetic.divide, "rtruediv": constant("reciprocal", real=True),
-    "pow": constant("pow"), "rpow": constant("pow", real=True), "neg": arithmetic.negative,
+    "truediv": arithmetic.divide, "rtruediv": in_full("cuda")(constant("reciprocal", real=True)),
+    "pow": POWER, "rpow": in_full("cuda")(constant("pow", real=True)), "neg": arithmetic.negative,
     "mod": constant("remainder"), "floordiv": constant("floor_divide"),
     "matmul": products.matmul, "invert": constant("bitwise_not"),
     "and": constant("bitwise_and"), "or": constant("bitwise_or"), "xor": constant("bitwise_xor"),

@@ -15,7 +15,7 @@ from tfspec.passes.cost.sizes import OPTIMIZERS, Cached, Precision, cached
 from tfspec.passes.cost.work import Work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.memory.peak import Peak
-from tfspec.passes.memory.saved import BYTES, saved
+from tfspec.passes.memory.saved import saved
 from tfspec.passes.shapes.rows import Kind
 from tfspec.program.program import Style
 from tfspec.symbolic import Dim
@@ -215,13 +215,16 @@ class Cost:
         needed = self.precision.weight * self.cache.needed
         return self._of("needed cache", "bytes", needed, NEEDED)
 
+    @property
+    def kept_by_formula(self) -> bool:
+        """Whether a formula says what autograd keeps, and not a run of the stand-in for torch: not
+        with checkpointing, nor under autocast."""
+        return self.checkpoint == "none" and self.precision.activations != "mixed"
+
     def _activations(self) -> list[Quantity]:
-        """None under autocast, whose copies are not counted yet."""
-        dtype = self.precision.activations
-        if dtype is None:
-            return []
-        loss = self._of("loss", "bytes", peaks.loss_bytes(self, BYTES[dtype]))
-        if self.checkpoint != "none":
+        """The loss alone where a run tells what is kept."""
+        dtype, loss = self.precision.activations, self._of("loss", "bytes", peaks.loss_bytes(self))
+        if dtype == "mixed" or self.checkpoint != "none":
             return [loss]
         kept = saved(
             self.graph,
@@ -236,7 +239,7 @@ class Cost:
     @cached_property
     def by_run(self) -> tuple[Quantity, ...]:
         """What no formula gives, but a run of the stand-in for torch: the peak, and with
-        checkpointing the activations."""
+        checkpointing or autocast the activations."""
         if not isinstance(self.peak, Peak):
             return ()
         return tuple(

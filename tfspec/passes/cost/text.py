@@ -196,8 +196,7 @@ def _notes(cost: Cost, by: By) -> list[str]:
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
         lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
-        if cost.precision.activations is not None:
-            lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
+        lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
     if cost.target is not None and cost.target.kind == "cuda" and cost.mode == "train":
         lines.append(UNPROVED)
     lines += _of_peak(cost)

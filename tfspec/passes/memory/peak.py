@@ -14,7 +14,8 @@ from tfspec.passes.cost.sizes import OPTIMIZERS
 from tfspec.passes.emit.emit import emit
 from tfspec.passes.memory.checkpointing import Checkpoint, checkpointed
 from tfspec.passes.memory.optimizer import optimizer_bytes
-from tfspec.program.program import Precision, Style
+from tfspec.program.program import Style
+from tfspec.shadow.dtypes import Kept
 from tfspec.shadow.machine import Machine, Record, uncollected
 from tfspec.shadow.run import Run, infer, ready, train
 from tfspec.targets import Target, sheet_of
@@ -67,7 +68,7 @@ def peak(
     graph: Graph,
     *,
     mode: PeakMode = "train",
-    dtype: Precision = "fp32",
+    dtype: Kept = "fp32",
     target: str | Target = "cpu",
     style: Style = "fast",
     sizes: Mapping[str, int] | None = None,
@@ -81,6 +82,7 @@ def peak(
     Mode forward: one forward without gradients, after `eval()`. For a GPU the rules of its kernels
     are written down, but no run has proved them. What kernels take for themselves is not counted.
     `dispatch`: gradients of one value are added in new memory, as under a TorchDispatchMode.
+    In "mixed" the forward and the loss run under torch.autocast to bfloat16, on fp32 weights.
     Raises Unpriced for a function that no memory rule is known of, and for very deep models.
     """
     sheet = sheet_of(target)

@@ -108,7 +108,7 @@ class Times:
 def timing(cost: Cost, work: Mapping[Node, Work], how: How) -> Timing:
     """The timing of a mode. Raises NotYet for autocast, and for what the target's sheet lacks."""
     dtype = cost.precision.activations
-    if dtype is None:
+    if dtype == "mixed":
         message = "the time under autocast is not told yet: its casts are not counted"
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
     rates = Rates(how.target, dtype, how.efficiency, how.compiled)
