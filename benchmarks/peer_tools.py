@@ -156,6 +156,7 @@ def llm_analysis(case: Case) -> Said:
         case["model"], num_layers=sizes["L"], n_head=sizes["h"], hidden_dim=sizes["d"],
         vocab_size=sizes["V"], max_seq_len=sizes["T"], num_key_value_heads=sizes.get("g"),
         ffn_embed_dim=hidden, expansion_ratio=hidden / sizes["d"],
+        moe_num_experts=sizes.get("E", 1), moe_top_k=sizes.get("K", 1),
     )  # fmt: skip
     roomy = GPUConfig("roomy", 1e6, 1, 1, 0, 1)  # it refuses what does not fit
     analysis = LLMAnalysis(config, roomy)

@@ -14,6 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 import tfspec
 from tests.bundled import NAMES, small
+from tests.memory.cuda import autocast as cuda_autocast
+from tests.memory.cuda import fake_cuda
 from tests.memory.live import (
     Sizes,
     against,
@@ -24,7 +26,7 @@ from tests.memory.live import (
     small_sizes,
     unequal,
 )
-from tests.memory.measure import STYLES, measured
+from tests.memory.measure import STYLES, measured, with_dropout
 from tests.memory.routed import balanced
 from tests.memory.test_peak import EXPERTS, FEW, KINDS, step_of
 from tests.memory.test_saved import fake_model
@@ -137,6 +139,31 @@ def test_full_size() -> None:
     sums = {each.name: each.value for each in spec.cost("train", dtype="mixed").quantities}
     assert sums["loss"] == 4 * 8 * 1024 * 50257 + 8
     assert sums["activations"] + sums["loss"] == told.saved
+
+
+# ---- a GPU
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", ["gpt2", "vit-b16", "llama-3-8b"])
+def test_what_a_gpu_keeps(name: str, style: Style) -> None:
+    """On fake CUDA tensors, whose autocast has other lists than a CPU's."""
+    spec = with_dropout(name, {"B": 2, "L": 2})
+    sizes = spec.graph.bindings()
+    source = spec.emit(target="h100", style=style)
+    run = stand_in.ready(spec.graph, source, sizes, "mixed", Machine("cuda"))
+    told = stand_in.saved(stand_in.graph_of(stand_in.forward(run)))
+    kinds = {"float": torch.float32, "ids": torch.int64, "bool": torch.bool}
+    with fake_cuda(), cuda_autocast():
+        model = fake_model(source, torch.float32, "cuda")
+        shapes = {t: [size.value(sizes) for size in t.shape] for t in spec.graph.inputs}
+        given = {t.role or "": torch.zeros(s, dtype=kinds[t.kind]) for t, s in shapes.items()}
+        assert measured(model, given) == sum(record.bytes for record in told)
+
+
+def test_the_grouped_kernel_fails_under_autocast() -> None:
+    """Its second product would read bf16 rows and fp32 weights."""
+    graph = tfspec.load(EXPERTS, {"B": 1, "T": 8, "L": 1}).graph
+    with pytest.raises(Unpriced, match=r"^grouped_mm of two dtypes fails in torch$"):
+        peak(graph, dtype="mixed", target="h100")
 
 
 # ---- mistakes

@@ -7,6 +7,7 @@ from typing import Any
 from tfspec.shadow.arithmetic import add
 from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.strides import Ints, broadcast, numel
 from tfspec.shadow.tensor import Tensor, alias, fresh
 from tfspec.shadow.views import expand, reshape, seen
@@ -74,6 +75,8 @@ def add_onto(x: Tensor, other: Tensor) -> Tensor:
 
 def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
     """Each group of rows [R, d] by its matrix of [E, d, f], in one kernel of a GPU."""
+    if rows.dtype is not weight.dtype:  # autocast has it on no list
+        raise Unpriced("grouped_mm of two dtypes", "fails in torch")
     to_rows, to_w = rows.node is not None, weight.node is not None
     kept = ((weight,) if to_rows else ()) + ((rows,) if to_w else ())
     node = opened("GroupedMm", (rows, weight), (*kept, offs))
