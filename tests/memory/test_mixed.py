@@ -37,9 +37,11 @@ from tfspec.passes.memory.peak import peak
 from tfspec.program.program import Style
 from tfspec.shadow import autocast, norms
 from tfspec.shadow import run as stand_in
-from tfspec.shadow.dtypes import BFLOAT16, Dtype
+from tfspec.shadow.dtypes import BFLOAT16, FLOAT32, Dtype
+from tfspec.shadow.joining import put
 from tfspec.shadow.machine import Machine, Unpriced
-from tfspec.shadow.tensor import Tensor, fresh
+from tfspec.shadow.products import grouped_mm
+from tfspec.shadow.tensor import Tensor, fresh, place
 
 pytestmark = pytest.mark.filterwarnings("default")
 HOW = [(dropout, checkpoint) for dtype, dropout, checkpoint in FEW]
@@ -87,8 +89,9 @@ def test_a_step(name: str, style: Style, dropout: bool, checkpoint: Checkpoint) 
 
 
 @pytest.mark.parametrize(("dropout", "checkpoint"), HOW)
-def test_a_step_of_experts(dropout: bool, checkpoint: Checkpoint) -> None:
-    assert differences(step_of(EXPERTS, dropout=dropout), "fast", checkpoint) == []
+@pytest.mark.parametrize("style", STYLES)
+def test_a_step_of_experts(style: Style, dropout: bool, checkpoint: Checkpoint) -> None:
+    assert differences(step_of(EXPERTS, dropout=dropout), style, checkpoint) == []
 
 
 @pytest.mark.slow
@@ -97,20 +100,16 @@ def test_a_step_of_experts(dropout: bool, checkpoint: Checkpoint) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_bundled_spec(name: str, style: Style, dropout: bool, checkpoint: Checkpoint) -> None:
-    if (name, style) != (EXPERTS, "explicit"):
-        assert differences(step_of(name, dropout=dropout), style, checkpoint) == []
+    assert differences(step_of(name, dropout=dropout), style, checkpoint) == []
 
 
-def test_experts_one_by_one_fail_under_autocast() -> None:
-    """The explicit style writes products in bf16 into rows of fp32, which torch refuses."""
-    spec = small(EXPERTS, 1)
-    sizes = small_sizes(spec)
-    model = run_file(spec.emit(style="explicit")).build()
-    with pytest.raises(RuntimeError, match="dtypes match"), torch.autocast("cpu", torch.bfloat16):
-        model(*drawn(spec, sizes, torch.float32))
-    said = r"^an assignment to rows of another dtype fails in torch$"
-    with pytest.raises(Unpriced, match=said):
-        peak(spec.graph, dtype="mixed", style="explicit", sizes=sizes)
+def test_what_torch_refuses() -> None:
+    """Rows and values of two dtypes, which no list of autocast mends."""
+    x, y = (place(Machine(), "input", (8, 8), dtype) for dtype in (FLOAT32, BFLOAT16))
+    with pytest.raises(Unpriced, match=r"^an assignment to rows of another dtype fails in torch$"):
+        put(x, x, y)
+    with pytest.raises(Unpriced, match=r"^grouped_mm of two dtypes fails in torch$"):
+        grouped_mm(x, y, offs=x)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -159,11 +158,10 @@ def test_what_a_gpu_keeps(name: str, style: Style) -> None:
         assert measured(model, given) == sum(record.bytes for record in told)
 
 
-def test_the_grouped_kernel_fails_under_autocast() -> None:
-    """Its second product would read bf16 rows and fp32 weights."""
+def test_a_gpu_has_a_peak_of_experts() -> None:
+    """fp32 weights do without the grouped kernel."""
     graph = tfspec.load(EXPERTS, {"B": 1, "T": 8, "L": 1}).graph
-    with pytest.raises(Unpriced, match=r"^grouped_mm of two dtypes fails in torch$"):
-        peak(graph, dtype="mixed", target="h100")
+    assert peak(graph, dtype="mixed", target="h100").routed
 
 
 # ---- mistakes
