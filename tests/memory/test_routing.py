@@ -3,6 +3,7 @@ each expert gets do, and are taken to be as equal as can be."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,8 +70,11 @@ def test_the_fast_style_at_torchs_own_routing() -> None:
 
 
 def test_it_is_said() -> None:
-    assert ROUTED in small("mixtral-8x7b", 1).cost("train").text().splitlines()
-    assert ROUTED not in small("gpt2", 1).cost("train").text()
+    said, other = (small(name, 1).cost("train") for name in ("mixtral-8x7b", "gpt2"))
+    assert ROUTED in said.text().splitlines()
+    assert ROUTED not in other.text()
+    assert json.loads(said.json())["memory"]["peak_routing"] == "equal shares"
+    assert "peak_routing" not in json.loads(other.json())["memory"]
 
 
 def test_shares_as_equal_as_can_be() -> None:

@@ -72,10 +72,12 @@ def _quantity(each: Quantity) -> dict[str, object]:
 
 
 def _memory(cost: Cost) -> dict[str, object]:
-    """Bytes by kind, and where the peak falls."""
+    """Bytes by kind, where the peak falls, and how many rows experts are taken to get."""
     found: dict[str, object] = {each.name: each.value for each in cost.memory}
     if isinstance(cost.peak, Peak):
         found["peak_where"] = str(cost.peak.where)
+        if cost.peak.routed:
+            found["peak_routing"] = "equal shares"
     elif cost.peak is not None:
         found["peak_unknown"] = cost.peak
     return found

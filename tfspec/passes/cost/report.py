@@ -285,7 +285,8 @@ class Cost:
         """An object: `name`, `mode`, `dims` (each symbol's value), `letters` (what N stands for),
         `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
-        kind, and `peak_where`), `growth`. Formulas are over the symbols of `dims`. These keys stay.
+        kind, `peak_where`, and of experts `peak_routing`), `growth`. Formulas are over the symbols
+        of `dims`. These keys stay.
 
         On a target also `target` (its sheet), `traffic` (`bytes`, `formula`) and `time` (`seconds`,
         `low`, `high`, `kind`, `bound`, `executed_flops`, `flops_per_byte`, `ridge`, `by_module`);
