@@ -40,6 +40,14 @@ def test_a_step(case: str, style: Style, dtype: Precision) -> None:
     assert differences(spec(case, "{linear: d}, "), style, dtype) == []
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_one_row_an_expert(style: Style) -> None:
+    """Some experts get a row of [1, f], whose first axis an assignment drops, others none."""
+    toy = spec("two of five", "{linear: d}, ")
+    sizes = {**toy.graph.bindings(), "B": 1, "T": 1}
+    assert differences(toy, style, "fp32", sizes) == []
+
+
 def one_sided(rows: int, experts: int) -> Sequence[int]:
     """Each token takes the first two experts."""
     return [rows // 2, rows - rows // 2, *[0] * (experts - 2)]

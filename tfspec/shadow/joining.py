@@ -19,6 +19,7 @@ from tfspec.shadow.views import (
     expand,
     flatten,
     narrowed,
+    reshape,
     select,
     spread,
     unsqueeze,
@@ -107,17 +108,27 @@ def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
 
 
 def put(x: Tensor, index: Tensor, values: Tensor) -> None:
-    """x[index] = values, in place: backward clears these rows in a copy, and takes them out."""
+    """x[flags] = values, in place: backward clears these rows in a copy, and takes them out.
+
+    Python's assignment drops leading axes of length 1, and backward sums over them.
+    """
     if x.dtype is not values.dtype:
         raise Unpriced("an assignment to rows of another dtype", "fails in torch")
+    inner = _without_ones(values.shape)
+    values = values if inner == values.shape else reshape(values, inner)
+    rows = (count(index), *x.shape[len(index.shape) :])
     node = opened("IndexPut", (x, values), (index,))
     shape, to_x, to_values = values.shape, x.node is not None, values.node is not None
 
     def back(given: list[Tensor]) -> Grads:
         first = _cleared(given[0], shape) if to_x else None
-        return [first, fresh("index", given, shape) if to_values else None]
+        return [first, fresh("index", given, rows) if to_values else None]
 
     closed(node, x, back)
+
+
+def _without_ones(shape: Ints) -> Ints:
+    return next((shape[at:] for at, size in enumerate(shape) if size != 1), ())
 
 
 def _cleared(grad: Tensor, shape: Ints) -> Tensor:
