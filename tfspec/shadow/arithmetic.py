@@ -11,9 +11,10 @@ Number = int | float
 
 
 def together(op: str, a: Tensor, b: Tensor, dtype: Dtype | None = None) -> Tensor:
-    """The result of two operands that stretch to one shape."""
+    """The result of two operands that stretch to one shape; one without axes has no say in it."""
     if dtype is None:
-        dtype = promoted(a.dtype, b.dtype) if len(b.shape) else a.dtype
+        first, last = (a, b) if a.shape or not b.shape else (b, a)
+        dtype = promoted(first.dtype, last.dtype) if last.shape else first.dtype
     if a.shape == b.shape and a.strides == b.strides and packed(a.shape, a.strides):
         return fresh(op, (a, b), a.shape, dtype, alike(a.shape, a.strides))
     shape = broadcast(a.shape, b.shape)
