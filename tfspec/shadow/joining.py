@@ -156,6 +156,8 @@ def ones_like(x: Tensor, dtype: Dtype | None = None) -> Tensor:
 
 def index(x: Tensor, key: Any) -> Tensor:
     """x[key]: views one after another; one tensor takes rows."""
+    if isinstance(key, slice):  # alone it is a view of its own, even of the whole
+        return narrowed(x, 0, cast("slice[Any, Any, Any]", key), always=True)
     given = cast("tuple[Any, ...]", key if isinstance(key, tuple) else (key,))
     out, axis = x, 0
     taken: list[tuple[Tensor, int]] = []

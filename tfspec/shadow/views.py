@@ -141,10 +141,10 @@ def select(x: Tensor, dim: int, _index: int = 0) -> Tensor:
     return seen(x, "Select", shape, strides, lambda g: fresh("select_backward", (g,), had))
 
 
-def narrowed(x: Tensor, dim: int, part: slice) -> Tensor:
-    """x[part] along an axis; all of it is x itself."""
+def narrowed(x: Tensor, dim: int, part: slice, *, always: bool = False) -> Tensor:
+    """x[part] along an axis; all of it is x itself, but where a view is asked for `always`."""
     start, stop, step = part.indices(x.shape[dim])
-    if (start, stop, step) == (0, x.shape[dim], 1):
+    if not always and (start, stop, step) == (0, x.shape[dim], 1):
         return x
     had, size = x.shape, len(range(start, stop, step))
     shape = (*had[:dim], size, *had[dim + 1 :])
