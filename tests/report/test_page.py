@@ -135,7 +135,7 @@ def test_a_repeated_block_is_there_once_and_streams_are_columns() -> None:
     assert [c.text.split(" ")[0] for c in columns] == ["source", "target"]
     cards = [card.text for card in read.all("details", "card")]
     assert [card.split(" ")[0] for card in cards] == ["Encode", "Decode"]
-    links = [e for e in read.all("a", "src")]
+    links = list(read.all("a", "src"))
     assert {link.attributes["aria-label"] for link in links} == {"from memory"}
     assert {link.attributes["href"] for link in links} == {links[0].attributes["href"]}
 
@@ -157,6 +157,14 @@ def test_the_crossing_is_where_the_text_has_it() -> None:
         at = crossing(cost, along, *parts(Amounts(cost)))
         assert at == next(each.overtakes for each in growth(cost) if each.what == "length")
     assert "from 6,703 on" in page("gpt2").by_id("scale").text
+    said = "Where S = T, attention overtakes all else from 4,031 on."
+    assert said in page("t5-base").by_id("scale").text
+    cost = loaded("t5-base").cost()
+    both, along = parts(Amounts(cost)), length(cost.graph)
+    assert along is not None
+    for size, ahead in ((4030, False), (4031, True)):
+        attention, rest = (along.at(cost, size).number(part) for part in both)
+        assert (attention >= rest) == ahead
 
 
 def test_memory_bars_are_the_costs_at_their_lengths() -> None:
@@ -171,7 +179,7 @@ def test_memory_bars_are_the_costs_at_their_lengths() -> None:
 
 def test_a_roofline_has_a_point_for_each_kind_of_work_that_computes() -> None:
     read = page("gpt2", "forward", "bf16", "h200")
-    points = [e for e in read.all("circle", "point")]
+    points = list(read.all("circle", "point"))
     assert len(points) == 4
     cost = tfspec.cost("gpt2", mode="forward", dtype="bf16", target="h200")
     assert cost.timing is not None
@@ -198,7 +206,7 @@ def test_what_a_spec_has_not_is_one_plain_sentence() -> None:
 
 def test_labels_of_charts_are_inside_and_axes_are_named() -> None:
     read = page("llama-3-8b", "forward", "bf16", "h200")
-    texts = [e for e in read.all("text")]
+    texts = list(read.all("text"))
     assert {"FLOPs", "T, tokens", "bytes", "FLOPs a byte", "FLOP/s"} <= {e.text for e in texts}
     for each in texts:
         if "x" in each.attributes:

@@ -28,6 +28,8 @@ class Charts:
     no_flops: str = ""
     no_memory: list[str] = field(default_factory=list[str])
     no_roofline: str = ""
+    alike: str = ""
+    """Of lengths that vary alike, where attention overtakes the rest."""
     beside: str = ""
     """What the charts' other sizes are."""
 
@@ -40,8 +42,14 @@ def charts(amounts: Amounts) -> Charts:
     roof = None if cost.timing is None else roofline(amounts, cost.timing)
     return Charts(
         flops, memory, roof, "" if flops else _no_flops(cost, along), unknown,
-        "" if roof else _no_roofline(cost), _beside(cost),
+        "" if roof else _no_roofline(cost), _alike(flops, along), _beside(cost),
     )  # fmt: skip
+
+
+def _alike(flops: FlopsChart | None, along: Length | None) -> str:
+    if flops is None or flops.size is None or along is None or len(along.dims) == 1:
+        return ""
+    return f"Where {flops.label}, attention overtakes all else from {flops.size:,} on."
 
 
 def _beside(cost: Cost) -> str:
