@@ -51,7 +51,7 @@ def test_the_test_of_whole_pages_can_fail() -> None:
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_every_step_has_details_and_shares_sum(name: str) -> None:
+def test_every_step_has_its_own_details(name: str) -> None:
     read = page(name)
     data = json.loads(read.by_id("data").text)
     steps = [e for e in read.elements if "data-n" in e.attributes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.graph.look import Kind
@@ -46,7 +47,8 @@ class Details:
         """The same of all that is in a card."""
         closed = card.closed
         assert closed is not None, "what is open was read as closed too"
-        return self._of(at, closed, list(boxes(card.body)), card.made, card.count)
+        named = replace(closed, title=titled(card))
+        return self._of(at, named, list(boxes(card.body)), card.made, card.count)
 
     def _of(
         self, at: int, box: Box, parts: Sequence[Box], made: Tensor, count: int
@@ -94,6 +96,13 @@ class Details:
 
     def _number(self, text: str) -> int:
         return self.texts.setdefault(text, len(self.texts))
+
+
+def titled(card: Card) -> str:
+    """What a card is called where it is folded; a pattern that is repeated in brackets."""
+    assert card.closed is not None, "what is open was read as closed too"
+    title = card.closed.title
+    return f"({title})" if card.count > 1 and ", " in title else title
 
 
 def _share(text: str, amount: int, total: int) -> str:

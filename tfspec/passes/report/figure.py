@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.graph.graph import Graph
@@ -26,7 +26,7 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.read import read
 from tfspec.passes.draw.words import Words
 from tfspec.passes.report.amounts import Amounts
-from tfspec.passes.report.details import Details
+from tfspec.passes.report.details import Details, titled
 from tfspec.passes.report.steps import Branches, Edge, Name, Piece, Source, Step
 
 LONGEST = 48
@@ -45,26 +45,19 @@ def _traces(trace: Trace) -> Iterator[Trace]:
             yield from _traces(inner)
 
 
-@dataclass
 class Page:
     """The columns of a figure as pieces, and what is said of each step, by its number."""
 
-    figure: Figure
-    amounts: Amounts
-    words: Words
-    details: Details = field(init=False)
-    columns: list[tuple[Piece, ...]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.details = Details(self.amounts, self.figure, self.words)
-        graph = self.amounts.cost.graph
-        self._opened = {trace.inputs[0] for trace in main_blocks(graph)}
-        self._names = {tensor.original: name for name, tensor in graph.streams.items()}
-        self._numbers: dict[int, int] = {}
-        self._makers: dict[Tensor, tuple[int, str]] = {}
-        for column in self.figure.columns:
+    def __init__(self, figure: Figure, amounts: Amounts, words: Words) -> None:
+        graph = amounts.cost.graph
+        self.details = Details(amounts, figure, words)
+        self.opened = {trace.inputs[0] for trace in main_blocks(graph)}
+        self.names = {tensor.original: escape(name) for name, tensor in graph.streams.items()}
+        self.numbers: dict[Start | Box | Card, int] = {}
+        self.makers: dict[Tensor, tuple[int, str]] = {}
+        for column in figure.columns:
             self._number(column)
-        self.columns = [self._column(column) for column in self.figure.columns]
+        self.columns = [self._column(column) for column in figure.columns]
 
     # ---- numbers, in order of execution
     def _number(self, series: Series) -> None:
@@ -72,7 +65,7 @@ class Page:
             if isinstance(item, Start | Box | Card):
                 self._give(item, item.text if isinstance(item, Start) else item.title)
             if isinstance(item, Card):
-                self._makers[item.entry] = self._makers[item.made]
+                self.makers[item.entry] = self.makers[item.made]
                 self._number(item.body)
             if isinstance(item, Fan):
                 for branch in item.branches:
@@ -81,8 +74,8 @@ class Page:
                     self._give(item.join, item.join.title)
 
     def _give(self, item: Start | Box | Card, title: str) -> None:
-        number = self._numbers[id(item)] = len(self._numbers)
-        self._makers.setdefault(item.made, (number, title))
+        number = self.numbers[item] = len(self.numbers)
+        self.makers.setdefault(item.made, (number, title))
 
     # ---- pieces
     def _column(self, column: Series) -> tuple[Piece, ...]:
@@ -90,7 +83,7 @@ class Page:
         pieces, made = self._series(column, None), made_by(column.items[-1])
         if made is None:
             return pieces
-        name = _cut(escape(self._names.get(made, "")))
+        name = _cut(self.names.get(made, ""))
         return (*pieces, Edge(column.label), Name(name, leaves=True)) if name else pieces
 
     def _series(self, series: Series, entry: Tensor | None) -> tuple[Piece, ...]:
@@ -107,7 +100,7 @@ class Page:
     def _item(self, item: Item, entry: Tensor | None) -> Sequence[Piece]:
         match item:
             case Start():
-                return [Name(_cut(item.text), self._numbers[id(item)])]
+                return [Name(_cut(item.text), self.numbers[item])]
             case End():
                 return [Name(_cut(item.text))]
             case Jump():
@@ -120,11 +113,11 @@ class Page:
                 return self._fan(item, entry)
 
     def _source(self, tensor: Tensor) -> Source:
-        at, title = self._makers[tensor]
-        return Source(_cut(escape(self._names.get(tensor, "")) or title), at)
+        at, title = self.makers[tensor]
+        return Source(_cut(self.names.get(tensor) or title), at)
 
     def _box(self, box: Box, *sources: Tensor) -> Step:
-        number = self._numbers[id(box)]
+        number = self.numbers[box]
         reads = dict.fromkeys((*box.reads, *sources))
         return Step(
             number, _cut(box.title), _knobs(box), box.kind, box.form,
@@ -134,13 +127,13 @@ class Page:
     def _card(self, card: Card) -> Step:
         closed = card.closed
         assert closed is not None, "what is open was read as closed too"
-        number = self._numbers[id(card)]
+        number = self.numbers[card]
         inner = self._series(card.body, card.entry)
         body = (*_into(inner), *inner, Edge(card.body.label, arrow=False))
         return Step(
-            number, _cut(closed.title), _knobs(closed), closed.kind, "box",
+            number, _cut(titled(card)), _knobs(closed), closed.kind, "box",
             self.details.of_card(number, card), tuple(map(self._source, closed.reads)),
-            card.count, body, closed.block, card.entry in self._opened,
+            card.count, body, closed.block, card.entry in self.opened,
         )  # fmt: skip
 
     def _fan(self, fan: Fan, entry: Tensor | None) -> Sequence[Piece]:
