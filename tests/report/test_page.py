@@ -46,6 +46,10 @@ def test_a_page_is_small_whole_and_asks_for_nothing(name: str) -> None:
     assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
 
 
+def test_the_largest_page_is_small_in_its_longest_mode() -> None:
+    assert len(html("video-swin-t", "train", "bf16", "h200").encode()) < 150_000
+
+
 def test_the_test_of_whole_pages_can_fail() -> None:
     assert Reader("<p><b>x</p>").wrong == ["/p", "p", "b"]
 
