@@ -15,6 +15,8 @@ import pytest
 import tfspec
 from tests.draw.figures import BUNDLED, loaded
 from tests.report.pages import Reader, html, page
+from tests.test_package import imported, importers
+from tests.time.test_efficiency import TABLE, write
 from tfspec.passes.cost.growth import growth
 from tfspec.passes.cost.text import formula, growths, number, scaled
 from tfspec.passes.draw.theme import THEMES
@@ -31,6 +33,16 @@ ROOT = Path(__file__).parents[2]
 # Every bundled spec
 
 
+def each_step_has_its_own_details(read: Reader) -> None:
+    data = json.loads(read.by_id("data").text)
+    steps = [e for e in read.elements if "data-n" in e.attributes]
+    for step in steps:
+        told = [data["texts"][n] for n in data["rows"][int(step.attributes["data-n"])]]
+        assert step.text.startswith(told[1][:40])
+        assert told[0::2][:2] == ["", "kind"]
+    assert len({e.attributes["data-n"] for e in steps}) == len(steps)
+
+
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_page_is_small_whole_and_asks_for_nothing(name: str) -> None:
     text, read = html(name), page(name)
@@ -44,6 +56,7 @@ def test_a_page_is_small_whole_and_asks_for_nothing(name: str) -> None:
     ids = [e.attributes["id"] for e in read.elements if "id" in e.attributes]
     assert len(ids) == len(set(ids))
     assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    each_step_has_its_own_details(read)
 
 
 def test_the_largest_page_is_small_in_its_longest_mode() -> None:
@@ -52,18 +65,6 @@ def test_the_largest_page_is_small_in_its_longest_mode() -> None:
 
 def test_the_test_of_whole_pages_can_fail() -> None:
     assert Reader("<p><b>x</p>").wrong == ["/p", "p", "b"]
-
-
-@pytest.mark.parametrize("name", BUNDLED)
-def test_every_step_has_its_own_details(name: str) -> None:
-    read = page(name)
-    data = json.loads(read.by_id("data").text)
-    steps = [e for e in read.elements if "data-n" in e.attributes]
-    for step in steps:
-        told = [data["texts"][n] for n in data["rows"][int(step.attributes["data-n"])]]
-        assert step.text.startswith(told[1][:40])
-        assert told[0::2][:2] == ["", "kind"]
-    assert len({e.attributes["data-n"] for e in steps}) == len(steps)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -150,6 +151,21 @@ def test_branches_stand_side_by_side() -> None:
     assert [m.text.split(" ")[0] for m in modules] == ["Grouped-query", "Gated"]
 
 
+def test_a_step_tells_the_numbers_of_its_row() -> None:
+    data = json.loads(page("gpt2").by_id("data").text)
+    told = [[data["texts"][n] for n in row] for row in data["rows"]]
+    layer = next(
+        dict(zip(row[0::2], row[1::2], strict=True)) for row in told if row[1:2] == ["Layer"]
+    )
+    row = next(each for each in tfspec.cost("gpt2").rows if each.label == "Layer")
+    assert layer["parameters"] == "85,054,464 (68.3%)"
+    assert layer["FLOPs"] == "212.60 G (72.9%)"
+    assert layer[""] == f"= {row.work.forward}"
+    assert layer["repeated"] == "× 12"
+    assert layer["output"] == "[B, T, d]"
+    assert layer["sizes"] == "1 × 1,024 × 768"
+
+
 # Charts
 
 
@@ -217,6 +233,15 @@ def test_labels_of_charts_are_inside_and_axes_are_named() -> None:
             assert 0 <= float(each.attributes["x"]) <= 420
 
 
+def test_measured_efficiencies_are_told(tmp_path: Path) -> None:
+    table = write(tmp_path, TABLE)
+    how = {"dtype": "bf16", "target": "h200", "efficiency": table}
+    measured = Reader(loaded("gpt2").report("decode", **how).html())
+    assert "Calibrated by" in measured.by_id("costs").text
+    assert "calibrated" in measured.all("dl", "facts")[0].text
+    assert "roofline" in page("gpt2", "decode", "bf16", "h200").all("dl", "facts")[0].text
+
+
 # The page as a document
 
 
@@ -232,17 +257,21 @@ def test_headings_lists_and_tables_say_what_they_are() -> None:
     assert all(e.attributes.get("aria-label") for e in read.all("svg"))
 
 
+def test_jinja_is_imported_for_the_page_alone() -> None:
+    files = list((ROOT / "tfspec").rglob("*.py"))
+    assert importers("jinja2", files) == ["page.py"]
+    assert imported("import tfspec; tfspec.load('gpt2').cost()", "jinja2", "torch") == set()
+    assert "jinja2" in imported("import tfspec; tfspec.report('gpt2').html()", "jinja2", "torch")
+
+
 def test_colours_are_those_of_figures() -> None:
     text = html("gpt2")
     for theme in ("light", "dark"):
         assert all(colour in text for colour in THEMES[theme].kinds.values())
 
 
-@pytest.mark.parametrize("how", [(), ("decode", "bf16", "h200")], ids=["plain", "timed"])
-def test_the_bytes_are_the_same_for_every_hash_seed(how: tuple[str, ...]) -> None:
-    mode, dtype, target = how or ("forward", "fp32", "")
-    argv = ["report", "t5-base" if not how else "gpt2", "--mode", mode, "--dtype", dtype]
-    argv += ["--target", target] if target else []
+def test_the_bytes_are_the_same_for_every_hash_seed() -> None:
+    argv = ["report", "t5-base", "--dtype", "bf16", "--target", "h200"]
     pages = [
         subprocess.run(
             [sys.executable, "-m", "tfspec", *argv], cwd=ROOT, check=True, capture_output=True,
