@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.draw.test_hostile import NAMES, hostile
 from tests.report.pages import html
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,6 +34,8 @@ PAGES: dict[str, dict[str, Any]] = {
     "timed": {"name": "llama-3-8b", "dtype": "bf16", "target": "h200"},
 }
 
+HOSTILE = {name: NAMES[name] for name in ("script", "long", "hebrew", "turned", "emoji")}
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
@@ -53,6 +56,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("pages")
     for name, how in PAGES.items():
         (found / f"{name}.html").write_text(html(**how), encoding="utf-8")
+    for name, text in HOSTILE.items():
+        (found / f"{name}.html").write_text(hostile(text).report().html(), encoding="utf-8")
     return found
 
 
@@ -68,18 +73,18 @@ def shown(browser: Any, folder: Path, name: str, width: int = 1400, scheme: str 
 
 def test_no_page_says_anything_or_asks_for_anything(browser: Any, folder: Path) -> None:
     browser.get_log("performance")
-    for name in PAGES:
+    for name in (*PAGES, *HOSTILE):
         shown(browser, folder, name)
         assert browser.get_log("browser") == []
     sent = [e["message"] for e in browser.get_log("performance")]
     asked = [message for message in sent if "Network.requestWillBeSent" in message]
-    assert len(asked) >= len(PAGES)
+    assert len(asked) >= len(PAGES) + len(HOSTILE)
     assert [message for message in asked if '"url":"http' in message] == []
     browser.execute_script("console.error('heard')")
     assert len(browser.get_log("browser")) == 1
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, *HOSTILE])
 @pytest.mark.parametrize("width", [400, 1400])
 def test_nothing_is_wider_than_the_page(browser: Any, folder: Path, name: str, width: int) -> None:
     page = shown(browser, folder, name, width)
@@ -108,7 +113,7 @@ def test_folding_lays_the_page_out_anew(browser: Any, folder: Path) -> None:
 
 
 def test_no_two_boxes_meet_and_all_text_is_inside(browser: Any, folder: Path) -> None:
-    for name in PAGES:
+    for name in (*PAGES, *HOSTILE):
         page = shown(browser, folder, name)
         page.execute_script("document.getElementById('unfold').click()")
         assert page.execute_script(CROSSED) == []

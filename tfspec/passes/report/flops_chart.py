@@ -92,7 +92,7 @@ def flops_chart(amounts: Amounts, length: Length) -> FlopsChart | None:
     there = None if size is None else length.at(cost, size)
     cross = None if size is None or there is None else (x.at(size), y.at(there.number(both[0])))
     return FlopsChart(
-        x.powers(2, most=7), y.powers(10, most=7), lines, escape(length.label(cost)),
+        x.doubled(), y.decades(), lines, escape(length.label(cost)),
         x.at(length.high), cross, size,
     )  # fmt: skip
 

@@ -87,7 +87,7 @@ def roofline(amounts: Amounts, timing: Timing) -> Roofline | None:
     points = [_point(amounts, each, x, y, each.seconds / whole) for each in found]
     roof = _roof(x, y, peak, bandwidth)
     return Roofline(
-        x.powers(10), y.powers(10), roof, Tick(x.at(ridge), f"ridge at {ridge:,.0f}"),
+        x.decades(), y.decades(), roof, Tick(x.at(ridge), f"ridge at {ridge:,.0f}"),
         points, _labels(points), _about(timing, every, whole),
     )  # fmt: skip
 

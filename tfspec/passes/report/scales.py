@@ -29,15 +29,25 @@ class Log:
         share = (math.log(number) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return round(self.start + share * (self.end - self.start), 1)
 
-    def powers(self, base: int, unit: str = "", most: int = 8) -> list[Tick]:
+    def powers(self, base: int, most: int = 8) -> list[float]:
         """Powers of a base inside, every one or every few, so that there are not too many."""
         first = math.ceil(math.log(self.low, base) - 1e-9)
         last = math.floor(math.log(self.high, base) + 1e-9)
         every = max(1, -(-(last - first + 1) // most))
-        return [
-            Tick(self.at(float(base) ** n), short(float(base) ** n, unit))
-            for n in range(first, last + 1) if (n - first) % every == 0
-        ]  # fmt: skip
+        return [float(base) ** n for n in range(first, last + 1) if (n - first) % every == 0]
+
+    def doubled(self) -> list[Tick]:
+        """Powers of 2, in full: lengths."""
+        return [Tick(self.at(each), f"{each:,.0f}") for each in self.powers(2, most=7)]
+
+    def decades(self) -> list[Tick]:
+        """Powers of 10 in few characters; where these are less than three, 2 and 5 times them."""
+        found = self.powers(10)
+        if len(found) < 3:
+            lower = 10.0 ** math.floor(math.log10(self.low))
+            many = [lower * 10**n * each for n in range(4) for each in (1, 2, 5)]
+            found = [each for each in many if self.low <= each <= self.high]
+        return [Tick(self.at(each), short(each)) for each in found]
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,8 @@ class Linear:
 
 
 def short(number: float, unit: str = "") -> str:
-    """100 T, 10 GB, 131,072, 0.25: a number of an axis in few characters."""
-    if not unit and 1 <= number < 1_000_000:
+    """100 T, 10 GB, 0.25: a number of an axis in few characters."""
+    if not unit and 1 <= number < 10_000:
         return f"{number:,.0f}"
     for size, letter in SCALES:
         if number >= size:
