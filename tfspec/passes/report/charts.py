@@ -20,7 +20,7 @@ BATCHES = (1, 8, 32, 128)
 
 @dataclass(frozen=True)
 class Charts:
-    """What there is, and in `unsaid` why the rest is not."""
+    """What there is, and why the rest is not: `no_flops`, `no_memory`, `no_roofline`."""
 
     flops: FlopsChart | None = None
     memory: list[MemoryChart] = field(default_factory=list[MemoryChart])

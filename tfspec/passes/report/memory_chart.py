@@ -17,7 +17,7 @@ KINDS = ("weights", "gradients", "optimizer", "activations", "loss", "cache")
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a bar; `text` says what it is, and `inside` whether its name has room in it."""
+    """A part of a bar; `text` says what it is and how much."""
 
     kind: str
     x: float
@@ -27,6 +27,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Bar:
+    """One size: its parts, and where they end, beside which `total` stands."""
+
     name: str
     y: int
     segments: list[Segment]
@@ -50,7 +52,7 @@ def memory_chart(title: str, cost: Cost, length: Length, sizes: Sequence[int]) -
     """Bytes by kind, at each size of the length."""
     held = [_held(length.at(cost, size)) for size in sizes]
     totals = [sum(each.values()) for each in held]
-    x = Linear(1.2 * max(totals), LEFT, RIGHT)
+    x = Linear(1.3 * max(totals), LEFT, RIGHT)
     label = length.label(cost)
     names = [f"{label} = {size:,}" for size in sizes]
     bars = [
