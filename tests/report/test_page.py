@@ -25,6 +25,7 @@ from tfspec.passes.report.amounts import Amounts
 from tfspec.passes.report.figure import whole
 from tfspec.passes.report.flops_chart import crossing, parts
 from tfspec.passes.report.lengths import length
+from tfspec.passes.report.scales import LINES
 from tfspec.passes.shapes.text import row_label
 
 ROOT = Path(__file__).parents[2]
@@ -207,8 +208,8 @@ def test_a_roofline_has_a_point_for_each_kind_of_work_that_computes() -> None:
     assert sum(flops for flops, _ in done) == pytest.approx(cost.number(cost.timing.executed))
     assert sum(moved for _, moved in done) == pytest.approx(cost.number(cost.timing.traffic))
     for point in points:
-        assert float(point.attributes["cx"]) > 62
-        assert 16 <= float(point.attributes["cy"]) <= 236
+        assert float(point.attributes["cx"]) > LINES.left
+        assert LINES.top <= float(point.attributes["cy"]) <= LINES.bottom
 
 
 def test_what_a_spec_has_not_is_one_plain_sentence() -> None:

@@ -9,10 +9,9 @@ from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.terms import FARTHEST
 from tfspec.passes.report.amounts import Amounts
 from tfspec.passes.report.lengths import Length, ascending
-from tfspec.passes.report.scales import Log, Tick
+from tfspec.passes.report.scales import LINES, Log, Tick
 from tfspec.symbolic import Dim
 
-LEFT, RIGHT, TOP, BOTTOM = 62, 408, 16, 236
 POINTS = 24
 NAMES = (("attention", "attention"), ("all else", "mlp"))
 """The lines, and the kinds whose colours they have."""
@@ -83,8 +82,8 @@ def flops_chart(amounts: Amounts, length: Length) -> FlopsChart | None:
     at = [length.at(cost, each) for each in sizes]
     series = [[there.number(part) for there in at] for part in both]
     known = [number for each in series for number in each if number > 0]
-    x = Log(sizes[0], sizes[-1], LEFT, RIGHT)
-    y = Log(min(known), 2 * max(known), BOTTOM, TOP)
+    x = Log(sizes[0], sizes[-1], LINES.left, LINES.right)
+    y = Log(min(known), 2 * max(known), LINES.bottom, LINES.top)
     lines = [
         Line(name, css, _path(x, y, sizes, numbers), escape(str(part)))
         for (name, css), numbers, part in zip(NAMES, series, both, strict=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.report.lengths import Length
-from tfspec.passes.report.scales import Linear, Tick
+from tfspec.passes.report.scales import BARS, Linear, Tick
 
-LEFT, RIGHT, TOP, ROW, BAR = 92, 420, 22, 40, 22
+ROW, BAR = 40, 22
+"""From one bar to the next, and how tall one is."""
 KINDS = ("weights", "gradients", "optimizer", "activations", "loss", "cache")
 """What a mode may hold, in the order in which bars have it."""
 
@@ -34,6 +35,7 @@ class Bar:
     segments: list[Segment]
     total: str
     end: float
+    tall: int = BAR
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,16 @@ def memory_chart(title: str, cost: Cost, length: Length, sizes: Sequence[int]) -
     """Bytes by kind, at each size of the length."""
     held = [_held(length.at(cost, size)) for size in sizes]
     totals = [sum(each.values()) for each in held]
-    x = Linear(1.3 * max(totals), LEFT, RIGHT)
+    x = Linear(1.3 * max(totals), BARS.left, BARS.right)
     label = length.label(cost)
     names = [f"{label} = {size:,}" for size in sizes]
     bars = [
-        _bar(x, name, TOP + ROW * at, each)
+        _bar(x, name, BARS.top + ROW * at, each)
         for at, (name, each) in enumerate(zip(names, held, strict=True))
     ]
     kinds = [kind for kind in KINDS if any(kind in each for each in held)]
     return MemoryChart(
-        title, x.ticks("B"), bars, kinds, TOP + ROW * len(bars), _limit(cost, x)
+        title, x.ticks("B"), bars, kinds, BARS.top + ROW * len(bars), _limit(cost, x)
     )  # fmt: skip
 
 

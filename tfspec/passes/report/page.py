@@ -13,7 +13,7 @@ from tfspec.passes.draw.draw import Drawing
 from tfspec.passes.draw.theme import THEMES
 from tfspec.passes.draw.words import Words
 from tfspec.passes.emit.emit import emit
-from tfspec.passes.report import marks, tables
+from tfspec.passes.report import marks, scales, tables
 from tfspec.passes.report.amounts import Amounts
 from tfspec.passes.report.charts import charts, sentence
 from tfspec.passes.report.details import KINDS
@@ -54,6 +54,8 @@ def _content(report: Report) -> dict[str, Any]:
         "themes": THEMES,
         "kinds": KINDS,
         "charts": charts(amounts),
+        "lines": scales.LINES,
+        "bars": scales.BARS,
         "growth": [sentence(each) for each in growths(cost)],
         "rows": tables.cost_rows(cost),
         "quantities": tables.quantities(cost),

@@ -9,11 +9,10 @@ from tfspec.graph.look import Kind
 from tfspec.passes.cost.report import Cost, Row
 from tfspec.passes.draw.font import text_width
 from tfspec.passes.report.amounts import Amounts
-from tfspec.passes.report.scales import Log, Tick, short
+from tfspec.passes.report.scales import LINES, Log, Tick, short
 from tfspec.passes.time.text import seconds
 from tfspec.passes.time.timing import Timing
 
-LEFT, RIGHT, TOP, BOTTOM = 62, 408, 16, 236
 SIZE = 12.5
 Rect = tuple[float, float, float, float]
 
@@ -81,8 +80,10 @@ def roofline(amounts: Amounts, timing: Timing) -> Roofline | None:
     rates = timing.rates
     peak, bandwidth, ridge = rates.flops("product"), rates.bandwidth, rates.ridge
     dense, speeds = [each.dense for each in found], [each.rate for each in found]
-    x = Log(min(0.5 * min(dense), ridge / 8), max(2 * max(dense), 8 * ridge), LEFT, RIGHT)
-    y = Log(min(0.5 * min(speeds), peak / 30), 3 * max(peak, *speeds), BOTTOM, TOP)
+    x = Log(
+        min(0.5 * min(dense), ridge / 8), max(2 * max(dense), 8 * ridge), LINES.left, LINES.right
+    )
+    y = Log(min(0.5 * min(speeds), peak / 30), 3 * max(peak, *speeds), LINES.bottom, LINES.top)
     whole = sum(each.seconds for each in every)
     points = [_point(amounts, each, x, y, each.seconds / whole) for each in found]
     roof = _roof(x, y, peak, bandwidth)
@@ -132,7 +133,9 @@ def _labels(points: list[Point]) -> list[Label]:
             (middle, point.y - off - 18), (middle, point.y + off + 25),
         ):  # fmt: skip
             box = (x, y - 10, x + wide, y + 2)
-            inside = x >= LEFT and box[2] <= RIGHT + 8 and box[1] >= 0 and y <= BOTTOM
+            inside = (
+                x >= LINES.left and box[2] <= LINES.right + 8 and box[1] >= 0 and y <= LINES.bottom
+            )
             if inside and not any(_meet(box, other) for other in taken):
                 taken.append(box)
                 found.append(Label(round(x, 1), round(y, 1), point.name))

@@ -9,6 +9,22 @@ from tfspec.passes.cost.text import SCALES
 
 
 @dataclass(frozen=True)
+class Frame:
+    """Where the axes of a chart are, in the units of its picture."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int = 0
+
+
+LINES = Frame(62, 408, 16, 236)
+"""Of charts with lines and points."""
+BARS = Frame(92, 420, 22)
+"""Of charts with bars, which are as tall as they have bars."""
+
+
+@dataclass(frozen=True)
 class Tick:
     """A mark on an axis."""
 
