@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tfspec.passes.diff.diff import Diff
     from tfspec.passes.draw.draw import Direction, Drawing, Level
     from tfspec.passes.draw.shares import Quantity
+    from tfspec.passes.report.report import Report
     from tfspec.passes.shapes.shapes import Flow
     from tfspec.passes.time.runs import Amount
     from tfspec.passes.time.timing import How
@@ -163,6 +164,33 @@ class Architecture:
                 direction=direction, cost=cost,
             )  # fmt: skip
 
+    def report(
+        self,
+        mode: CostMode = "forward",
+        *,
+        dtype: str = "fp32",
+        target: str | None = None,
+        efficiency: str | None = None,
+        compiled: bool = True,
+    ) -> Report:
+        """Everything about the model on one offline page, which shows itself in a notebook, and
+        which `save` writes: figure, costs, charts, shapes, the spec and its code.
+
+        Takes what `cost` takes, and raises as it does.
+        """
+        from tfspec.passes.cost.report import MODES
+        from tfspec.passes.cost.sizes import PRECISIONS
+        from tfspec.passes.report.report import report as report_pass
+
+        _one_of(mode, MODES, "mode")
+        _one_of(dtype, tuple(PRECISIONS), "dtype")
+        with self._refusals():
+            how = None if target is None else _how(target, efficiency, compiled)
+            sources = self.loaded.sources
+            return report_pass(
+                self.graph, sources, mode, dtype, how=how, numbers=bool(self.sets)
+            )  # fmt: skip
+
     @property
     def graph(self) -> Graph:
         """The semantic graph. Raises SpecError where the spec has errors."""
@@ -260,6 +288,11 @@ def cost(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how
 def draw(spec: Spec, sets: Sets | None = None, *opened: str, **how: Any) -> Drawing:
     """The model as a figure; takes what `Architecture.draw` takes. Raises SpecError."""
     return load(spec, sets).draw(*opened, **how)
+
+
+def report(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how: Any) -> Report:
+    """Everything about a model on one offline page; see `Architecture.report`."""
+    return load(spec, sets).report(mode, **how)
 
 
 def diff(

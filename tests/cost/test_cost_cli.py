@@ -127,6 +127,15 @@ def test_what_is_refused(
     assert "help:" in err
 
 
+def test_a_cache_that_is_unknown_is_refused_in_prefill_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for mode in ("prefill", "decode"):
+        code, out, err = run(capsys, "dall-e", "--mode", mode)
+        assert (code, out) == (1, "")
+        assert err.startswith("error[TS901]: `concat` is not supported yet in decoding\n")
+
+
 def test_max_is_the_end_of_a_range(capsys: pytest.CaptureFixture[str]) -> None:
     _, largest, _ = run(capsys, "gpt2", "--set", "B=1,T=max", "--format", "json")
     _, same, _ = run(capsys, "gpt2", "--set", "B=1,T=1024", "--format", "json")

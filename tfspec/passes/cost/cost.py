@@ -62,11 +62,13 @@ def cost(
     )  # fmt: skip
     if checkpoint != "none":
         found = replace(found, recomputed=_recomputed(found, done, how))
-    if how is None:
-        return found
-    from tfspec.passes.time.timing import timing
+    if how is not None:
+        from tfspec.passes.time.timing import timing
 
-    return replace(found, timing=timing(found, done, how))
+        found = replace(found, timing=timing(found, done, how))
+    if mode in ("prefill", "decode"):
+        _ = found.cache  # refuses an attention that cannot be cached yet: here, and not later
+    return found
 
 
 def _recomputed(cost: Cost, done: Mapping[Node, Work], how: How | None) -> Dim:
