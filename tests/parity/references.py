@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.parity import (
+    ast,
     bert,
     dalle,
     gemma,
@@ -17,6 +18,7 @@ from tests.parity import (
     t5,
     video_swin,
     vit,
+    whisper,
 )
 
 REFERENCES = (
@@ -46,4 +48,8 @@ REFERENCES = (
     *video_swin.SHAPES,
     mixtral.MIXTRAL,
     *mixtral.SHAPES,
+    whisper.WHISPER,
+    *whisper.SHAPES,
+    ast.AST,
+    *ast.SHAPES,
 )

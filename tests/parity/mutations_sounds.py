@@ -1,0 +1,29 @@
+"""Mistakes in Whisper and AST."""
+
+from __future__ import annotations
+
+from tests.parity.ast import AST
+from tests.parity.mutation import Mutation
+from tests.parity.whisper import WHISPER
+
+FIRST = "conv: {size: {F: k}, pad: {F: k // 2}, width: d}\n    - gelu"
+MUTATIONS = [
+    Mutation("no gelu between convolutions", WHISPER, FIRST, FIRST.removesuffix("\n    - gelu")),
+    Mutation("tanh-gelu behind a convolution", WHISPER, FIRST, f"{FIRST}_tanh"),
+    Mutation("the stride first", WHISPER, "pad: {F: k // 2}, width: d}\n    - gelu\n    - conv: {size: {F: k}, pad: {F: k // 2}, stride: {F: 2}", "pad: {F: k // 2}, stride: {F: 2}, width: d}\n    - gelu\n    - conv: {size: {F: k}, pad: {F: k // 2}"),
+    Mutation("padded at one end", WHISPER, "x = F.gelu(self.audio_conv1(mel)", "x = F.gelu(self.audio_conv1(mel.roll(1, 2))", in_code=True),
+    Mutation("kernels turned", WHISPER, "self.audio_conv1(mel)", "self.audio_conv1(mel.flip(2)).flip(2)", in_code=True),
+    Mutation("waves that end beyond 10000", WHISPER, ", base: 10000 ** (d / (d - 2))", ""),
+    Mutation("sines and cosines in turn", WHISPER, ", layout: halves", ""),
+    Mutation("no positions of sounds", WHISPER, "    - pos: {sinusoidal: F, base: 10000 ** (d / (d - 2)), layout: halves} # the slowest wave: 1 / 10000\n", ""),
+    Mutation("no mask", WHISPER, ", mask: causal", ""),
+    Mutation("k has no bias, and v neither", WHISPER, "bias: [q, v, out]", "bias: [q, out]", without=("v.bias",)),
+    Mutation("post-norm", WHISPER, "at: pre", "at: post"),
+    Mutation("kernels on their side", AST, "self.conv(spectrogram[:, None])", "self.conv(spectrogram.mT[:, None]).mT", in_code=True),
+    Mutation("columns first", AST, ".flatten(2).tr", ".mT.flatten(2).tr", in_code=True),
+    Mutation("the class token alone", AST, "{take: [cls, dist]}, {pool: mean}", "{take: cls}"),
+    Mutation("all tokens pooled", AST, "{take: [cls, dist]}, ", ""),
+    Mutation("positions behind", AST, "    - prepend: [cls, dist]\n    - pos: learned\n", "    - pos: {learned: T*F, rows: 2 + 18, offset: 2}\n    - prepend: [cls, dist]\n"),
+    Mutation("eps of the blocks", AST, "pre, eps: 1e-12", "pre", quiet=True),
+    Mutation("eps of the last norm", AST, "- norm: {eps: 1e-12}", "- norm: {eps: 1e-3}", quiet=True),
+]  # fmt: skip
