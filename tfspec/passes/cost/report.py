@@ -86,6 +86,8 @@ class Cost:
     training: Training | None = None
     checkpoint: Checkpoint = "none"
     style: Style = "fast"
+    recomputed: Dim | None = None
+    """FLOPs that checkpointing does again, in no other count; None without it."""
 
     @property
     def name(self) -> str:
@@ -159,6 +161,8 @@ class Cost:
             found.append(self._of("needed", "FLOPs", done.needed))
         if self.mode == "train":
             found.append(self._of("backward", "FLOPs", done.backward))
+        if self.recomputed is not None:
+            found.append(self._of("recomputed", "FLOPs", self.recomputed))
         return found
 
     def _active(self) -> list[Quantity]:
