@@ -1,8 +1,9 @@
-"""Mistakes in Whisper and AST."""
+"""Mistakes in what reads sounds and pictures: Whisper, AST and DINOv2."""
 
 from __future__ import annotations
 
 from tests.parity.ast import AST
+from tests.parity.dinov2 import DINOV2
 from tests.parity.mutation import Mutation
 from tests.parity.whisper import WHISPER
 
@@ -26,4 +27,11 @@ MUTATIONS = [
     Mutation("positions behind", AST, "    - prepend: [cls, dist]\n    - pos: learned\n", "    - pos: {learned: T*F, rows: 2 + 18, offset: 2}\n    - prepend: [cls, dist]\n"),
     Mutation("eps of the blocks", AST, "pre, eps: 1e-12", "pre", quiet=True),
     Mutation("eps of the last norm", AST, "- norm: {eps: 1e-12}", "- norm: {eps: 1e-3}", quiet=True),
+    Mutation("no patch masked", DINOV2, "x = spliced(x, masked, self.mask)", "x = x + 0 * self.mask", in_code=True),
+    Mutation("the others masked", DINOV2, "(x, masked,", "(x, ~masked,", in_code=True),
+    Mutation("columns masked for rows", DINOV2, "(x, masked,", "(x, masked.mT,", in_code=True),
+    Mutation("masked behind positions", DINOV2, "    - splice: {at: masked, from: {learn: {width: d, share: mask}}}\n    - prepend: cls\n    - pos: learned\n", "    - pos: {learned: H*W, rows: 50, offset: 1}\n    - splice: {at: masked, from: {learn: {width: d, share: mask}}}\n    - prepend: cls\n"),
+    Mutation("no layerscale", DINOV2, "    residual: {layerscale: 1.0}\n", "", without=("layerscale1", "layerscale2")),
+    Mutation("eps of the blocks", DINOV2, "pre, eps: 1e-6", "pre", quiet=True),
+    Mutation("all tokens as patches", DINOV2, "{drop: cls}", "{scale: 1.01}, {drop: cls}"),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from tests.parity import (
     ast,
     bert,
     dalle,
+    dinov2,
     gemma,
     gpt2,
     llama,
@@ -52,4 +53,6 @@ REFERENCES = (
     *whisper.SHAPES,
     ast.AST,
     *ast.SHAPES,
+    dinov2.DINOV2,
+    *dinov2.SHAPES,
 )
