@@ -89,3 +89,46 @@ def test_gradients_go_where_tokens_come_from() -> None:
     count = int((ids == 5).sum())
     assert torch.equal(run.mask.grad, torch.full((6,), float(count)))
     assert not run.embed.weight.grad[5].any()
+
+
+SEVERAL = """
+tfspec: 1
+name: toy
+dims: {B: batch, T: 1..40, S: 1..9, V: 9, slot: 5, d: 6}
+inputs: {tokens: ids(V) B T, others: ids(V) B S}
+streams:
+  more: [others, {embed: d}]
+  text: [tokens, {embed: d}, {splice: {at: tokens == slot, from: more}}]
+outputs: {states: text}
+"""
+
+
+def several(style: str) -> torch.nn.Module:
+    made = model_of(Architecture(load_text(SEVERAL), {}).emit(style=style))
+    randomise(dict(made.named_parameters()), seed=1)
+    return made
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("count", [1, 3, 9])
+@torch.no_grad()
+def test_several_tokens_stand_in_order_as_far_as_they_go(count: int, style: str) -> None:
+    """Samples have more places than there are tokens, as many, or fewer."""
+    run, ids = several(style), tokens()
+    ids[0], ids[1, :4], ids[2, 3] = 5, 5, 5
+    others = torch.randint(0, 9, (3, count), generator=torch.Generator().manual_seed(4))
+    out, words, new = run(ids, others), run.text_embed.weight[ids], run.more_embed.weight[others]
+    for sample in range(3):
+        used = 0
+        for place in range(11):
+            wanted = words[sample, place]
+            if ids[sample, place] == 5 and used < count:
+                wanted, used = new[sample, used], used + 1
+            assert torch.equal(out[sample, place], wanted)
+
+
+def test_tokens_that_stand_nowhere_get_no_gradient() -> None:
+    run, ids = several("fast"), torch.tensor([[5, 1, 5]])
+    run(ids, torch.tensor([[2, 3, 4]])).sum().backward()
+    touched = run.more_embed.weight.grad.any(1)
+    assert touched.tolist() == [at in (2, 3) for at in range(9)]

@@ -111,15 +111,19 @@ def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _whole(name: str) -> dict[str, Any]:
-    """A spec's tree with what it extends; only dims and knobs of blocks differ in these."""
+    """A spec's tree with what it extends: sections merge by key, blocks by step too."""
     tree: dict[str, Any] = yaml.safe_load(zoo.path(name).read_text())
     if "extends" not in tree:
         return tree
     base = _whole(tree.pop("extends"))
     blocks = tree.pop("blocks", {})
     for key, knobs in blocks.items():
+        if key not in base["blocks"]:
+            base["blocks"][key] = knobs
+            continue
         for step, changed in knobs.items():
             found = next(s for s in base["blocks"][key]["do"] if step in s)
             found[step] = {**found[step], **changed}
-    dims = {**base["dims"], **tree.pop("dims", {})}
-    return {**base, **tree, "dims": dims}
+    for section in ("dims", "inputs", "streams"):
+        tree[section] = {**base[section], **tree.get(section, {})}
+    return {**base, **tree}

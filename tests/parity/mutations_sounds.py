@@ -1,10 +1,13 @@
-"""Mistakes in what reads sounds and pictures: Whisper, AST and DINOv2."""
+"""Mistakes in what reads sounds and pictures, with words and without."""
 
 from __future__ import annotations
 
 from tests.parity.ast import AST
 from tests.parity.dinov2 import DINOV2
+from tests.parity.flamingo import FLAMINGO
+from tests.parity.llava import LLAVA
 from tests.parity.mutation import Mutation
+from tests.parity.palm_e import PALM_E
 from tests.parity.whisper import WHISPER
 
 FIRST = "conv: {size: {F: k}, pad: {F: k // 2}, width: d}\n    - gelu"
@@ -34,4 +37,24 @@ MUTATIONS = [
     Mutation("no layerscale", DINOV2, "    residual: {layerscale: 1.0}\n", "", without=("layerscale1", "layerscale2")),
     Mutation("eps of the blocks", DINOV2, "pre, eps: 1e-6", "pre", quiet=True),
     Mutation("all tokens as patches", DINOV2, "{drop: cls}", "{scale: 1.01}, {drop: cls}"),
+    Mutation("patches in another order", LLAVA, "x.flatten(1, 2))", "x.flip(2).flatten(1, 2))", in_code=True),
+    Mutation("pictures in another order", LLAVA, "x.flatten(1, 2))", "x.flip(1).flatten(1, 2))", in_code=True),
+    Mutation("another slot", LLAVA, "tokens == slot", "tokens == slot - 1"),
+    Mutation("one token for all slots", LLAVA, "cumsum(1) - 1", "cumsum(1) * 0", in_code=True),
+    Mutation("slots counted from 1", LLAVA, "cumsum(1) - 1", "cumsum(1)", in_code=True),
+    Mutation("the last layer's features", LLAVA, "      - mark: features\n      - see\n", "      - see\n      - mark: features\n"),
+    Mutation("no gelu between", LLAVA, "{linear: d}, gelu,", "{linear: d},"),
+    Mutation("gelu for quick-gelu", LLAVA, "quick_gelu", "gelu"),
+    Mutation("another base", LLAVA, "rope: 10000", "rope: 500000"),
+    Mutation("no gates", FLAMINGO, "residual: {gate: tanh}, ", "", without=("gate1", "gate2")),
+    Mutation("every word sees all pictures", FLAMINGO, "mask: seen}", "mask: none}"),
+    Mutation("pictures behind the layer", FLAMINGO, "[[look, read]]", "[[read, look]]"),
+    Mutation("no scale of what is seen", FLAMINGO, "{to: image, rope: none, mask: seen}", "{to: image, rope: none, mask: seen, scale: 1}"),
+    Mutation("the patches alone are seen", FLAMINGO, "(x[:, :, 0], x[:, :, 1:].flatten(1, 2))", "(0 * x[:, :, 0], x[:, :, 1:].flatten(1, 2))", in_code=True),
+    Mutation("padding seen", FLAMINGO, "causal and key.valid", "causal"),
+    Mutation("gates without a tanh", FLAMINGO, "self.gate1.tanh()", "self.gate1", in_code=True),
+    Mutation("silu for gelu", PALM_E, "F.gelu(", "F.silu(", in_code=True),
+    Mutation("queries not normed", PALM_E, "self.q_norm(q)", "q + 0 * self.q_norm(q)", in_code=True),
+    Mutation("patches in another order", PALM_E, "self.image_norm(x).flat", "self.image_norm(x).flip(2).flat", in_code=True),
+    Mutation("no gain of the pictures", PALM_E, "self.image_norm(x)", "F.rms_norm(x, x.shape[-1:], eps=1e-6) + 0 * self.image_norm(x)", in_code=True),
 ]  # fmt: skip

@@ -60,9 +60,7 @@ class Splice(Layer):
             raise g.not_yet("`splice` of a single token", self.name_span)
         new = vectors(g, "splice", self.source, x)
         self._check_fit(g, x, new)
-        if not new.space.single:
-            raise g.not_yet("`splice` of several tokens", last_place(self.source))
-        self._check_flags(g, x)
+        self._check_flags(g, x, new)
         names = MaskNames(g, Pairs(g.facts, x.space, x.space, own=True), self.span_of("at"))
         tree = Reading(g, self, names).condition(_of_tokens(g, x, self.at.tree))
         if isinstance(tree, bool):
@@ -78,17 +76,22 @@ class Splice(Layer):
             message += f"{g.facts.show(x.width)}"
             help = [f"end it with `linear: {x.width.ascii()}`, for instance"]
             raise g.refuse(UNFIT, message, Label(place, f"this is {g.shape(new)}"), help=help)
-        if new.space.batch not in ((), x.space.batch):
-            raise g.not_yet("`splice` of a value over other batch axes", place)
+        if new.space.batch != (() if new.space.single else x.space.batch):
+            raise g.not_yet("`splice` of tokens over other batch axes", place)
+        if not new.space.single and len(x.space.batch) > 1:
+            raise g.not_yet("`splice` of several tokens over several batch axes", place)
 
-    def _check_flags(self, g: Builder, x: Tensor) -> None:
+    def _check_flags(self, g: Builder, x: Tensor, new: Tensor) -> None:
         """A flag that may be left out stands alone, in the tokens' own order."""
         flags = [g.values.get(each.name, UNKNOWN) for each in self.at.mentions()]
         own = [axis.name for axis in (*x.space.batch, *x.space.parts[0].axes)]
         alone = isinstance(self.at.tree, sp.Flag) and len(x.space.parts) == 1
         for flag in flags:
-            if flag.kind == "bool" and not (alone and own == [axis.name for axis in flag.axes]):
-                what = f"`{self.at}` in a `splice`, but for one flag of all tokens,"
+            fits = alone and own == [axis.name for axis in flag.axes]
+            if flag.kind == "bool" and not (fits and new.space.single):
+                what = (
+                    f"`{self.at}` in a `splice`, but for one flag of all tokens and one new token,"
+                )
                 raise g.not_yet(what, self.at.span)
 
 

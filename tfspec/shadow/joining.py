@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.dtypes import INT64
 from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.pointwise import cumulative
 from tfspec.shadow.strides import alike, channels_last, with_channels_last
@@ -97,6 +98,13 @@ def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
         return [fresh("index_put", (zeros, *given), had) if zeros.machine.dispatch else zeros]
 
     return closed(node, out, back)
+
+
+def cumsum(x: Tensor, _dim: int) -> Tensor:
+    """Of flags and whole numbers: what has no gradient."""
+    if opened("Cumsum", (x,)) is not None:
+        raise Unpriced("Tensor.cumsum", "has no memory rule in backward")
+    return fresh("cumsum", (x,), x.shape, INT64)
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0) -> Tensor:

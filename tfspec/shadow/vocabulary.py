@@ -70,6 +70,7 @@ METHODS: dict[str, Function] = {
     # rows that are moved
     "flip": joining.flip, "roll": joining.roll, "new_ones": joining.new_ones,
     "new_zeros": joining.new_ones, "repeat_interleave": joining.repeat_interleave,
+    "cumsum": joining.cumsum,
     # element by element
     "to": pointwise.to, "float": _to(FLOAT32), "long": _to(INT64), "bool": _to(BOOL),
     "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill, "abs": pointwise.absolute,
