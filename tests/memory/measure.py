@@ -102,8 +102,9 @@ def with_dropout(name: str, sets: Mapping[str, int | str], rate: object = 0.1) -
 
 
 def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The knobs of each branch, of those that are summed too."""
-    for knobs in (next(iter(step.values())) for step in steps):
+    """The knobs of each branch, of those that are summed and of what begins a series too."""
+    for step in steps:
+        knobs = step[:1] if isinstance(step, list) else next(iter(step.values()))
         if isinstance(knobs, list):
             yield from _branches(knobs)
         else:

@@ -8,6 +8,7 @@ from tests.parity.flamingo import FLAMINGO
 from tests.parity.llava import LLAVA
 from tests.parity.mutation import Mutation
 from tests.parity.palm_e import PALM_E
+from tests.parity.timesformer import TIMESFORMER
 from tests.parity.whisper import WHISPER
 
 FIRST = "conv: {size: {F: k}, pad: {F: k // 2}, width: d}\n    - gelu"
@@ -56,5 +57,13 @@ MUTATIONS = [
     Mutation("silu for gelu", PALM_E, "F.gelu(", "F.silu(", in_code=True),
     Mutation("queries not normed", PALM_E, "self.q_norm(q)", "q + 0 * self.q_norm(q)", in_code=True),
     Mutation("patches in another order", PALM_E, "self.image_norm(x).flat", "self.image_norm(x).flip(2).flat", in_code=True),
-    Mutation("no gain of the pictures", PALM_E, "self.image_norm(x)", "F.rms_norm(x, x.shape[-1:], eps=1e-6) + 0 * self.image_norm(x)", in_code=True),
+    Mutation("no gain of the pictures", PALM_E, "self.image_norm(x)", "(F.rms_norm(x, x.shape[-1:], eps=1e-6) + 0 * self.image_norm(x))", in_code=True),
+    Mutation("space before time", TIMESFORMER, "over: [T]", "over: [H, W]"),
+    Mutation("time and space at once", TIMESFORMER, "over: [H, W], heads", "heads"),
+    Mutation("cls of the first frame", TIMESFORMER, ".mean(dim=1)", "[:, 0]", in_code=True),
+    Mutation("cls of all frames added", TIMESFORMER, ".mean(dim=1)", ".sum(dim=1)", in_code=True),
+    Mutation("no places in time", TIMESFORMER, "+ y ", "+ 0 * y ", in_code=True),
+    Mutation("time by patches", TIMESFORMER, "positions // 9]", "positions % 4]", in_code=True),
+    Mutation("no map behind time", TIMESFORMER, "heads: h}}, {linear: width}]", "heads: h}}, {scale: 1}]", without=("linear.weight", "linear.bias")),
+    Mutation("post-norm", TIMESFORMER, "at: pre", "at: post"),
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from tests.parity import (
     qwen,
     swin,
     t5,
+    timesformer,
     video_swin,
     vit,
     whisper,
@@ -63,4 +64,6 @@ REFERENCES = (
     flamingo.FLAMINGO,
     *flamingo.SHAPES,
     palm_e.PALM_E,
+    timesformer.TIMESFORMER,
+    *timesformer.SHAPES,
 )
