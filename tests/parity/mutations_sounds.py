@@ -55,7 +55,7 @@ MUTATIONS = [
     Mutation("padding seen", FLAMINGO, "causal and key.valid", "causal"),
     Mutation("gates without a tanh", FLAMINGO, "self.gate1.tanh()", "self.gate1", in_code=True),
     Mutation("silu for gelu", PALM_E, "F.gelu(", "F.silu(", in_code=True),
-    Mutation("queries not normed", PALM_E, "self.q_norm(q)", "q + 0 * self.q_norm(q)", in_code=True),
+    Mutation("queries not normed", PALM_E, "self.q_norm(q)", "(q + 0 * self.q_norm(q))", in_code=True),
     Mutation("patches in another order", PALM_E, "self.image_norm(x).flat", "self.image_norm(x).flip(2).flat", in_code=True),
     Mutation("no gain of the pictures", PALM_E, "self.image_norm(x)", "(F.rms_norm(x, x.shape[-1:], eps=1e-6) + 0 * self.image_norm(x))", in_code=True),
     Mutation("space before time", TIMESFORMER, "over: [T]", "over: [H, W]"),
