@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from tests.parity import (
+    ast,
     bert,
     dalle,
+    dinov2,
+    flamingo,
     gemma,
     gpt2,
     llama,
+    llava,
     marian,
     mistral,
     mixtral,
     palm,
+    palm_e,
     qwen,
     swin,
     t5,
+    timesformer,
     video_swin,
     vit,
+    whisper,
 )
 
 REFERENCES = (
@@ -46,4 +53,17 @@ REFERENCES = (
     *video_swin.SHAPES,
     mixtral.MIXTRAL,
     *mixtral.SHAPES,
+    whisper.WHISPER,
+    *whisper.SHAPES,
+    ast.AST,
+    *ast.SHAPES,
+    dinov2.DINOV2,
+    *dinov2.SHAPES,
+    llava.LLAVA,
+    *llava.SHAPES,
+    flamingo.FLAMINGO,
+    *flamingo.SHAPES,
+    palm_e.PALM_E,
+    timesformer.TIMESFORMER,
+    *timesformer.SHAPES,
 )

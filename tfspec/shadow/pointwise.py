@@ -9,7 +9,7 @@ from tfspec.shadow.arithmetic import Number, multiply, together
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype, promoted, with_number
 from tfspec.shadow.machine import Unpriced
-from tfspec.shadow.strides import broadcast
+from tfspec.shadow.strides import Ints, broadcast, iterated, stretched
 from tfspec.shadow.tensor import Tensor, fresh, like, place
 
 Op = Callable[..., Tensor]
@@ -101,13 +101,29 @@ def masked_fill(x: Tensor, mask: Tensor, _value: object) -> Tensor:
 
 
 def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
+    """Backward takes the gradient of each where it was chosen, and zeros elsewhere."""
     tensors = [x for x in (a, b) if isinstance(x, Tensor)]
-    if tensors and opened("Where", tensors) is not None:
-        raise Unpriced("torch.where", "has no memory rule in backward")
+    node = opened("Where", tensors, (condition,)) if tensors else None
     shape, dtype = condition.shape, INT64
     for x in tensors:
         shape, dtype = broadcast(shape, x.shape), x.dtype
-    return fresh("where", (condition, *tensors), shape, dtype)
+    learned = [x.node is not None for x in tensors]
+    laid = condition.shape, condition.strides
+    strides = iterated(
+        shape, *(stretched(x.shape, x.strides, shape) for x in (condition, *tensors))
+    )
+
+    def back(given: list[Tensor]) -> Grads:
+        return [_chosen(given[0], *laid) if each else None for each in learned]
+
+    return closed(node, fresh("where", (condition, *tensors), shape, dtype, strides), back)
+
+
+def _chosen(g: Tensor, shape: Ints, strides: Ints) -> Tensor:
+    """By a condition of this shape and these strides."""
+    zero = place(g.machine, "scalar_tensor", (), g.dtype)
+    laid = iterated(g.shape, stretched(shape, strides, g.shape), g.strides)
+    return fresh("where", (g, zero), g.shape, strides=laid)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

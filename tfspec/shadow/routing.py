@@ -90,8 +90,11 @@ def one_hot(ids: Tensor, num_classes: int) -> Tensor:
     return fresh("one_hot", (ids,), (*ids.shape, num_classes), INT64)
 
 
-def cumsum(x: Tensor, dim: int, dtype: Dtype | None = None) -> Tensor:
-    return like("cumsum", x, dtype=dtype or x.dtype)
+def cumsum(x: Tensor, _dim: int, dtype: Dtype | None = None) -> Tensor:
+    """Of flags and whole numbers, in int64 if nothing else is said: what has no gradient."""
+    if opened("Cumsum", (x,)) is not None:
+        raise Unpriced("Tensor.cumsum", "has no memory rule in backward")
+    return like("cumsum", x, dtype=dtype or INT64)
 
 
 def diff(x: Tensor, prepend: Tensor) -> Tensor:
