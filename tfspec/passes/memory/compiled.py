@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit.emit import emit
-from tfspec.passes.memory.recompute import Value, kept_values, values_of
+from tfspec.passes.memory.recompute import Value, Values, kept_values
 from tfspec.program.program import Precision, Style
 from tfspec.shadow.machine import Machine, uncollected
 from tfspec.shadow.run import graph_of, ready, train
@@ -58,7 +58,7 @@ def kept_compiled(
     found: list[Value] = []
 
     def at_loss(loss: Tensor) -> None:
-        found.extend(values_of(machine.records, graph_of([loss])))
+        found.extend(Values(machine.records, graph_of([loss])).all)
 
     with uncollected():
         source = emit(graph, target=target, style=style)
