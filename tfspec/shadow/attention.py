@@ -91,7 +91,7 @@ def _math(
     weights = matmul(scaled, multiply(transpose(keys, -2, -1), 1.0))
     if mask is not None:
         weights = add_onto(weights, mask)
-    weights = softmax(weights)
+    weights = softmax(weights, safe=True)
     weights = dropout(weights, rate)
     also = to(weights, dtype)  # the op gives the weights too
     out = to(matmul(weights, values), dtype)

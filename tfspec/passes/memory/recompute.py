@@ -17,6 +17,9 @@ from tfspec.shadow.machine import Record
 APART = frozenset({
     "mm", "bmm", "conv", "flash", "logsumexp", "embedding", "random_state", "cat", "stack",
 })  # fmt: skip
+SOFTMAX = {"Softmax": 3, "SafeSoftmax": 4, "LogSoftmax": 2}  # subtract, exp, divide, hide
+FAR = 100
+VIEWED = frozenset({"mm", "bmm"})
 READERS = frozenset({"Addmm", "Mm", "Bmm", "Conv", "Flash"})
 
 
@@ -25,7 +28,8 @@ class Value:
     """One value of the forward. `needed` by backward; `fixed` ones are not run again.
 
     `of` is the value whose storage it shows, for a view that something reads. `order` is when it
-    is made; `fused` says that it may run in one kernel with what is beside it.
+    is made; `fused` says that it may run in one kernel with what is beside it. `steps` are the ops
+    of torch's decompositions that make it, and `far` how many there are to backward from it.
     """
 
     op: str
@@ -35,6 +39,8 @@ class Value:
     needed: bool = False
     fixed: bool = False
     fused: bool = True
+    steps: int = 1
+    far: int = FAR
     of: Value | None = None
     why: str = ""
     users: list[Value] = field(default_factory=list["Value"])
@@ -78,7 +84,7 @@ class Values:
         kept = [(record, self.found[record]) for record in node.records if record in self.found]
         if node.name == "LayerNorm":
             self._normalized(node)
-        elif node.name in ("LogSoftmax", "Softmax"):
+        elif node.name in SOFTMAX:
             self._softmax(node)
         elif node.name == "relu":
             ((record, out),) = kept
@@ -101,10 +107,11 @@ class Values:
         (out,) = (self.found[each] for each in node.outputs)
         average, spread = (self.found[each] for each in node.records[-2:])
         for each in (average, spread):
-            each.order, each.bytes = out.order - 0.5, node.records[-1].elements * 4
+            each.order = out.order - 0.5
         before = [each for each in out.parents if each is not out]
         full = self._new("normalized", node.outputs[0].elements * 4, out.order - 0.2, before)
         full.parents += [average, spread]
+        full.steps = out.steps = 2
         full.needed = spread.needed = True
         out.parents = [full]
 
@@ -117,7 +124,7 @@ class Values:
         largest = self._new("row_max", size, out.order - 0.5, out.parents)
         total = self._new("row_sum", size, out.order - 0.4, [*out.parents, largest])
         out.parents = [*out.parents, largest, total]
-        out.needed = True
+        out.needed, out.steps = True, SOFTMAX[node.name]
 
     def _finish(self) -> None:
         self.all.sort(key=lambda value: value.order)
@@ -129,6 +136,10 @@ class Values:
                 value.fixed = value.fixed or value.op != "le"
         for value in self.all:
             _far_apart(value)
+        for value in reversed(self.all):
+            value.far = 1 if value.needed else min([u.far + u.steps for u in value.users] or [FAR])
+            if value.op in VIEWED and not value.needed:
+                value.far += 1
 
 
 def _far_apart(value: Value) -> None:
@@ -165,7 +176,7 @@ def kept_values(values: Sequence[Value]) -> list[Value]:
     for value in values:
         start, end = ("in", id(value)), ("out", id(value))
         alone = value.fused and all(user.fused for user in value.users)
-        graph.add_edge(start, end, capacity=value.bytes * (2 if alone else 1))
+        graph.add_edge(start, end, capacity=int(value.bytes * 1.1 ** min(value.far, FAR)) * (2 if alone else 1))
         if value.fixed:
             graph.add_edge("source", start)
         if value.needed:
