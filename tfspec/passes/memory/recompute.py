@@ -17,8 +17,9 @@ from tfspec.shadow.machine import Record
 APART = frozenset({
     "mm", "bmm", "conv", "flash", "logsumexp", "embedding", "random_state", "cat", "stack",
 })  # fmt: skip
-SOFTMAX = {"Softmax": 3, "SafeSoftmax": 4, "LogSoftmax": 2}  # subtract, exp, divide, hide
+SOFTMAX = {"Softmax": 3, "SafeSoftmax": 5, "LogSoftmax": 2}  # ops and views in a row
 FAR = 100
+FILLED = frozenset({"new_ones"})  # of another's dtype, and of none of its numbers
 VIEWED = frozenset({"mm", "bmm"})
 READERS = frozenset({"Addmm", "Mm", "Bmm", "Conv", "Flash"})
 
@@ -41,6 +42,7 @@ class Value:
     fused: bool = True
     steps: int = 1
     far: int = FAR
+    plain: bool = False
     of: Value | None = None
     why: str = ""
     users: list[Value] = field(default_factory=list["Value"])
@@ -62,18 +64,25 @@ class Values:
 
     def _meet(self, record: Record) -> None:
         """A mask that each layer makes anew of the same input is one value."""
-        key = (record.op, record.bytes, *(p for p in record.parents if p.elements > 1))
-        if record.op not in APART and key[2:] and all(each.known for each in key[2:]):
-            if key in self.masks:
-                self.found[record] = self.masks[key]
-                return
+        wide = [self.found.get(p, p) for p in record.parents if p.elements > 1]
+        key = (record.op, record.bytes, *wide)
+        plain = record.op not in APART and all(self._plain(each) for each in wide)
+        if plain and wide and key in self.masks:
+            self.found[record] = self.masks[key]
+            return
         noise = record.op == "dropout_noise"
-        parents = [self.found[each] for each in record.parents if each in self.found]
+        made_of = () if record.op in FILLED else record.parents
+        parents = [self.found[each] for each in made_of if each in self.found]
         size = record.elements if noise else record.bytes
         value = self._new(record.op, size, self.order[record], parents)
         value.fused = record.op not in APART
         value.fixed = noise or not value.fused
+        value.plain = plain and not noise
         self.found[record] = self.masks[key] = value
+
+    def _plain(self, value: Value | Record) -> bool:
+        """An input, a table, or what is made of those alone."""
+        return value.known if isinstance(value, Record) else value.plain
 
     def _new(self, op: str, size: int, order: float, parents: Sequence[Value]) -> Value:
         value = Value(op, size, order, list(parents))
