@@ -75,12 +75,14 @@ class Architecture:
         dtype: str = "fp32",
         optimizer: str = "adamw",
         checkpoint: str = "none",
+        compiled: bool = False,
     ) -> Cost:
         """Parameters, FLOPs and memory as formulas and numbers.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
         sgd, momentum, lion; checkpoint: none, block (each layer of a stack runs again in backward)
-        or full (each stack as a whole). Raises SpecError for a mode that this model has not, or for
+        or full (each stack as a whole). `compiled`: activations are what a step keeps that is
+        compiled together with its loss. Raises SpecError for a mode that this model has not, or for
         a dim that has no largest value and is not set.
         """
         from tfspec.passes.cost.cost import MODES
@@ -93,7 +95,7 @@ class Architecture:
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
             how = CHECKPOINTS[CHECKPOINTS.index(_one_of(checkpoint, CHECKPOINTS, "checkpoint"))]
-            return cost_pass(self.graph, mode, dtype, optimizer, checkpoint=how)
+            return cost_pass(self.graph, mode, dtype, optimizer, checkpoint=how, compiled=compiled)
 
     def emit(
         self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()

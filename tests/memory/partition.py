@@ -3,7 +3,7 @@ inductor itself, of which nothing is then compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._functorch import config as functorch
 from torch._inductor import config
-from torch._inductor.compile_fx import compile_fx
 from torch.fx import GraphModule, Node
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from tfspec.passes.memory.loss import STEP
 
@@ -29,7 +27,14 @@ class Cut:
         self.kept: list[tuple[str, str, int]] = []
 
     def __call__(self, graph: GraphModule, given: Sequence[Tensor]) -> Any:
-        with config.patch(fx_graph_cache=False), patch.object(functorch, "enable_autograd_cache", False):
+        from torch._inductor.compile_fx import (
+            compile_fx,
+        )  # it warns of what torch itself deprecated
+
+        with (
+            config.patch(fx_graph_cache=False),
+            patch.object(functorch, "enable_autograd_cache", False),
+        ):
             return compile_fx(graph, list(given), inner_compile=self._inner)
 
     def _inner(self, graph: GraphModule, given: Sequence[Any], **options: Any) -> Any:
@@ -57,9 +62,7 @@ def _key(value: Tensor) -> int:
     return value.untyped_storage()._cdata
 
 
-def cut(
-    model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None]
-) -> Cut:
+def cut(model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None]) -> Cut:
     """A forward of model and loss in training, compiled without code."""
     names: dict[str, Any] = {}
     exec(STEP, names)

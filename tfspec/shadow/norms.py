@@ -32,9 +32,7 @@ def total(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return closed(node, out, lambda g: [alias(g[0], had, (0,) * len(had))])
 
 
-def softmax(
-    x: Tensor, dim: int = -1, dtype: Dtype | None = None, *, safe: bool = False
-) -> Tensor:
+def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None, *, safe: bool = False) -> Tensor:
     """`safe`: rows in which all is hidden become 0."""
     node, had = opened("SafeSoftmax" if safe else "Softmax", (x,)), x.shape
     out = fresh("softmax", (x,), had, dtype)

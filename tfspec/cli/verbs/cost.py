@@ -10,11 +10,20 @@ from tfspec.cli.failure import Failure
 from tfspec.cli.parser import choice, format_option, one_of
 from tfspec.cli.sweep import SWEEP, fixed, values_of
 from tfspec.cli.verb import Verb
+from tfspec.diagnostics import Rule
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
     from tfspec.passes.cost.sweep import Sweep
 
+COMPILED = Rule(
+    "TS479",
+    "nothing that a compiled step keeps",
+    "`--compiled` is about a training step, compiled as a whole and without checkpointing.",
+    "Other modes keep nothing for backward, and what is run again by checkpoints is not cut.",
+    "tfspec cost gpt2 --mode decode --compiled",
+    "Write `tfspec cost gpt2 --mode train --compiled`.",
+)
 _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
   tfspec cost vit-b16 --set B=256 --mode train --dtype bf16
@@ -39,6 +48,9 @@ def _options(parser: ArgumentParser) -> None:
     choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
     choice(parser, "--checkpoint", CHECKPOINTS, "what training runs again instead of keeping it")
     parser.add_argument(
+        "--compiled", action="store_true", help="activations as torch.compile keeps them"
+    )
+    parser.add_argument(
         "--by",
         type=one_of(GROUPS, "group"),
         metavar="|".join(GROUPS),
@@ -55,6 +67,10 @@ def _options(parser: ArgumentParser) -> None:
 
 def _run(architecture: Architecture, args: Namespace) -> int:
     how = {"dtype": args.dtype, "optimizer": args.optimizer, "checkpoint": args.checkpoint}
+    how["compiled"] = args.compiled
+    if args.compiled and (args.mode != "train" or args.checkpoint != "none"):
+        message = "`--compiled` tells what a training step keeps where nothing is checkpointed"
+        raise Failure(COMPILED, message, "add `--mode train`, and leave `--checkpoint` out")
     if args.sweep is None:
         found = architecture.cost(args.mode, **how)
         text = getattr(found, args.format)(*([args.by] if args.by else []))

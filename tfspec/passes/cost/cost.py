@@ -84,6 +84,7 @@ class Cost:
     letters: Mapping[str, Dim]
     chosen: Mapping[str, int] = field(default_factory=dict[str, int])
     checkpoint: Checkpoint = "none"
+    compiled: bool = False
 
     @property
     def name(self) -> str:
@@ -168,6 +169,8 @@ class Cost:
         if dtype is None:
             return []
         loss = self._of("loss", "bytes", peaks.loss_bytes(self, BYTES[dtype]))
+        if self.compiled:
+            return []  # a run tells them, the loss among them
         if self.checkpoint != "none":
             return [loss]
         sizes = {name: self.values[name] for name in self.graph.facts.domains}
@@ -176,14 +179,19 @@ class Cost:
         return [self._of("activations", "bytes", kept.size, missing), loss]
 
     @cached_property
+    def stays(self) -> tuple[str, int, str] | str | None:
+        """What a compiled step keeps, or why it is not known; None where that is not asked."""
+        return peaks.compiled(self) if self.compiled else None
+
+    @cached_property
     def by_run(self) -> tuple[Quantity, ...]:
         """What no formula gives, but a run of the stand-in for torch: the peak, and with
-        checkpointing the activations."""
-        if not isinstance(self.peak, Peak):
-            return ()
+        checkpointing or compiled the activations."""
+        found = [self.stays] if isinstance(self.stays, tuple) else []
+        if isinstance(self.peak, Peak):
+            found += peaks.terms(self, self.peak)
         return tuple(
-            Quantity(name, "bytes", Dim.of(size), size, said)
-            for name, size, said in peaks.terms(self, self.peak)
+            Quantity(name, "bytes", Dim.of(size), size, said) for name, size, said in found
         )
 
     def _each(self, name: str, size: int) -> Quantity:
@@ -241,6 +249,7 @@ def cost(
     optimizer: str = "adamw",
     bound: Mapping[str, int] | None = None,
     checkpoint: Checkpoint = "none",
+    compiled: bool = False,
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
@@ -273,7 +282,7 @@ def cost(
     ]  # fmt: skip
     return Cost(
         graph, mode, PRECISIONS[dtype], optimizer, tuple(rows), counts.values(values),
-        counts.letters, taken, checkpoint,
+        counts.letters, taken, checkpoint, compiled,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ _TABLE = (
 )
 BAR = 20
 KEPT = "Activations are what autograd keeps of an eager forward on a CPU, no loss."
+COMPILED = "Activations are what torch.compile keeps on a CPU of forward and loss together."
 PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
 LOSS = "Its loss is cross entropy over the last axis of every output."
 SCALES = (
@@ -145,7 +146,11 @@ def _notes(cost: Cost, by: By) -> list[str]:
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
         lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
-        if cost.precision.activations is not None:
+        if isinstance(cost.stays, str):
+            lines.append(f"What a compiled step keeps is not known: {cost.stays}.")
+        elif cost.stays is not None:
+            lines += [COMPILED, LOSS]
+        elif cost.precision.activations is not None:
             lines.append(KEPT)
     lines += _of_peak(cost)
     if cost.mode == "prefill":

@@ -185,7 +185,9 @@ def kept_values(values: Sequence[Value]) -> list[Value]:
     for value in values:
         start, end = ("in", id(value)), ("out", id(value))
         alone = value.fused and all(user.fused for user in value.users)
-        graph.add_edge(start, end, capacity=int(value.bytes * 1.1 ** min(value.far, FAR)) * (2 if alone else 1))
+        graph.add_edge(
+            start, end, capacity=int(value.bytes * 1.1 ** min(value.far, FAR)) * (2 if alone else 1)
+        )
         if value.fixed:
             graph.add_edge("source", start)
         if value.needed:
