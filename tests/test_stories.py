@@ -117,7 +117,7 @@ CALLS = {
     code: shlex.split(written(code))[1:]
     for code in (
         *("TS001", "TS002", "TS118", "TS420", "TS421", "TS422", "TS423", "TS450", "TS451"),
-        *("TS460", "TS461", "TS470", "TS471"),
+        *("TS460", "TS461", "TS470", "TS471", "TS479"),
     )
 }
 

@@ -27,9 +27,8 @@ class Cut:
         self.kept: list[tuple[str, str, int]] = []
 
     def __call__(self, graph: GraphModule, given: Sequence[Tensor]) -> Any:
-        from torch._inductor.compile_fx import (
-            compile_fx,
-        )  # it warns of what torch itself deprecated
+        # here, for the import warns of what torch itself has deprecated
+        from torch._inductor.compile_fx import compile_fx
 
         with (
             config.patch(fx_graph_cache=False),

@@ -66,7 +66,11 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    how = {"dtype": args.dtype, "optimizer": args.optimizer, "checkpoint": args.checkpoint}
+    how: dict[str, Any] = {
+        "dtype": args.dtype,
+        "optimizer": args.optimizer,
+        "checkpoint": args.checkpoint,
+    }
     how["compiled"] = args.compiled
     if args.compiled and (args.mode != "train" or args.checkpoint != "none"):
         message = "`--compiled` tells what a training step keeps where nothing is checkpointed"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tfspec.shadow.autograd import Node
 from tfspec.shadow.machine import Record
@@ -179,15 +180,15 @@ def _first_apart(value: Value, last: float) -> float:
 
 def kept_values(values: Sequence[Value]) -> list[Value]:
     """The least cut, in bytes, between what runs once and what backward needs."""
-    import networkx as nx
+    import networkx
 
-    graph = nx.DiGraph()
+    library: Any = networkx  # its types are partly unknown
+    graph = library.DiGraph()
     for value in values:
         start, end = ("in", id(value)), ("out", id(value))
         alone = value.fused and all(user.fused for user in value.users)
-        graph.add_edge(
-            start, end, capacity=int(value.bytes * 1.1 ** min(value.far, FAR)) * (2 if alone else 1)
-        )
+        weight = int(value.bytes * 1.1 ** min(value.far, FAR))
+        graph.add_edge(start, end, capacity=weight * (2 if alone else 1))
         if value.fixed:
             graph.add_edge("source", start)
         if value.needed:
@@ -196,6 +197,6 @@ def kept_values(values: Sequence[Value]) -> list[Value]:
             graph.add_edge(("out", id(parent)), start)
     if "sink" not in graph or "source" not in graph:
         return []
-    _, (first, _) = nx.minimum_cut(graph, "source", "sink")
+    first = library.minimum_cut(graph, "source", "sink")[1][0]
     cut = [v for v in values if ("in", id(v)) in first and ("out", id(v)) not in first]
     return list({id(value.of or value): value for value in cut}.values())
