@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfspec.cli import output, sets, specs
 from tfspec.cli.failure import Failure
@@ -70,8 +70,8 @@ def _run(architecture: Architecture, args: Namespace) -> int:
         "dtype": args.dtype,
         "optimizer": args.optimizer,
         "checkpoint": args.checkpoint,
+        "compiled": args.compiled,
     }
-    how["compiled"] = args.compiled
     if args.compiled and (args.mode != "train" or args.checkpoint != "none"):
         message = "`--compiled` tells what a training step keeps where nothing is checkpointed"
         raise Failure(COMPILED, message, "add `--mode train`, and leave `--checkpoint` out")
