@@ -1,5 +1,9 @@
 """What a compiled step keeps, measured: the joint graph of a model and its loss, cut in two by
-inductor itself, of which nothing is then compiled."""
+inductor itself, of which nothing is then compiled.
+
+Once, by hand, GPT-2 at the sizes of test_compiled in fp32 was compiled to code: its step held 224,116
+bytes in `saved_tensors`, weights and inputs aside, which is what this says.
+"""
 
 from __future__ import annotations
 

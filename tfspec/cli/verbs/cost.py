@@ -84,7 +84,7 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     return 0
 
 
-def _sweep(architecture: Architecture, args: Namespace, how: dict[str, str]) -> Sweep:
+def _sweep(architecture: Architecture, args: Namespace, how: dict[str, Any]) -> Sweep:
     from tfspec.api import load
     from tfspec.passes.cost.sweep import among, sweep
 

@@ -150,6 +150,8 @@ class Values:
             value.far = 1 if value.needed else min([u.far + u.steps for u in value.users] or [FAR])
             if value.op in VIEWED and not value.needed:
                 value.far += 1
+            if value.op == "row_sum":  # after the rows' exponentials
+                value.far -= 2
 
 
 def _far_apart(value: Value) -> None:
