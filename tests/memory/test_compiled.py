@@ -25,7 +25,7 @@ FEW: list[tuple[str, Precision, Style, bool]] = [
     ("gpt2", "fp32", "fast", False),
     ("bert-base", "bf16", "fast", False),
     ("llama-3-8b", "bf16", "fast", False),
-    ("vit-b16", "fp32", "fast", True),
+    ("gpt2", "fp32", "fast", True),
     ("gpt2", "fp32", "explicit", False),
     ("transformer-base", "fp32", "fast", False),
 ]
