@@ -6,7 +6,7 @@ PYTEST ?= -n auto --dist worksteal
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test slow bench clean help
+.PHONY: demo test slow bench peers figures clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -24,7 +24,11 @@ demo: $(STAMP)
 	$(BIN)/tfspec check gpt2 vit-b16 transformer-base bert-base llama-3-8b swin-t
 	$(BIN)/tfspec shapes vit-b16
 	$(BIN)/tfspec cost vit-b16
+	$(BIN)/tfspec cost gpt2 --mode train --dtype bf16 --checkpoint block
+	$(BIN)/tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200 --fit --set B=8,T=8192
 	$(BIN)/tfspec diff gpt2 llama-3-8b
+	$(BIN)/tfspec draw transformer-base
+	$(BIN)/tfspec draw vit-b16 --cost flops -o $(OUT)/vit_b16.svg
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py
 	$(BIN)/tfspec build vit-b16 --run
@@ -42,5 +46,21 @@ slow: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/tool.py
 
+peers: $(STAMP)
+	@test -x .venv-peers/bin/python || $(BIN)/python benchmarks/peers.py --install
+	$(BIN)/python benchmarks/peers.py
+
+# The pictures of README and docs, made anew; a test compares them with what is drawn.
+FIGURES := docs/figures
+figures: $(STAMP)
+	@mkdir -p $(FIGURES)
+	$(BIN)/tfspec draw vit-b16 --cost flops --set B=1 -o $(FIGURES)/vit-b16.svg
+	$(BIN)/tfspec draw vit-b16 --cost flops --set B=1 --theme dark -o $(FIGURES)/vit-b16-dark.svg
+	$(BIN)/tfspec draw transformer-base -o $(FIGURES)/transformer-base.svg
+	$(BIN)/tfspec draw transformer-base --theme dark -o $(FIGURES)/transformer-base-dark.svg
+	$(BIN)/tfspec draw llama-3-8b --open mlp -o $(FIGURES)/llama-3-8b-mlp.svg
+	$(BIN)/tfspec draw swin-t -o $(FIGURES)/swin-t.svg
+	$(BIN)/tfspec draw gpt2 --open attention --level ops -o $(FIGURES)/gpt2-attention.svg
+
 clean:
-	rm -rf $(VENV) $(OUT) build dist .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers $(OUT) build dist .hypothesis .pytest_cache .ruff_cache

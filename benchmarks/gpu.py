@@ -1,8 +1,9 @@
 """The battery for a GPU: is the emitted code right there, and how fast is it beside its peers.
 
-Where tfspec is, `prepare` emits the files and writes down predictions. Where the GPU is, each part
-is one command, which goes on where it was stopped; it needs torch, transformers, rich and the
-prepared folder, and not tfspec. README.md beside this file says what the rows mean.
+Where tfspec is, `prepare` emits the files and writes down predictions, and `judge` predicts again
+what was measured. Where the GPU is, each part is one command, which goes on where it was stopped;
+it needs torch, transformers, rich and the prepared folder, and not tfspec. README.md beside this
+file says what the rows mean.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 
 from gpu_cases import BATTERY, RESULTS, read_manifest
-from gpu_parts import PARTS, Setting
+from gpu_parts import PARTS, Setting, device_name
 from gpu_rows import Journal, run, say, versions
 
 
@@ -24,6 +25,10 @@ def main() -> int:
 
         say(f"wrote {prepare(args.battery, args.target)}")
         return 0
+    if args.part == "judge":
+        from gpu_judge import judge
+
+        return judge(args.results, args.efficiency)
     if args.part == "show":
         from gpu_table import show
 
@@ -37,10 +42,12 @@ def parser() -> argparse.ArgumentParser:
     prepare = parts.add_parser("prepare", help="where tfspec is: emit what the others need")
     prepare.add_argument("--target", help="the target of the emitted files")
     measuring = {name: parts.add_parser(name, help=part.about) for name, part in PARTS.items()}
+    judge = parts.add_parser("judge", help="where tfspec is: predict again what was measured")
+    judge.add_argument("--efficiency", type=Path, metavar="FILE", help="a table that `time` wrote")
     show = parts.add_parser("show", help="print the rows that are there")
     for part in (prepare, *measuring.values()):
         part.add_argument("--battery", type=Path, default=BATTERY, help="the prepared folder")
-    for part in (*measuring.values(), show):
+    for part in (*measuring.values(), judge, show):
         part.add_argument("--results", type=Path, default=RESULTS, help="the folder of the rows")
     for part in measuring.values():
         _measuring(part)
@@ -75,7 +82,9 @@ def measure(args: argparse.Namespace) -> int:
     if args.fresh or args.retry:
         journal.drop(jobs, bad_only=not args.fresh)
     status = run(jobs, journal, args.minutes)
-    tables([row for job in jobs for row in journal.of(job)])
+    rows = [row for job in jobs for row in journal.of(job)]
+    tables(rows)
+    PARTS[args.part].finish(rows, args.results)
     assert not sys.modules.get("tfspec"), "the emitted files must stand alone"
     return status
 
@@ -102,13 +111,18 @@ def common_columns(args: argparse.Namespace, manifest: dict) -> dict:
     cuda = args.device.startswith("cuda")
     if cuda and not torch.cuda.is_available():
         raise SystemExit("there is no GPU here; rehearse with: --device cpu --tiny")
-    target = manifest["flex target" if args.part.startswith("flex") else "target"]
-    found = versions() | {"tfspec": manifest["tfspec"], "target": target}
+    found = versions() | {"tfspec": manifest["tfspec"], "target": target_of(args, manifest)}
     if cuda:
         found["cuda"] = torch.version.cuda
-    device = torch.cuda.get_device_name() if cuda else "cpu"
-    common = {"device": device, "torch": found["torch"], "versions": found}
+    common = {"device": device_name(args.device), "torch": found["torch"], "versions": found}
     return common | {"backend": backend(args) or "eager"}
+
+
+def target_of(args: argparse.Namespace, manifest: dict) -> str:
+    """What the files that a part runs were emitted for."""
+    if args.part in ("memory", "time"):
+        return "cpu" if args.tiny else manifest["flex target"]
+    return manifest["flex target" if args.part.startswith("flex") else "target"]
 
 
 if __name__ == "__main__":

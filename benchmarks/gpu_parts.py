@@ -5,13 +5,13 @@ What needs torch is imported when a part is planned, so that the help needs none
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpu_cases import ENCODERS, MODELS, ROTARY
-from gpu_rows import Job
+from gpu_cases import ALL, ENCODERS, MODELS, ROTARY
+from gpu_rows import Job, Row, say
 
 if TYPE_CHECKING:
     from gpu_masked import Masked
@@ -96,12 +96,48 @@ def flex_speed(setting: Setting) -> list[Job]:
     return gpu_flex.speed_jobs(setting.masked(), how, setting.iterations)
 
 
+def memory(setting: Setting) -> list[Job]:
+    import gpu_memory
+
+    models = {model.name: model for model in setting.models(ALL)}
+    return gpu_memory.jobs(models, setting.manifest["points"][setting.size], setting.how())
+
+
+def time(setting: Setting) -> list[Job]:
+    import gpu_time
+
+    models = {model.name: model for model in setting.models(ALL)}
+    peaks = gpu_time.peaks_of(setting.manifest["sheets"], device_name(setting.device))
+    if peaks is None:
+        say("this device has no data sheet: seconds are not predicted, efficiencies not measured")
+    predicted = setting.manifest["points"][setting.size]
+    return gpu_time.jobs(models, predicted, setting.how(), peaks, setting.iterations)
+
+
+def efficiency_table(rows: Sequence[Row], results: Path) -> None:
+    import gpu_time
+
+    gpu_time.finish(rows, results)
+
+
+def device_name(device: str) -> str:
+    """As torch names it."""
+    import torch
+
+    return torch.cuda.get_device_name() if device.startswith("cuda") else "cpu"
+
+
+def nothing_more(rows: Sequence[Row], results: Path) -> None:
+    """Most parts are done when their rows are there."""
+
+
 @dataclass(frozen=True)
 class Part:
-    """What a part asks, in one line, and its jobs in order."""
+    """What a part asks, in one line, its jobs in order, and what it makes of their rows."""
 
     about: str
     plan: Callable[[Setting], list[Job]]
+    finish: Callable[[Sequence[Row], Path], None] = nothing_more
 
 
 PARTS = {
@@ -111,4 +147,6 @@ PARTS = {
     "encoders": Part("swin-t and bert-base: right? how fast?", encoders),
     "flex": Part("FlexAttention against SDPA with a mask: right? how many graphs?", flex),
     "flex-speed": Part("FlexAttention against SDPA with a mask: how fast?", flex_speed),
+    "memory": Part("bytes kept for backward, and peaks: as predicted?", memory),
+    "time": Part("seconds of a step: as predicted? efficiencies", time, efficiency_table),
 }

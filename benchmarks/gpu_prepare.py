@@ -8,8 +8,10 @@ from typing import Any
 
 from gpu_cases import ALL, NUMERICS, SETS, SIZES, SPEED, load_name, stem
 from gpu_flex_cases import BUNDLED, CASES, NAMES, file_name, numerics_load, timed_load
+from gpu_predict import by_sdpa, predictions, sheets_of
 
 FLEX, FLEXIBLE = "flex_attention(", "h200"  # how it is called, and a target that has it
+TIMED = ("h100", "h200")  # targets that seconds are predicted for
 PARTS: dict[str, dict[str, Any]] = {
     "fast": {},
     "explicit": {"style": "explicit"},
@@ -22,8 +24,12 @@ def prepare(folder: Path, target: str | None = None) -> Path:
     import tfspec
 
     folder.mkdir(parents=True, exist_ok=True)
-    models = {model: {size: _model(folder, model, size, target) for size in SIZES} for model in ALL}
     flexible = target if target and _sheet(target).flex else FLEXIBLE
+    models = {
+        model: {size: _model(folder, model, size, target, flexible) for size in SIZES}
+        for model in ALL
+    }
+    timed = tuple(dict.fromkeys((*TIMED, flexible)))
     cases = {name: {size: _case(folder, name, size, flexible) for size in SIZES} for name in NAMES}
     manifest = {
         "tfspec": tfspec.__version__,
@@ -33,19 +39,30 @@ def prepare(folder: Path, target: str | None = None) -> Path:
         "flex target": flexible,
         "flex compile": _compile_options(flexible),
         "flex": cases,
+        "sheets": sheets_of(timed),
+        "points": {
+            "full": predictions("full", flexible, timed),
+            "tiny": predictions("tiny", "cpu", ("cpu",)),
+        },
     }
     path = folder / "manifest.json"
     path.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     return path
 
 
-def _model(folder: Path, model: str, size: str, target: str | None) -> dict[str, Any]:
+def _model(
+    folder: Path, model: str, size: str, target: str | None, flexible: str
+) -> dict[str, Any]:
+    """At full size also for the device whose memory and time are predicted, and without flex."""
     from tfspec import api
 
     architecture = api.load(model, SETS[model][size])
     names = [part for part in PARTS if part != "generate" or model == "gpt2"]
-    files = {part: stem(model, size, part) for part in names}
     codes = {part: architecture.emit(target=target, **PARTS[part]) for part in names}
+    if size == "full":
+        codes["device"] = architecture.emit(target=flexible)
+        codes["device-sdpa"] = architecture.emit(target=by_sdpa(flexible))
+    files = {part: stem(model, size, part.replace("-", "_")) for part in codes}
     loads = [NUMERICS[model][size], SPEED[model][size]]
     return _written(folder, architecture, files, codes, loads)
 
@@ -99,7 +116,11 @@ def _sizes(graph: Any) -> dict[str, int]:
 
 def _flops(graph: Any, loads: list[dict[str, int]]) -> dict[str, int]:
     """Dense FLOPs of one forward pass, by load."""
-    formula, values = graph.trace.flops, graph.bindings()
+    from tfspec.passes.cost.work import work
+    from tfspec.symbolic import Dim
+
+    every = work(graph, lambda tensor: tensor.shape).values()
+    formula, values = sum((each.forward for each in every), Dim.of(0)), graph.bindings()
     return {load_name(load): formula.value(values | load) for load in loads}
 
 

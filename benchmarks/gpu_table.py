@@ -8,29 +8,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gpu_parts import PARTS
+from gpu_verdicts import devices, efficiencies, launches, predictions, verdicts
+
 Row = dict[str, Any]
 
 
 def show(results: Path) -> int:
-    """Print every row of a folder."""
-    rows = []
-    for path in sorted(results.glob("*.jsonl")):
-        lines = path.read_text("utf-8").splitlines()
-        rows += [json.loads(line) for line in lines if line.endswith("}")]
+    """Print every row of a folder that is of the battery."""
+    paths = sorted(path for path in results.glob("*.jsonl") if path.stem in PARTS)
+    rows = [row for path in paths for row in read_rows(path)]
     tables(rows)
     return 0 if all(row["ok"] for row in rows) else 1
 
 
+def read_rows(path: Path) -> list[Row]:
+    """Those of a file, if it is there; a run that was stopped may have left half a line."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
 def tables(rows: Sequence[Row]) -> None:
-    """Counts, errors and times each in a table of their own; then what broke."""
+    """Counts, errors, times, predictions, efficiencies each in their table; then what broke."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 150)
-    kinds = {"found": counts, "error": errors, "ms": times, "why": broken}
+    kinds = {
+        "found": counts, "error": errors, "ms": times, "figure": predictions,
+        "fractions": efficiencies, "launch_us": launches, "why": broken,
+    }  # fmt: skip
     for column, make in kinds.items():
         chosen = [row for row in rows if column in row]
         if chosen:
             console.print(make(chosen))
+    for line in verdicts([row for row in rows if row.get("off") is not None]):
+        console.print(line)
 
 
 def counts(rows: Sequence[Row]) -> Any:
@@ -46,7 +58,7 @@ def counts(rows: Sequence[Row]) -> Any:
 def errors(rows: Sequence[Row]) -> Any:
     from rich.table import Table
 
-    title = f"relative errors on {_devices(rows)}"
+    title = f"relative errors on {devices(rows)}"
     table = Table("model", "dtype", "form", "what", "error", "bound", "peer's", "ok", title=title)
     for row in rows:
         peer = f"{row['peer_error']:.1e}" if "peer_error" in row else ""
@@ -61,7 +73,7 @@ def errors(rows: Sequence[Row]) -> Any:
 def times(rows: Sequence[Row]) -> Any:
     from rich.table import Table
 
-    title = f"times on {_devices(rows)}; a ratio above 1: the emitted code is faster"
+    title = f"times on {devices(rows)}; a ratio above 1: the emitted code is faster"
     heads = ("model", "what", "load", "ms", "peer", "peer's ms", "ratio", "quartiles")
     table = Table(*heads, "GB", "peer's", "rate", title=title)
     for row in rows:
@@ -95,7 +107,3 @@ def _ok(row: Row) -> str:
 
 def _gigabytes(count: int | None) -> str:
     return "" if count is None else f"{count / 1e9:.2f}"
-
-
-def _devices(rows: Sequence[Row]) -> str:
-    return ", ".join(dict.fromkeys(row["device"] for row in rows))

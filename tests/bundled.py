@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from random import Random
 
+import pytest
+import yaml
 from torch import Tensor
 
 import tfspec
@@ -17,6 +19,15 @@ from tfspec.spec.names import layers_in
 from tfspec.symbolic.domain import Domain
 
 NAMES = tuple(zoo.names())
+# one of each: what extends another and changes its dims alone has that one's structure
+SIZED = {"dims", "tfspec", "name", "about", "extends", "expect"}
+STRUCTURES = tuple(
+    name for name in NAMES if not yaml.safe_load(zoo.path(name).read_text()).keys() <= SIZED
+)
+# tests that take seconds a spec: of each structure in `make test`, of every spec with `make slow`
+BY_STRUCTURE = [
+    name if name in STRUCTURES else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]
 
 
 @cache

@@ -151,6 +151,7 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
         ("outputs:", "init: {std: 0.02, residual: (2 * n) ** -0.5, bias: zeros}\noutputs:")
     ],
     "xavier": [("outputs:", "init: {kind: xavier, embed: d ** -0.5, bias: zeros}\noutputs:")],
+    "fan-in": [("outputs:", "init: {kind: fan_in, std: 0.5, embed: 1, bias: zeros}\noutputs:")],
     "a truncated start": [("outputs:", "init: {kind: truncated, std: 0.01}\noutputs:")],
     "a long text": [("name: small", f"name: small\nabout: {'a long story ' * 40}")],
 }  # fmt: skip
@@ -186,7 +187,8 @@ def bundled_files() -> Iterator[tuple[str, str]]:
         for style in STYLES:
             yield f"{name} {style}", api.emit(name, style=style)
     for style in STYLES:
-        yield f"gpt2 {style} generate", api.emit("gpt2", style=style, parts=("generate",))
+        for name in ("gpt2", "t5-base"):
+            yield f"{name} {style} generate", api.emit(name, style=style, parts=("generate",))
 
 
 def variant_files() -> Iterator[tuple[str, str]]:
@@ -277,7 +279,7 @@ def imported(source: str) -> set[str]:
 
 def test_only_torch_is_imported() -> None:
     for name, source in (*bundled_files(), *variant_files()):
-        assert imported(source) == {"torch"}, name
+        assert imported(source) - sys.stdlib_module_names == {"torch"}, name
 
 
 EMIT = """
@@ -565,6 +567,21 @@ def test_only_ends_of_branches_start_smaller() -> None:
             assert std == 0, name
         else:
             assert std == pytest.approx(0.02, rel=0.05), name
+
+
+@pytest.mark.parametrize(("std", "times"), [("", 1), (", std: 0.125", 0.125)])
+def test_fan_in_is_by_the_number_of_inputs(std: str, times: float) -> None:
+    spread = started(f"{{kind: fan_in{std}, embed: 2, residual: 0.5, bias: zeros}}")
+    for name, inputs in {"attention.qkv": 96, "mlp.up": 96, "logits": 96}.items():
+        found = [value for key, value in spread.items() if key.endswith(f"{name}.weight")]
+        assert found
+        assert found == pytest.approx([times * inputs**-0.5] * len(found), rel=0.06)
+    for i in range(2):
+        for name, inputs in {"attention.out": 96, "mlp.down": 384}.items():
+            ends = spread[f"blocks.{i}.{name}.weight"]
+            assert ends == pytest.approx(0.5 * times * inputs**-0.5, rel=0.06)
+    assert spread["embed.weight"] == pytest.approx(2, rel=0.06)
+    assert spread["pos"] == pytest.approx(2, rel=0.06)
 
 
 @pytest.mark.parametrize("groups", [3, 1])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.bundled import NAMES, batches, small
+from tests.bundled import BY_STRUCTURE, NAMES, batches, small
 from tests.parity.running import run_file
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -34,7 +34,7 @@ def tuples(found: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return found if isinstance(found, tuple) else (found,)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_one_graph_and_one_for_every_other_size(name: str) -> None:
     seen = graphs_after(name, "aot_eager")
     assert seen[0] == 1

@@ -31,7 +31,7 @@ for command in commands:
 """
 TINY = ("--device", "cpu", "--tiny")
 MODELS = ("gpt2", "vit-b16", "transformer-base")
-PARTS = ("numerics", "speed", "rotary", "encoders", "flex", "flex-speed")
+PARTS = ("numerics", "speed", "rotary", "encoders", "flex", "flex-speed", "memory", "time")
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -255,10 +255,10 @@ def test_a_gradient_that_the_reference_loses_hides_no_other(
 def test_parts_are_named_where_one_looks() -> None:
     shown = run(str(GPU), "--help").stdout
     page = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
-    for part in ("prepare", *PARTS, "show"):
+    for part in ("prepare", *PARTS, "judge", "show"):
         assert part in shown.split()
         assert re.search(rf"gpu\.py {part}\s", page)
-        assert "--battery" in run(str(GPU), part, "--help").stdout or part == "show"
+        assert "--battery" in run(str(GPU), part, "--help").stdout or part in ("judge", "show")
 
 
 def test_a_folder_that_was_not_carried_along_is_missed(tmp_path: Path) -> None:

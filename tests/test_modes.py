@@ -287,7 +287,7 @@ REFUSED = {
     ),
     "a token in front": (
         [("{pos: learned}", "prepend: cls, {pos: learned}")],
-        "`cls` is not supported yet in decoding",
+        "`concat` is not supported yet in decoding",
     ),
 }
 

@@ -145,6 +145,8 @@ def test_the_wheel_has_the_specs_and_checks_without_torch(tmp_path: Path) -> Non
     held = zipfile.ZipFile(wheel).namelist()
     bundled = {f"tfspec/specs/{path.name}" for path in (ROOT / "specs").iterdir()}
     assert bundled | {"tfspec/py.typed"} <= set(held)
+    fonts = {f"tfspec/passes/draw/fonts/{each}" for each in ("LiberationSans-Bold.ttf", "OFL.txt")}
+    assert fonts <= set(held)
     assert not [name for name in held if name.startswith(("tests/", "examples/"))]
     venv.create(tmp_path / "venv", with_pip=True)
     python = str(tmp_path / "venv" / "bin" / "python")

@@ -88,7 +88,9 @@ def attention(
 def drawn(architecture: Architecture, style: str) -> Weights:
     """Random weights by semantic name."""
     made = torch.Generator().manual_seed(3)
-    parts = [p for s in layout(program_of(architecture.graph, style=style)).values() for p in s]
+    parts = [
+        p for s in layout(program_of(architecture.graph, style=style)).values() for p in s.parts
+    ]
     shapes = {part.name: part.shape for part in sorted(parts, key=lambda part: part.name)}
     return {n: torch.randn(s, generator=made).requires_grad_() for n, s in shapes.items()}
 

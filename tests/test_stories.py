@@ -13,6 +13,7 @@ import pytest
 
 from tfspec.cli import main
 from tfspec.cli.verbs.build import NO_TORCH, NOT_RUN
+from tfspec.cli.verbs.draw import NO_RENDERER
 from tfspec.diagnostics import all_rules, find
 
 BAD_SPECS = Path(__file__).parent / "bad_specs"
@@ -117,9 +118,21 @@ CALLS = {
     code: shlex.split(written(code))[1:]
     for code in (
         *("TS001", "TS002", "TS118", "TS420", "TS421", "TS422", "TS423", "TS450", "TS451"),
-        *("TS460", "TS461", "TS470", "TS471", "TS479"),
+        *("TS460", "TS461", "TS470", "TS471", "TS472", "TS473", "TS474"),
+        *("TS480", "TS481", "TS482", "TS483", "TS490", "TS491"),
     )
 }
+TABLE = (
+    "schema: tfspec-efficiency/1\ndevice: NVIDIA H200\ntarget: h200\n"
+    "launch_us: {eager: {typical: 6, low: 5, high: 9}, compiled: {typical: 2, low: 1, high: 4}}\n"
+    "rows:\n- "
+)
+MEASURED = "{kind: product, dtype: bf16, bound: compute, typical: 0.7, low: 0.6, high: 0.8}"
+SHEETS = {
+    "TS190": f"{TABLE}{example('TS190')}\n",
+    "TS191": f"name: mine\nkind: cuda\n{example('TS191')}\nbandwidth_gb_per_s: 1\nmemory_gb: 1\n",
+}
+"""Examples of files that are no specs: an efficiency table, a target."""
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +142,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("specs").mkdir()
     for name in ("gpt2", "mine"):
         Path(f"{name}.yaml").write_text(spec())
+    Path("h200.json").write_text(f"{TABLE}{MEASURED}\n")
     return tmp_path
 
 
@@ -156,15 +170,23 @@ def test_the_example_as_a_call(code: str, capsys: pytest.CaptureFixture[str]) ->
     assert re.findall(r"\[(TS\d+)\]", capsys.readouterr().err) == [code]
 
 
+@pytest.mark.parametrize("code", SHEETS)
+def test_the_example_in_a_sheet(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sheet.yaml").write_text(SHEETS[code])
+    table = ["h200", "--efficiency", "sheet.yaml"] if code == "TS190" else ["sheet.yaml"]
+    assert main(["cost", "mine.yaml", "--target", *table]) == 1
+    assert re.findall(r"\[(TS\d+)\]", capsys.readouterr().err) == [code]
+
+
 def test_every_code_is_told_somewhere() -> None:
     told = {
         code
         for path in BAD_SPECS.glob("*.yaml")
         for code in re.findall(r"^# (?:error|note)\[(TS\d+)\]", path.read_text(), re.MULTILINE)
     }
-    elsewhere = {NO_TORCH.code, NOT_RUN.code, "TS117"}  # the machine's, in tests of the verbs
+    elsewhere = {NO_TORCH.code, NOT_RUN.code, NO_RENDERER.code, "TS117"}  # in tests of the verbs
     every = {rule.code for rule in all_rules() if not rule.code.startswith("TS99")}
-    assert every - told - SPECS.keys() - CALLS.keys() - elsewhere == set()
+    assert every - told - SPECS.keys() - CALLS.keys() - SHEETS.keys() - elsewhere == set()
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)

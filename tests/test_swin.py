@@ -13,8 +13,8 @@ SMALL = {"d": 4, "head_dim": 2, "r": 2, "C": 1, "classes": 3}
 
 def test_operations_are_those_of_the_public_model() -> None:
     """As torch counts the attention of transformers' SwinForImageClassification: models.json."""
-    graph = api.load("swin-t").graph
-    assert graph.trace.flops.value({**graph.bindings(), "B": 1}) == 8_981_133_312
+    cost = api.load("swin-t", {"B": 1}).cost()
+    assert cost.number(cost.flops) == 8_981_133_312
 
 
 def test_one_file_for_several_sizes() -> None:

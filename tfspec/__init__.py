@@ -1,7 +1,7 @@
 """tfspec: from a YAML spec of a Transformer to checked shapes and a standalone PyTorch file.
 
 spec = tfspec.load("gpt2")                         # a path, or the name of a bundled spec
-spec.check(), spec.shapes(), spec.cost(), spec.emit()
+spec.check(), spec.shapes(), spec.cost(), spec.draw(), spec.emit()
 model = tfspec.build("vit-b16", compile=True)      # the only call that imports torch
 """
 
@@ -9,7 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfspec.api import Architecture, SpecError, build, check, cost, diff, emit, load, shapes
+    from tfspec.api import (
+        Architecture,
+        SpecError,
+        build,
+        check,
+        cost,
+        diff,
+        draw,
+        emit,
+        load,
+        shapes,
+    )
 
 __all__ = [
     "Architecture",
@@ -19,6 +30,7 @@ __all__ = [
     "check",
     "cost",
     "diff",
+    "draw",
     "emit",
     "load",
     "shapes",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfspec.diagnostics import Diagnostic, Diagnostics
 from tfspec.passes.check import Checked
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tfspec.graph.graph import Graph
-    from tfspec.passes.cost.cost import Cost, CostMode
+    from tfspec.passes.cost.report import Cost, CostMode
     from tfspec.passes.diff.diff import Diff
+    from tfspec.passes.draw.draw import Direction, Drawing, Level
+    from tfspec.passes.draw.shares import Quantity
     from tfspec.passes.shapes.shapes import Flow
+    from tfspec.passes.time.runs import Amount
+    from tfspec.passes.time.timing import How
+    from tfspec.program.program import Style
+    from tfspec.targets import Target
 
-STYLES = ("fast", "explicit")
+Word = TypeVar("Word", bound=str)
+STYLES: tuple[Style, ...] = ("fast", "explicit")
 PARTS = ("generate",)
 
 Sets = Mapping[str, int | str]
@@ -74,19 +81,27 @@ class Architecture:
         *,
         dtype: str = "fp32",
         optimizer: str = "adamw",
+        style: str = "fast",
         checkpoint: str = "none",
-        compiled: bool = False,
+        target: str | None = None,
+        efficiency: str | None = None,
+        compiled: bool = True,
+        fit: bool = False,
+        run: Amount | None = None,
     ) -> Cost:
-        """Parameters, FLOPs and memory as formulas and numbers.
+        """Parameters, FLOPs and memory as formulas and numbers; on a target also the time.
 
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
-        sgd, momentum, lion; checkpoint: none, block (each layer of a stack runs again in backward)
-        or full (each stack as a whole). `compiled`: activations are what a step keeps that is
-        compiled together with its loss. Raises SpecError for a mode that this model has not, or for
-        a dim that has no largest value and is not set.
+        sgd, momentum, lion; style: as of the emitted file, `explicit` with eager attention, which
+        writes and keeps every score; checkpoint: none, block (each layer of a stack runs again in
+        backward) or full (each stack as a whole). `target` is a name or a YAML file, `efficiency`
+        the file of an efficiency table. There, `fit` looks for the largest sizes, and `run` says of
+        so many tokens or samples how long training takes. Raises SpecError for a mode that this
+        model has not, for a dim that has no largest value and is not set, and for what is wrong
+        with a file.
         """
-        from tfspec.passes.cost.cost import MODES
         from tfspec.passes.cost.cost import cost as cost_pass
+        from tfspec.passes.cost.report import MODES
         from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
         from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
@@ -94,8 +109,13 @@ class Architecture:
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            how = CHECKPOINTS[CHECKPOINTS.index(_one_of(checkpoint, CHECKPOINTS, "checkpoint"))]
-            return cost_pass(self.graph, mode, dtype, optimizer, checkpoint=how, compiled=compiled)
+            how = None if target is None else _how(target, efficiency, compiled)
+            found = cost_pass(
+                self.graph, mode, dtype, optimizer, how=how,
+                checkpoint=_one_of(checkpoint, CHECKPOINTS, "checkpoint"),
+                style=_one_of(style, STYLES, "style"),
+            )  # fmt: skip
+            return _planned(found, fit, run) if how else found
 
     def emit(
         self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()
@@ -105,15 +125,43 @@ class Architecture:
         Raises SpecError for an unknown target, or what the target cannot do yet.
         """
         from tfspec.passes.emit.emit import emit as emit_pass
-        from tfspec.targets import Target, find
 
-        sheet = find(target or "cpu")
-        if not isinstance(sheet, Target):
-            raise SpecError([sheet], self.loaded.sources)
         _one_of(style, STYLES, "style")
         chosen = tuple(_one_of(part, PARTS, "part") for part in parts)
         with self._refusals():
-            return emit_pass(self.graph, target=sheet.name, style=style, parts=chosen)
+            _sheet(target)
+            return emit_pass(self.graph, target=target, style=style, parts=chosen)
+
+    def draw(
+        self,
+        *opened: str,
+        level: Level = "blocks",
+        theme: str = "light",
+        direction: Direction = "up",
+        cost: Quantity = "none",
+        numbers: bool | None = None,
+    ) -> Drawing:
+        """The model as a figure, which shows itself in a notebook, and which `save` writes.
+
+        `opened` names blocks or modules to draw open, by default the main stacks' blocks; levels:
+        blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops, params.
+        Sizes are numbers where a dim is set, else symbols, or as `numbers` says. Raises SpecError.
+        """
+        from tfspec.passes.draw.draw import DIRECTIONS, LEVELS
+        from tfspec.passes.draw.draw import draw as draw_pass
+        from tfspec.passes.draw.shares import QUANTITIES
+        from tfspec.passes.draw.theme import THEMES
+
+        _one_of(level, LEVELS, "level")
+        _one_of(theme, tuple(THEMES), "theme")
+        _one_of(direction, DIRECTIONS, "direction")
+        _one_of(cost, QUANTITIES, "cost")
+        shown = bool(self.sets) if numbers is None else numbers
+        with self._refusals():
+            return draw_pass(
+                self.graph, opened, level=level, numbers=shown, theme=theme,
+                direction=direction, cost=cost,
+            )  # fmt: skip
 
     @property
     def graph(self) -> Graph:
@@ -131,17 +179,48 @@ class Architecture:
     def _refusals(self) -> Generator[None]:
         """What lowering cannot do yet, as the error that everything else is."""
         from tfspec.program.refusal import NotYet
+        from tfspec.spec.sheets import SheetError
 
         try:
             yield
         except NotYet as refusal:
             raise SpecError([refusal.diagnostic], self.loaded.sources) from None
+        except SheetError as wrong:
+            raise SpecError(wrong.diagnostics, wrong.sources) from None
 
 
-def _one_of(word: str, known: tuple[str, ...], what: str) -> str:
-    if word not in known:
-        raise ValueError(f"unknown {what} {word!r}: it is one of {', '.join(known)}")
-    return word
+def _sheet(target: str | None) -> Target:
+    """The target of a name or a file, by default the CPU. Raises NotYet or SheetError."""
+    from tfspec.program.refusal import NotYet
+    from tfspec.targets import Target, find
+
+    found = find("cpu" if target is None else target)
+    if not isinstance(found, Target):
+        raise NotYet(found)
+    return found
+
+
+def _how(target: str, efficiency: str | None, compiled: bool) -> How:
+    from tfspec.passes.time.efficiency import of
+    from tfspec.passes.time.timing import How
+
+    found = _sheet(target)
+    return How(found, of(found, efficiency), compiled)
+
+
+def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:
+    from tfspec.passes.cost.fit import largest
+    from tfspec.passes.time.runs import training
+
+    sizes = tuple(largest(cost)) if fit else ()
+    return replace(cost, largest=sizes, training=training(cost, run) if run else None)
+
+
+def _one_of(word: str, known: tuple[Word, ...], what: str) -> Word:
+    for each in known:
+        if each == word:
+            return each
+    raise ValueError(f"unknown {what} {word!r}: it is one of {', '.join(known)}")
 
 
 Spec = str | PathLike[str] | Architecture
@@ -178,6 +257,11 @@ def cost(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how
     return load(spec, sets).cost(mode, **how)
 
 
+def draw(spec: Spec, sets: Sets | None = None, *opened: str, **how: Any) -> Drawing:
+    """The model as a figure; takes what `Architecture.draw` takes. Raises SpecError."""
+    return load(spec, sets).draw(*opened, **how)
+
+
 def diff(
     a: Spec, b: Spec, sets: Sets | None = None, *, names: tuple[str, str] | None = None
 ) -> Diff:
@@ -212,9 +296,7 @@ def build(
     applies torch.compile in place, with the target's settings. Raises SpecError.
     """
     from tfspec.runtime.build import build as build_module
-    from tfspec.targets import Target, find
 
     code = load(spec, sets).emit(target=target, style=style, parts=parts)
-    sheet = find(target or "cpu")
-    options = sheet.compile if compile and isinstance(sheet, Target) else None
+    options = _sheet(target).compile if compile else None
     return build_module(code, device=device, dtype=dtype, compile_options=options)

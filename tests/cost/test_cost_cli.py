@@ -132,6 +132,25 @@ def test_max_is_the_end_of_a_range(capsys: pytest.CaptureFixture[str]) -> None:
     assert largest == same
 
 
+@pytest.mark.parametrize("by", ["module", "layer", "step", "kind"])
+@pytest.mark.parametrize("name", ["swin-t", "transformer-base"])
+def test_every_row_has_a_path_of_its_own(
+    name: str, by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = run(capsys, name, "--format", "json", "--by", by)
+    paths = [row["path"] for row in json.loads(out)["flops"]["by_module"]]
+    assert len(paths) == len(set(paths)) > 3
+
+
+def test_the_second_of_equal_rows_is_numbered(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "swin-t", "--format", "csv", "--by", "layer")
+    paths = [row["path"] for row in csv.DictReader(io.StringIO(out))]
+    stack = "image / Local, Shifted"
+    assert [path for path in paths if path.startswith(stack)][2:5] == [
+        f"{stack} / Shifted", f"{stack} (2)", f"{stack} (2) / Local",
+    ]  # fmt: skip
+
+
 def memory_of(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     code, out, err = run(capsys, *words, "--format", "json")
     assert (code, err) == (0, "")
@@ -184,6 +203,16 @@ def test_checkpointing_by_another_word(capsys: pytest.CaptureFixture[str]) -> No
     assert "did you mean `block`?" in err
 
 
+@pytest.mark.parametrize("mode", ["forward", "prefill", "decode"])
+def test_checkpointing_is_about_training(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "gpt2", "--mode", mode, "--checkpoint", "full")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[:2] == [
+        f"error[TS474]: `--checkpoint full` is about training, and the mode is {mode}",
+        "  = help: add `--mode train`, or leave `--checkpoint` out",
+    ]
+
+
 def test_peaks_in_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("gpt2", "--mode", "train")
     _, out, _ = run(capsys, *words, "--sweep", "T=256..1024", "--format", "csv")
@@ -208,3 +237,18 @@ def test_a_peak_that_is_not_known(
     assert "The peak is not known: F.gelu has no memory rule." in out.splitlines()
     _, out, _ = run(capsys, *words, "--sweep", "T=8..16")
     assert "peak" not in out
+
+
+def test_eager_attention_keeps_its_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    """2·B·h·T² bytes a layer more, at least: what flash does not write."""
+    words = ("llama-3-8b", "--mode", "train", "--dtype", "bf16", "--set", "B=1,T=2048", "--style")
+    fused, eager = (memory_of(capsys, *words, style) for style in ("fast", "explicit"))
+    scores = 2 * 32 * 32 * 2048**2
+    assert eager["activations"] > fused["activations"] + scores
+    assert eager["peak"] > fused["peak"] + scores
+    assert eager["weights"] == fused["weights"]
+    traffic = [
+        json.loads(run(capsys, *words, style, "--target", "h200", "--format", "json")[1])["traffic"]
+        for style in ("fast", "explicit")
+    ]
+    assert traffic[1]["bytes"] > traffic[0]["bytes"] + 2 * scores

@@ -45,6 +45,23 @@ def test_what_does_not(tmp_path: Path, key: str, words: str) -> None:
     ]
 
 
+def test_the_peak_of_a_step(tmp_path: Path) -> None:
+    """At batch 1, every range at its end, in bf16 with AdamW, whatever is set."""
+    memory = tfspec.load("gpt2", {"B": 1, "T": 1024}).cost("train", dtype="bf16").memory
+    (peak,) = (each.value for each in memory if each.name == "peak_total")
+    assert found(tmp_path, "gpt2", peak_bytes=peak, max_peak_bytes=peak) == []
+    assert tfspec.check(tmp_path / "mine.yaml", {"B": 3, "T": 64}).ok
+    assert found(tmp_path, "gpt2", max_peak_bytes=peak - 1) == [
+        (
+            "TS302",
+            f"at most {peak - 1:,} bytes at the peak of a training step are allowed, and the spec"
+            f" has {peak:,}",
+        )
+    ]
+    ((help,),) = (each.help for each in tfspec.check(tmp_path / "mine.yaml").diagnostics)
+    assert help.startswith("`blocks.*.mlp` keeps most for backward: ")
+
+
 def test_the_block_that_has_most_is_named(tmp_path: Path) -> None:
     found(tmp_path, "gpt2", max_flops=1e11, max_params=1e8)
     helps = [each.help for each in tfspec.check(tmp_path / "mine.yaml").diagnostics]

@@ -6,14 +6,17 @@ import pytest
 import torch
 
 import tfspec
-from tests.bundled import NAMES, small
-from tests.cost.counted import costs, flops, forward_and_backward, given, model, sizes
+from tests.bundled import BY_STRUCTURE, small
+from tests.cost.counted import costs, device, flops, forward_and_backward, given, model, sizes
 from tfspec.ops.attention import Mix
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
 
+GENERATING = (
+    "gpt2", "llama-3-8b", "mistral-7b", "gemma-2-2b", "qwen3-8b", "palm-540b", "mixtral-8x7b",
+)  # fmt: skip
 # Forward at batch 1 of the public implementations, as FlopCounterMode counts them with eager
-# attention; Llama's without the product by which transformers makes its rotary angles.
+# attention, without the product by which transformers makes rotary angles.
 PUBLISHED = {
     "bert-base": ({"T": 512}, 96_637_943_808),
     "bert-large": ({"T": 512}, 335_009_546_240),
@@ -22,6 +25,10 @@ PUBLISHED = {
     "llama-3-8b": ({"T": 8192}, 158_140_695_838_720),
     "llama-3-70b": ({"T": 8192}, 1_314_637_949_698_048),
     "llama-3.1-405b": ({"T": 8192}, 7_169_159_410_483_200),
+    "mistral-7b": ({"T": 8192}, 151_681_065_025_536),
+    "gemma-2-2b": ({"T": 4096}, 24_988_119_728_128),
+    "qwen3-8b": ({"T": 4096}, 71_893_457_567_744),
+    "t5-base": ({"S": 512, "T": 512}, 257_194_721_280),
     "vit-b16": ({}, 35_127_656_448),
     "vit-l16": ({}, 123_109_425_152),
     "swin-t": ({}, 8_981_133_312),
@@ -29,7 +36,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("style", ["fast", "explicit"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_forward_and_backward_are_counted_exactly(name: str, style: str) -> None:
     architecture = small(name)
     made = model(architecture, style=style)
@@ -59,14 +66,15 @@ def test_published_counts_come_out(name: str) -> None:
     assert cost.number(cost.work.forward) == published
 
 
-@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b"])
+@pytest.mark.parametrize("name", GENERATING)
 @pytest.mark.parametrize(("batch", "tokens", "slots"), [(1, 5, 9), (3, 8, 8)])
 def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots: int) -> None:
     architecture = small(name)
     made = model(architecture, parts=("generate",))
     cache = made.cache(batch, slots)
-    text = torch.zeros(batch, tokens, dtype=torch.int64, device="meta")
-    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    where = device(architecture.graph)
+    text = torch.zeros(batch, tokens, dtype=torch.int64, device=where)
+    position = torch.zeros(1, dtype=torch.int64, device=where)
     counted = {
         "prefill": flops(lambda: made.prefill(text, cache)),
         "decode": flops(lambda: made.decode(text[:, :1], position, cache)),
@@ -77,15 +85,35 @@ def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots
         assert cost.number(cost.work.forward) == number, mode
 
 
-@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b"])
+@pytest.mark.parametrize("name", GENERATING)
 def test_the_cache_is_what_buffers_hold(name: str) -> None:
     architecture = small(name)
     caches = model(architecture, parts=("generate",)).cache(3, 7)
     held = sum(buffer.numel() for cache in caches for buffer in cache.buffers())
     cost = costs(architecture, {"B": 3, "T": 7}, "decode")
     assert cost.cache is not None
-    assert cost.number(cost.cache) == held
+    assert cost.number(cost.cache.held) == held
     assert {each.name: each.value for each in cost.memory}["cache"] == 4 * held
+
+
+@pytest.mark.parametrize("name", ["t5-base", "transformer-base"])
+def test_generation_by_a_memory_is_counted_exactly(name: str) -> None:
+    """Decoding costs nothing of the encoder, nor the keys of what it gave; caches hold these."""
+    architecture = small(name)
+    made = model(architecture, parts=("generate",))
+    cache = made.cache(2, 9, 7)
+    source, text = (torch.zeros(2, n, dtype=torch.int64, device="meta") for n in (7, 5))
+    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    counted = {
+        "prefill": (5, flops(lambda: made.prefill(source, text, cache))),
+        "decode": (9, flops(lambda: made.decode(text[:, :1], position, cache))),
+    }
+    for mode, (length, number) in counted.items():
+        cost = costs(architecture, {"B": 2, "T": length, "S": 7}, mode)
+        assert cost.number(cost.work.forward) == number, mode
+        assert cost.cache is not None
+        held = sum(buffer.numel() for layer in cache for each in layer for buffer in each.buffers())
+        assert cost.number(cost.cache.held.subs({cost.graph.slots_name: Dim.of(9)})) == held
 
 
 def test_a_model_without_a_cache_has_none() -> None:

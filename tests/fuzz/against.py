@@ -107,7 +107,7 @@ def refused(
 def _hidden(tree: Tree, domains: Mapping[str, Domain], seed: int) -> bool:
     """A mask hides every key at all sizes that are tried."""
     rng = Random(seed)
-    blind: list[set[str]] = []
+    blind: list[set[Any]] = []
     for at in range(4):
         point = {name: _some(domain, at, rng) for name, domain in domains.items()}
         if any(value > 1000 for value in point.values()):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.fuzz import rules, steps
 from tests.fuzz.attends import attend
+from tests.fuzz.experts import experts
 from tests.fuzz.maker import BLOCKS, Maker
 from tests.fuzz.rules import block_norm, own, residual
 from tests.fuzz.steps import Made
@@ -29,6 +30,8 @@ def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
         knobs["bias"] = m.chance(50)
     if m.chance(15):
         knobs["dropout"] = 0.1
+    if m.chance(20):
+        knobs |= experts(m, x, hidden)
     if branch and "only" not in knobs and m.chance(12):
         return {"ffn": rules.shared(m, "ffn", x.width, knobs)}
     if branch:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tfspec.ops import alibi, buckets, merge, rel_bias, rotary, windows
+from tfspec.ops import alibi, buckets, merge, rel_bias, rotary, router, windows
+from tfspec.program import experts, predicates
 from tfspec.program import expr as ex
-from tfspec.program import predicates
 from tfspec.program import rotary as rotations
+from tfspec.program.saves import NO_GRADIENT
 
 Patch = pytest.MonkeyPatch
 
@@ -114,6 +115,20 @@ def open_seams(patch: Patch) -> None:
     patch.setattr(windows, "seam_mask", hidden_nothing)
 
 
+def the_worst_experts(patch: Patch) -> None:
+    """Only the reference can tell."""
+    lower = router.TopExperts.lower
+    patch.setattr(router.TopExperts, "lower", lambda self, low, node, x: lower(
+        self, low, node, x.pointwise(ex.Unary("-", x.ref), NO_GRADIENT)))  # fmt: skip
+
+
+def rows_of_other_tokens(patch: Patch) -> None:
+    """Results stay in the order of experts."""
+    unsort = experts.unsort
+    patch.setattr(experts, "unsort", lambda low, rows, chosen: unsort(
+        low, rows.gather_rows(experts.order(low, chosen)), chosen))  # fmt: skip
+
+
 MISTAKES: tuple[Callable[[Patch], None], ...] = (
     other_pairs,
     other_turn,
@@ -129,4 +144,6 @@ MISTAKES: tuple[Callable[[Patch], None], ...] = (
     next_layers_rate,
     rolled_the_other_way,
     open_seams,
+    the_worst_experts,
+    rows_of_other_tokens,
 )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tfspec.graph.graph import Graph
+from tfspec.passes.cost.work import work
 from tfspec.passes.emit.file import file_text
 from tfspec.program.program import Program
 from tfspec.runtime.weights import layout, pack
@@ -50,8 +51,8 @@ def weights(program: Program, seed: int) -> Weights:
     """Random weights by semantic name, at a scale that keeps values in range."""
     made = torch.Generator().manual_seed(seed)
     found: Weights = {}
-    for parts in layout(program).values():
-        for part in parts:
+    for joint in layout(program).values():
+        for part in joint.parts:
             fan = part.shape[-1] if len(part.shape) > 1 else 4
             found[part.name] = (
                 torch.randn(part.shape, generator=made, dtype=torch.float64) * fan**-0.5
@@ -106,7 +107,8 @@ def cost(graph: Graph, at: Bindings) -> int:
     for node in graph.trace.nodes():
         for tensor in node.outputs:
             total += _value(tensor.elements, at)
-    return total + _value(graph.trace.flops, at) + _value(graph.params, at)
+    products = work(graph, lambda tensor: tensor.shape).values()
+    return total + sum(_value(one.forward, at) for one in products) + _value(graph.params, at)
 
 
 def _value(size: Dim, at: Bindings) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -95,10 +95,19 @@ def with_dropout(name: str, sets: Mapping[str, int | str], rate: object = 0.1) -
             continue
         block["residual"] = {**block.get("residual", {}), "drop_path": rate}
         if "extends" not in block:
-            for step in block["do"]:
-                next(iter(step.values()))["dropout"] = rate
+            for knobs in _branches(block["do"]):
+                knobs["dropout"] = rate
     tree.pop("expect", None)
     return Architecture(load_text(yaml.safe_dump(tree, sort_keys=False)), dict(sets))
+
+
+def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The knobs of each branch, of those that are summed too."""
+    for knobs in (next(iter(step.values())) for step in steps):
+        if isinstance(knobs, list):
+            yield from _branches(knobs)
+        else:
+            yield knobs
 
 
 def _whole(name: str) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from tests.memory.measure import with_dropout
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.program.program import Precision, Style
 from tfspec.shadow import attention, autograd, checkpoint, engine, joining, losses, norms, products
+from tfspec.shadow.arithmetic import multiply
 from tfspec.shadow.autograd import closed, opened
-from tfspec.shadow.pointwise import multiply
 from tfspec.shadow.tensor import Tensor, fresh, like
 from tfspec.shadow.views import clone, narrowed
 
@@ -104,10 +104,10 @@ MISTAKES: dict[str, Case] = {
         checkpoint.Holder, "unpack", never_let_go, "llama-3-8b", "fast", "fp32", "block",
     ),
     "every attention is flash": (
-        attention, "_flash", lambda *_: True, "dropout", "fast", "fp32", "none",
+        attention, "_kernel", lambda *_: "flash", "dropout", "fast", "fp32", "none",
     ),
     "every attention is math": (
-        attention, "_flash", lambda *_: False, "gpt2", "fast", "fp32", "none",
+        attention, "_kernel", lambda *_: "math", "gpt2", "fast", "fp32", "none",
     ),
     "a mask of booleans is no numbers": (
         attention, "_as_numbers", lambda mask, dtype: mask, "bert-base", "fast", "fp32", "none",
@@ -122,7 +122,7 @@ MISTAKES: dict[str, Case] = {
         joining, "narrowed", always_a_slice, "llama-3.1-405b", "explicit", "bf16", "none",
     ),
     "nothing is taken for channels": (
-        joining, "channels_last", lambda *_: False, "llama-3-8b", "fast", "fp32", "none",
+        joining, "channels_last", lambda *_: False, "llama-3-8b", "explicit", "fp32", "none",
     ),
     "a weight is read as it is": (
         products, "transposed", clone, "gpt2", "fast", "fp32", "none",

@@ -13,7 +13,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import tfspec
-from tests.bundled import NAMES, small
+from tests.bundled import BY_STRUCTURE, small
 from tests.fuzz import running
 from tests.fuzz.specs import make, written
 from tests.memory.measure import DTYPES, STYLES, cast, measured, with_dropout, wrong
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_every_bundled_spec(name: str, style: Style) -> None:
     assert wrong(small(name, 1), style) == []
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_every_bundled_spec_with_dropout(name: str, style: Style) -> None:
     spec = with_dropout(name, small(name, 2).sets)
     assert "F.dropout" in spec.emit(style=style)
@@ -42,7 +42,7 @@ def test_every_bundled_spec_with_dropout(name: str, style: Style) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("rate", ["0.1 * i", "0.1 * (n - 1 - i)", "0.3 * (i % 2)"])
-@pytest.mark.parametrize("name", ["gpt2", "transformer-base", "swin-t"])
+@pytest.mark.parametrize("name", ["gpt2", "transformer-base", "swin-t", "llama-3-8b"])
 def test_layers_whose_dropout_is_0_save_none_of_it(name: str, rate: str, style: Style) -> None:
     sets = {**small(name).sets, "L3" if name == "swin-t" else "L": 4}
     assert wrong(with_dropout(name, sets, rate), style) == []
@@ -83,13 +83,13 @@ FULL: dict[str, tuple[Precision, Mapping[str, int]]] = {
 DRAWN = re.compile(r"nn\.init\.\w+\(\s*(torch\.empty\((?:[^()]|\([^()]*\))*\)),[^()]*\)")
 
 
-def fake_model(source: str, dtype: torch.dtype) -> nn.Module:
+def fake_model(source: str, dtype: torch.dtype, device: str | None = None) -> nn.Module:
     """The model without numbers: weights are not drawn, and are made in their dtype at once,
     for `.to` fails on fake ones; tables are cast as `.to` would cast them."""
     source = DRAWN.sub(r"\1", source).replace("        init_weights(self)\n", "")
     torch.set_default_dtype(dtype)
     try:
-        model = run_file(source.replace(".to(dtype=dtype)", "")).build()
+        model = run_file(source.replace(".to(dtype=dtype)", "")).build(device)
     finally:
         torch.set_default_dtype(torch.float32)
     for module in model.modules():

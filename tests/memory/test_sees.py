@@ -57,6 +57,10 @@ def forgotten(self: Value) -> Value:
     return self.fresh(self._call("softmax", dim=-1), self.shape, none())
 
 
+def shared(self: Value) -> Value:
+    return self.view(self._call("clone"), self.shape, self.strides)
+
+
 def input_alone(self: Norm, low: object, x: Value, *_: Value, own: bool = False) -> sv.Saves:
     return sv.saves(sv.Keep(x), learns=own)
 
@@ -79,7 +83,7 @@ MISTAKES: dict[str, tuple[Broken, str, str]] = {
         "llama-3-8b",
         "fast",
     ),
-    "attention keeps no result": ((Attention, "_flash", without_result), "gpt2", "fast"),
+    "attention keeps no result": ((Attention, "_fused", without_result), "gpt2", "fast"),
     "dropout stays with flash": ((Attention, "kernel", "flash"), "swin-t", "fast"),
     "every attention is math": ((Attention, "kernel", "math"), "gpt2", "fast"),
     "results lie in order": (
@@ -97,6 +101,7 @@ MISTAKES: dict[str, tuple[Broken, str, str]] = {
     "half precision is as full": ((Scene, "half", False), "llama-3-8b", "fast"),
     "one layer stands for all": ((walk, "turns", one_turn), "gpt2", "fast"),
     "all layers read what came in": ((walk, "turns", all_as_the_first), "gpt2", "fast"),
+    "a copy shares its storage": ((Value, "copy", shared), "llama-3-8b", "fast"),
     "a size of 1 is like any": ((Scene, "is_one", lambda *_: False), "llama-3-8b", "fast"),
     "what is off keeps all the same": ((Scene, "drops", dropping), "dropout by layer", "explicit"),
     "attention that drops nothing stays math": ((Scene, "drops", dropping), "dropout by layer", "fast"),

@@ -79,9 +79,9 @@ def test_passes_import_no_op() -> None:
     ],
 )
 def test_that_a_pass_with_an_op_is_found(copy: Path, code: str) -> None:
-    spoilt = copy / "tfspec" / "passes" / "emit.py"
+    spoilt = copy / "tfspec" / "passes" / "emit" / "emit.py"
     spoilt.write_text(f"{spoilt.read_text()}\n{code}\n")
-    assert importers_of_ops(copy / "tfspec") == ["passes/emit.py"]
+    assert importers_of_ops(copy / "tfspec") == ["passes/emit/emit.py"]
 
 
 # ---- torch
@@ -92,7 +92,9 @@ CALLS = {
     "shapes": "main(['shapes', 'vit-b16'])",
     "build": "main(['build', 'gpt2', '-o', OUT])",
     "explicit": "main(['build', 'gpt2', '--style', 'explicit', '-o', OUT])",
+    "cost": "main(['cost', 'llama-3-8b', '--mode', 'train', '--dtype', 'bf16'])",
     "diff": "main(['diff', 'gpt2', 'vit-b16'])",
+    "draw": "main(['draw', 'transformer-base', '--cost', 'flops'])",
     "list": "main(['list'])",
     "show": "main(['show', 'gpt2'])",
     "schema": "main(['schema'])",
@@ -124,9 +126,11 @@ def test_this_works_without_torch(call: str, tmp_path: Path) -> None:
     [
         ("tfspec/__init__.py", "import"),
         ("tfspec/passes/check.py", "check"),
-        ("tfspec/passes/shapes.py", "shapes"),
-        ("tfspec/passes/emit.py", "build"),
-        ("tfspec/passes/diff.py", "diff"),
+        ("tfspec/passes/shapes/shapes.py", "shapes"),
+        ("tfspec/passes/emit/emit.py", "build"),
+        ("tfspec/passes/diff/diff.py", "diff"),
+        ("tfspec/passes/memory/saved.py", "cost"),
+        ("tfspec/passes/draw/read.py", "draw"),
         ("tfspec/layers/norm.py", "python"),
         ("tfspec/cli/verbs/explain.py", "explain"),
     ],

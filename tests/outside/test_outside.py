@@ -16,6 +16,8 @@ import torch
 import yaml
 
 import tfspec
+from tests.draw.picture import picture
+from tests.draw.picture import wrong as wrong_picture
 from tests.fuzz import running
 from tests.fuzz.oracle import examine
 from tests.memory.measure import wrong
@@ -81,6 +83,15 @@ def test_shapes_shows_it(tmp_path: Path) -> None:
     path.write_text(SPEC)
     labels = [row.label for row in tfspec.load(path).shapes().rows]
     assert any("running mean" in label or "causal_mean" in label for label in labels), labels
+
+
+def test_it_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "mixer.yaml"
+    path.write_text(SPEC)
+    drawing = tfspec.load(path).draw(cost="flops")
+    assert wrong_picture(picture(drawing.svg())) == []
+    assert [box.title for box in drawing.figure.boxes()].count("running mean") == 2
+    assert drawing.text().count("running mean") == 2
 
 
 def test_it_is_built_and_runs(tmp_path: Path) -> None:

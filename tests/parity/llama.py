@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tests.parity.reference import PAD, Reference, Tensors, tokens
+from tests.parity.decoder import USUAL, WORDS, Row, block_table, decoder, weights
+from tests.parity.reference import Reference, Tensors
 
-ATTENTION = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "o_proj"}
 PLAIN: dict[str, float | str] = {"rope_type": "default", "rope_theta": 500000.0}
 # of five pairs, which take 6, 87, 1195, ... tokens for a turn, the first is kept, the second is
 # between, and the others are slowed down
@@ -34,60 +33,32 @@ def make_llama(
 
 
 def llama_names(theirs: Tensors) -> dict[str, Tensor]:
-    table = {"embed": "model.embed_tokens", "norm": "model.norm", "logits": "lm_head"}
-    for i in range(3):
-        layer, block = f"model.layers.{i}", f"blocks.{i}"
-        table |= {
-            f"{block}.norm1": f"{layer}.input_layernorm",
-            f"{block}.norm2": f"{layer}.post_attention_layernorm",
-        }
-        table |= {f"{block}.attention.{o}": f"{layer}.self_attn.{t}" for o, t in ATTENTION.items()}
-        table |= {f"{block}.mlp.{m}": f"{layer}.mlp.{m}_proj" for m in ("gate", "up", "down")}
-    return {f"{ours}.weight": theirs[f"{name}.weight"] for ours, name in table.items()}
+    return weights(theirs, WORDS | block_table(USUAL))
 
 
 def llama(
-    *lengths: int, spec: str = "llama-3-8b", d: int, h: int, g: int, f: int, T: int,
+    *rows: Row, spec: str = "llama-3-8b", d: int, h: int, g: int, f: int, T: int,
     original: int | None = None, label: str = "",
 ) -> Reference:  # fmt: skip
-    """Llama of these sizes on texts of these lengths, padded right to the longest of them.
-
-    Its mask is causal: what stands behind a text is not seen from it.
-    """
+    """Llama of these sizes on texts from a first place to before a last."""
     stretched: dict[str, int | str] = {} if original is None else {"O": original}
 
     def make() -> nn.Module:
         return make_llama(d, h, g, f, T, STRETCHED if stretched else PLAIN)
 
-    def ours() -> dict[str, Tensor]:
-        text = tokens(9, len(lengths), max(lengths))
-        return {
-            "tokens": text.where(torch.arange(max(lengths)) < torch.tensor(lengths)[:, None], PAD)
-        }
-
-    return Reference(
-        spec,
-        {"d": d, "h": h, "g": g, "f": f, "L": 3, "V": 101, "T": f"1..{T}", **stretched},
-        make,
-        llama_names,
-        ours,
-        lambda ours: {
-            "input_ids": ours["tokens"],
-            "attention_mask": (ours["tokens"] != PAD).long(),
-        },
-        lambda output: list(output.attentions),
-        ("model.embed_tokens.weight",),
-        seen=lambda ours, n: ours["tokens"] != PAD,
-        label=label,
-    )
+    sets = {"d": d, "h": h, "g": g, "f": f, "L": 3, "T": f"1..{T}", **stretched}
+    return decoder(spec, sets, make, llama_names, rows, label)
 
 
-LLAMA = llama(17, 17, 17, d=36, h=6, g=3, f=77, T=23)
-LLAMA31 = llama(29, 29, spec="llama-3.1-405b", d=40, h=4, g=2, f=51, T=29, original=200)
+LLAMA = llama((0, 17), (0, 17), (0, 17), d=36, h=6, g=3, f=77, T=23)
+LLAMA31 = llama((0, 29), (0, 29), spec="llama-3.1-405b", d=40, h=4, g=2, f=51, T=29, original=200)
 SHAPES = (
-    llama(19, 11, 1, d=42, h=3, g=1, f=50, T=19, label="padded, of one key head"),
     llama(
-        13, 21, 6, spec="llama-3.1-405b", d=90, h=9, g=3, f=31, T=40, original=200,
+        (0, 19), (0, 11), (0, 1), d=42, h=3, g=1, f=50, T=19, label="padded, of one key head"
+    ),
+    llama(
+        (0, 13), (0, 21), (0, 6), spec="llama-3.1-405b", d=90, h=9, g=3, f=31, T=40, original=200,
         label="padded",
     ),
+    llama((0, 13), (6, 13), (12, 13), d=36, h=6, g=3, f=77, T=23, label="padded left"),
 )  # fmt: skip

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tfspec.api import Architecture, load
+from tfspec.spec.load import load_text
+
 Tensors = Mapping[str, Tensor]
 
 SIZES = {"d": 30, "h": 5, "f": 77, "L": 3}
@@ -23,7 +26,7 @@ def logits(output: Any) -> tuple[Tensor, ...]:
 class Reference:
     """One public model: how to make it, what to feed it, and its tensors under our names.
 
-    `names` is linear, so that it takes weights and gradients alike. `quiet` are their weights that,
+    `changes` are texts of the spec and what stands in their places. `names` is linear, so that it takes weights and gradients alike. `quiet` are their weights that,
     made small, leave norms a low variance. `seen(inputs, n)` is where a padded batch has tokens, of
     sources or of targets, whichever has `n` places. `results` are its outputs in our order, and
     `label` tells the references of one spec apart.
@@ -39,7 +42,26 @@ class Reference:
     quiet: tuple[str, ...]
     seen: Callable[[dict[str, Tensor], int], Tensor] | None = None
     results: Callable[[Any], tuple[Tensor, ...]] = logits
+    changes: tuple[tuple[str, str], ...] = ()
     label: str = ""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The bundled spec at these sizes, some of its text replaced where there are changes."""
+        return self.architecture_of(self.text) if self.changes else load(self.spec, self.sets)
+
+    @property
+    def text(self) -> str:
+        """The spec, in which every change is made."""
+        (text,) = load(self.spec).loaded.sources.values()
+        for old, new in self.changes:
+            assert old in text, f"{old!r} is not there:\n{text}"
+            text = text.replace(old, new)
+        return text
+
+    def architecture_of(self, text: str) -> Architecture:
+        """A spec at the sizes of this reference."""
+        return Architecture(load_text(text), self.sets)
 
     def __str__(self) -> str:
         return f"{self.spec} {self.label}".strip()

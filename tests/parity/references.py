@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from tests.parity import bert, gpt2, llama, marian, swin, vit
+from tests.parity import (
+    bert,
+    dalle,
+    gemma,
+    gpt2,
+    llama,
+    marian,
+    mistral,
+    mixtral,
+    palm,
+    qwen,
+    swin,
+    t5,
+    video_swin,
+    vit,
+)
 
 REFERENCES = (
     gpt2.GPT2,
@@ -17,4 +32,18 @@ REFERENCES = (
     llama.LLAMA,
     llama.LLAMA31,
     *llama.SHAPES,
+    mistral.MISTRAL,
+    *mistral.PADDED,
+    gemma.GEMMA,
+    *gemma.PADDED,
+    qwen.QWEN,
+    *qwen.PADDED,
+    t5.T5,
+    *t5.SHAPES,
+    palm.PALM,
+    dalle.DALLE,
+    video_swin.VIDEO_SWIN,
+    *video_swin.SHAPES,
+    mixtral.MIXTRAL,
+    *mixtral.SHAPES,
 )

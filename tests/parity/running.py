@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 _NUMBERS = itertools.count()
 
-# the fast style stacks what reads one value; the rows are in this order
+# the fast style stacks what reads one value; the rows are in this order, of experts in each matrix
 STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "gate_up": ("gate", "up")}
 
-Piece = tuple[str, slice]
+Piece = tuple[str, slice | tuple[slice, slice]]
 
 
 def run_file(source: str) -> ModuleType:
@@ -44,12 +44,16 @@ def pieces(model: nn.Module, shapes: Mapping[str, Tensor]) -> dict[str, Piece]:
 
 
 def _stacked(name: str, shapes: Mapping[str, Tensor], parameters: Container[str]) -> Piece:
-    head, own, attribute = name.rsplit(".", 2)
+    """`NAME.weight` of a map, or `NAME` of a stack of experts' maps [E, rows, d]."""
+    bare = not name.endswith((".weight", ".bias"))
+    head, own, attribute = (*name.rsplit(".", 1), "") if bare else name.rsplit(".", 2)
+    after = f".{attribute}" if attribute else ""
     for joint, parts in STACKED.items():
-        if own in parts and f"{head}.{joint}.{attribute}" in parameters:
-            rows = [len(shapes[f"{head}.{part}.{attribute}"]) for part in parts]
+        if own in parts and f"{head}.{joint}{after}" in parameters:
+            rows = [shapes[f"{head}.{part}{after}"].shape[bare] for part in parts]
             start = sum(rows[: parts.index(own)])
-            return f"{head}.{joint}.{attribute}", slice(start, start + rows[parts.index(own)])
+            piece = slice(start, start + rows[parts.index(own)])
+            return f"{head}.{joint}{after}", (slice(None), piece) if bare else piece
     raise AssertionError(f"the model has no weight {name}")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from tests.parity.bert import BERT
@@ -11,46 +9,15 @@ from tests.parity.compare import answer, disagreements
 from tests.parity.gpt2 import GPT2
 from tests.parity.llama import LLAMA, LLAMA31
 from tests.parity.marian import MARIAN
+from tests.parity.mixtral import MIXTRAL
+from tests.parity.mutation import Mutation, mutated
+from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
+from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
 from tests.parity.running import model_of
 from tests.parity.swin import SWIN
 from tests.parity.vit import VIT
-from tfspec import api
-from tfspec.spec.load import load_text
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A mistake: a text of the spec (or of the emitted file, `in_code`) replaced by another."""
-
-    what: str
-    reference: Reference
-    old: str
-    new: str
-    in_code: bool = False
-    quiet: bool = False
-    without: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.reference.spec}: {self.what}"
-
-
-def mutated(mutation: Mutation) -> str:
-    """The emitted file of our model with the mistake in it."""
-    reference = mutation.reference
-    # where one of q, k and v has no bias, the fast style stacks the others under another name
-    style = "explicit" if mutation.without else "fast"
-    if mutation.in_code:
-        return replaced(api.emit(reference.spec, reference.sets, style=style), mutation)
-    (spec,) = api.load(reference.spec).loaded.sources.values()
-    return api.Architecture(load_text(replaced(spec, mutation)), reference.sets).emit(style=style)
-
-
-def replaced(text: str, mutation: Mutation) -> str:
-    assert mutation.old in text, f"{mutation.old!r} is not there:\n{text}"
-    return text.replace(mutation.old, mutation.new)
-
 
 CROSS = "attend: {heads: h, to: memory, mask: key.valid}"
 ENCODE = "attend: {heads: h, mask: key.valid}"
@@ -62,6 +29,7 @@ NEIGHBOURS = "rope: {base: 500000, interleaved: true}"
 BLOCK_NORM = "norm: {kind: rms, eps: 1e-5}\n    bias"
 GROUPED = "q, k, v, is_causal=True, enable_gqa=True"
 IN_TURN = "q, k.repeat(1, 2, 1, 1), v.repeat(1, 2, 1, 1), is_causal=True"
+ROUTED = "router: softmax"
 MUTATIONS = [
     Mutation("scale by the model's width", GPT2, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("no scale", GPT2, "mask: causal", "mask: causal, scale: 1"),
@@ -147,6 +115,18 @@ MUTATIONS = [
     Mutation("nothing in between", LLAMA31, "kept.clamp(0, 1)", "(kept > 0).float()", in_code=True),
     Mutation("slow pairs quickened", LLAMA31, "rates / factor", "rates * factor", in_code=True),
     Mutation("another length", LLAMA31, "original_length=200", "original_length=100", in_code=True),
+    Mutation("sigmoid for softmax", MIXTRAL, ROUTED, "router: sigmoid"),
+    Mutation("weights that do not sum to 1", MIXTRAL, ROUTED, "router: {renorm: false}"),
+    Mutation("weights scaled", MIXTRAL, ROUTED, "router: {scale: 1.01}"),
+    Mutation("three experts", MIXTRAL, "top_k: K", "top_k: K + 1"),
+    Mutation("gelu for silu", MIXTRAL, "swiglu", "geglu"),
+    Mutation("the worst experts", MIXTRAL, "scores.topk", "(-scores).topk", in_code=True),
+    Mutation("weights exchanged", MIXTRAL, "weights[..., None]", "weights.flip(-1)[..., None]", in_code=True),
+    Mutation("rows not put back", MIXTRAL, "rows[order.argsort()]", "rows", in_code=True),
+    Mutation("rows put back by their order", MIXTRAL, "order.argsort()", "order", in_code=True),
+    Mutation("another token's rows", MIXTRAL, "order // 2", "order % 51", in_code=True),
+    Mutation("another expert's rows", MIXTRAL, ".sum(0).tolist()", ".sum(0).flip(0).tolist()", in_code=True),
+    Mutation("gate and up exchanged", MIXTRAL, "gate, up =", "up, gate =", in_code=True),
     Mutation("scale across", MARIAN, CROSS, CROSS.replace("}", ", scale: d ** -0.5}")),
     Mutation("scale within", MARIAN, "mask: causal", "mask: causal, scale: d ** -0.5"),
     Mutation("scale of words", MARIAN, "scale: d ** 0.5", "scale: f ** 0.5"),
@@ -167,7 +147,7 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+@pytest.mark.parametrize("mutation", [*MUTATIONS, *OF_TEXTS, *OF_GRIDS], ids=str)
 def test_a_mistake_is_seen(mutation: Mutation) -> None:
     weights = answer(mutation.reference).weights
     without = tuple(name for name in weights if name.endswith(mutation.without or ("?",)))
@@ -183,6 +163,6 @@ def biases(reference: Reference) -> list[str]:
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_every_single_bias_is_seen(reference: Reference) -> None:
     """Each bias set to 0 alone. A key's bias moves all scores of a query alike: it does nothing."""
-    model = model_of(api.emit(reference.spec, reference.sets))
+    model = model_of(reference.architecture.emit())
     unseen = [n for n in biases(reference) if not disagreements(reference, model, zeroed=(n,))]
     assert unseen == [name for name in biases(reference) if name.endswith(".k.bias")]

@@ -21,20 +21,20 @@ STYLES = ("fast", "explicit")
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_equal_to_transformers(reference: Reference, style: str) -> None:
-    model = model_of(api.emit(reference.spec, reference.sets, style=style))
+    model = model_of(reference.architecture.emit(style=style))
     assert disagreements(reference, model) == []
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_equal_to_transformers_where_variances_are_near_eps(reference: Reference) -> None:
-    model = model_of(api.emit(reference.spec, reference.sets))
+    model = model_of(reference.architecture.emit())
     assert disagreements(reference, model, quiet=True) == []
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_semantic_names_are_the_graphs(reference: Reference) -> None:
     """The weights that the comparison copies are those of the graph, by name and shape."""
-    graph = api.load(reference.spec, reference.sets).graph
+    graph = reference.architecture.graph
     named = graph.scope.concrete(lambda size: graph.facts.value(size) or 0)
     shapes = {name: tuple(map(graph.facts.value, weight.shape)) for name, weight in named}
     weights = answer(reference).weights
@@ -45,7 +45,7 @@ def test_semantic_names_are_the_graphs(reference: Reference) -> None:
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_packed_weights_are_the_placed_ones(reference: Reference, style: str) -> None:
     """tfspec's own packing puts every weight where these tests put it."""
-    architecture = api.load(reference.spec, reference.sets)
+    architecture = reference.architecture
     weights = answer(reference).weights
     placed = place(model_of(architecture.emit(style=style)), weights).state_dict()
     packed = pack(program_of(architecture.graph, style=style), weights)
@@ -59,9 +59,7 @@ def test_styles_agree(reference: Reference) -> None:
     found = answer(reference)
     outputs = []
     for style in STYLES:
-        model = place(
-            model_of(api.emit(reference.spec, reference.sets, style=style)), found.weights
-        )
+        model = place(model_of(reference.architecture.emit(style=style)), found.weights)
         with torch.no_grad():
             outputs.append(shown(reference, found.inputs, model(**found.inputs)))
     for ours, theirs in zip(*outputs, strict=True):
@@ -71,7 +69,7 @@ def test_styles_agree(reference: Reference) -> None:
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_explicit_style_yields_attention_maps(reference: Reference) -> None:
     found = answer(reference)
-    model = model_of(api.emit(reference.spec, reference.sets, style="explicit"))
+    model = model_of(reference.architecture.emit(style="explicit"))
     place(model, found.weights)
     maps: list[torch.Tensor] = []
     with torch.no_grad():

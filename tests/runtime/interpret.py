@@ -45,6 +45,9 @@ class Names:
     def length(self, dim: Dim) -> tuple[str, int]:
         return str(dim.value(self.sizes)), ex.ATOM
 
+    def called(self, call: ex.Invoke) -> str:
+        raise AssertionError("calls are run, not printed")
+
     def arguments(self, call: ex.Invoke) -> list[str]:
         raise AssertionError("calls are run, not printed")
 

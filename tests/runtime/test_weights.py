@@ -57,7 +57,7 @@ def test_styles_agree_on_the_same_weights():
 
 
 def test_names():
-    names = {name: [part.name for part in parts] for name, parts in layout(program("gpt2")).items()}
+    names = {n: [part.name for part in joint.parts] for n, joint in layout(program("gpt2")).items()}
     assert list(names)[:2] == ["words.weight", "pos"]
     assert names["blocks.2.attention.qkv.bias"] == [
         "blocks.2.attention.q.bias",
@@ -65,7 +65,7 @@ def test_names():
         "blocks.2.attention.v.bias",
     ]
     explicit = layout(program("gpt2", "explicit"))
-    assert all([part.name for part in parts] == [name] for name, parts in explicit.items())
+    assert all([part.name for part in e.parts] == [name] for name, e in explicit.items())
 
 
 def test_weights_that_do_not_fit():

@@ -450,7 +450,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         [("streams:", "init: {std: x, kind: norml}\nstreams:")],
         [
             "11:13-14 TS133 there is no dim `x` = the dims are `B`, `T`, `V`, `d`, `h`",
-            "11:22-27 TS104 `kind` is `normal`, `truncated`, `xavier` or `torch`, not `norml` = did you mean `normal`?",
+            "11:22-27 TS104 `kind` is `normal`, `truncated`, `xavier`, `fan_in` or `torch`, not `norml` = did you mean `normal`?",
         ],
     ),
     (

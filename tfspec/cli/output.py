@@ -37,18 +37,20 @@ def option(parser: ArgumentParser, what: str) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help=f"write {what} here, not to stdout")
 
 
-def write(text: str, output: str | None, *, never: Iterable[str] = ()) -> None:
+def write(what: str | bytes, output: str | None, *, never: Iterable[str] = ()) -> None:
     """Write to a file, or to stdout without one. Raises Failure; leaves nothing half written.
 
     `never` has the files that may not be replaced. A link is followed. What is no regular file
     (`/dev/null`, a pipe) is written into, not replaced.
     """
-    if output is None or output == "-":
-        console.write(text)
+    if isinstance(what, str) and (output is None or output == "-"):
+        console.write(what)
         return
+    assert output is not None, "bytes go to a file"
+    data = what.encode("utf-8", "backslashreplace") if isinstance(what, str) else what
     _refuse_spec(output, never)
     try:
-        _replace(Path(os.path.realpath(output)), text)
+        _replace(Path(os.path.realpath(output)), data)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _failure(output, error) from None
     console.say(f"wrote {output}")
@@ -67,25 +69,25 @@ def _same_file(one: str, other: str) -> bool:
         return False
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     mode = path.stat().st_mode if path.exists() else None
     if mode and not stat.S_ISREG(mode):
-        path.write_text(text, "utf-8", "backslashreplace")
+        path.write_bytes(data)
         return
     if mode and not os.access(path, os.W_OK):  # replacing asks the folder only
         raise PermissionError
     whole = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
     try:
-        _fill(whole, text, mode)
+        _fill(whole, data, mode)
         os.replace(whole, path)
     except BaseException:
         whole.unlink(missing_ok=True)
         raise
 
 
-def _fill(path: Path, text: str, mode: int | None) -> None:
-    with open(path, "x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        file.write(text)
+def _fill(path: Path, data: bytes, mode: int | None) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     if mode:

@@ -12,6 +12,7 @@ from tfspec.construct.sharing import Shape, runs_alike, unequal_shapes
 from tfspec.construct.sizes import Sizes
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Span
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, Scope, WeightSpec
 from tfspec.graph.structure import Call
 from tfspec.graph.tensor import UNKNOWN, Tensor
@@ -107,9 +108,11 @@ class Holders(Sizes):
         inputs: Sequence[Tensor],
         run: Run,
         share: Share | None = None,
+        look: Look | None = None,
     ) -> Tensor:
         """Run a layer as a module of its own: inputs in, one value out."""
         trace = self.trace(self._scope(base, kind, share), doc, inputs, run)
+        trace.look = look
         if share is not None:
             self._shares(share, trace)
         return Call((trace,))(*inputs)

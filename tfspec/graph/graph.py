@@ -11,7 +11,7 @@ from tfspec.graph.names import SizeNames
 from tfspec.graph.scope import Scope
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Trace
+from tfspec.graph.trace import Trace, following
 from tfspec.spec.schema import Spec
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.facts import Facts
@@ -75,10 +75,21 @@ class Graph:
         return sym(self.slots_name)
 
     @cached_property
+    def text(self) -> Tensor:
+        """The ids that generation continues: those along whose tokens the first output lies."""
+        ids = [tensor for tensor in self.inputs if tensor.kind == "ids"]
+        output = next(iter(self.outputs.values()))
+        return next((tensor for tensor in ids if tensor.axes[-1] in output.axes), ids[0])
+
+    @property
     def token_axis(self) -> Axis:
-        """The token axis of the first ids input: what grows while decoding."""
-        ids = next(tensor for tensor in self.inputs if tensor.kind == "ids")
-        return ids.axes[-1]
+        """The token axis of the text: what grows while decoding."""
+        return self.text.axes[-1]
+
+    @cached_property
+    def follows(self) -> frozenset[Tensor]:
+        """What is made of the text, and so anew for every token; the rest is made once."""
+        return following(self.trace, [self.text])
 
     @cached_property
     def layers(self) -> int:
@@ -95,6 +106,11 @@ class Graph:
     @cached_property
     def params(self) -> Dim:
         return self.scope.params
+
+    @cached_property
+    def active(self) -> Dim:
+        """Parameters that one token uses: all, but for experts that it does not go to."""
+        return self.scope.active
 
     def show(self, shape: tuple[Dim, ...]) -> str:
         """A shape in symbols: [B, N, d]."""

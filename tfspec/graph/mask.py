@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfspec.graph import mask_tree as mt
+from tfspec.symbolic import Dim
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Mask:
     def causal(self) -> bool:
         """No query sees a later key, whatever the inputs are: its keys and values can be kept."""
         return _implies_causal(self.tree)
+
+    @property
+    def window(self) -> Dim | None:
+        """How many of the latest tokens a query sees, itself counted; None for all of them."""
+        parts = self.tree.conditions if isinstance(self.tree, mt.And) else (self.tree,)
+        sizes = [part.size for part in parts if isinstance(part, mt.Within)]
+        return Dim.minimum(*sizes) if self.causal and sizes else None
 
     @property
     def key_flag(self) -> mt.Given | None:

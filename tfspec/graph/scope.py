@@ -15,12 +15,16 @@ class WeightSpec:
     """What an op asks for: a shape and how it starts.
 
     `init` names a role that the spec's `init` and torch's defaults give a meaning to: linear, bias,
-    embedding, one, zero, residual (a linear map that ends a branch), bias table (of scores) or a
-    constant.
+    embedding, one, zero, residual (a linear map that ends a branch), bias table (of scores), expert
+    and expert residual (stacks of linear maps), expert bias, or a constant.
+    `learned`: false for numbers that training sets otherwise than by gradients: no parameters.
+    `active`: how many of its elements one token uses, where not all.
     """
 
     shape: tuple[Dim, ...]
     init: str | Rate
+    learned: bool = True
+    active: Dim | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -36,8 +40,17 @@ class Weight:
         return self.spec.shape
 
     @property
+    def learned(self) -> bool:
+        return self.spec.learned
+
+    @property
     def elements(self) -> Dim:
         return product(self.shape)
+
+    @property
+    def active(self) -> Dim:
+        """How many of its elements one token uses."""
+        return self.elements if self.spec.active is None else self.spec.active
 
     @property
     def path(self) -> str:
@@ -121,11 +134,11 @@ class Scope(Entry):
         return scope
 
     def walk(self, times: Dim | None = None) -> Iterator[tuple[Weight, Dim]]:
-        """Every weight here and below, with how many copies of it there are."""
+        """Every learned weight here and below, with how many copies of it there are."""
         times = (times or Dim.of(1)) * self.copies
         for entry in self.entries:
             if isinstance(entry, Group):
-                yield from ((weight, times) for weight in entry.weights.values())
+                yield from ((weight, times) for weight in entry.weights.values() if weight.learned)
             elif isinstance(entry, Scope):
                 yield from entry.walk(times)
 
@@ -139,6 +152,11 @@ class Scope(Entry):
     def params(self) -> Dim:
         """Parameters here and below, shared weights once."""
         return sum((weight.elements * times for weight, times in self.walk()), Dim.of(0))
+
+    @property
+    def active(self) -> Dim:
+        """Parameters here and below that one token uses, shared weights once."""
+        return sum((weight.active * times for weight, times in self.walk()), Dim.of(0))
 
     def concrete(
         self, count: Callable[[Dim], int], prefix: str = ""

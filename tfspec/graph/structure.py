@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op, Trace
@@ -30,10 +31,14 @@ class Call(Op):
         return {}  # the child scope's own
 
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
-        return self.traces[0].flops
+        raise NotImplementedError("a call costs what its steps cost")
 
     def label(self) -> str:
         return self.traces[0].scope.name
+
+    def look(self, *inputs: Tensor) -> Look:
+        """The module's own; one that says nothing shows its name."""
+        return self.traces[0].look or Look(self.label())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return low.call(self.traces[0], inputs)
@@ -57,10 +62,13 @@ class Stack(Op):
         return {}  # the layers' own
 
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
-        return self.count * sum((trace.flops for trace in self.traces), Dim.of(0))
+        raise NotImplementedError("a stack costs what its layers cost")
 
     def label(self) -> str:
         return f"× {self.count}"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(", ".join(trace.scope.kind for trace in self.traces))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return low.loop(self.rounds, self.traces, inputs[0])

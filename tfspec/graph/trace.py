@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from tfspec.diagnostics import Span
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, Scope, WeightSpec
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.symbolic import Dim
@@ -17,8 +18,6 @@ from tfspec.symbolic import Dim
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
     from tfspec.program.value import Value
-
-ZERO = Dim.of(0)
 
 
 class Op(ABC):
@@ -30,6 +29,12 @@ class Op(ABC):
 
     tokenwise: ClassVar[bool] = False
     """Whether it can run on new tokens alone: each token by itself, or with a cache of its own."""
+
+    headwise: ClassVar[bool] = False
+    """Whether it works on each head of each token by itself: heads may lie inside of tokens."""
+
+    forgets: ClassVar[bool] = False
+    """Whether backward does without its input, whose storage the result does not share."""
 
     @abstractmethod
     def infer(self, *inputs: Tensor) -> Tensor:
@@ -57,6 +62,11 @@ class Op(ABC):
     def label(self) -> str:
         """What a reader calls it."""
 
+    def look(self, *inputs: Tensor) -> Look:
+        """What a figure shows of it: its label, unless an op says more."""
+        del inputs
+        return Look(self.label())
+
     @abstractmethod
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         """The values that torch computes for it, on `low`'s target, in its mode and style."""
@@ -76,6 +86,11 @@ class Op(ABC):
     ) -> tuple[Value, ...]:
         raise NotImplementedError(type(self).__name__)
 
+    def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
+        """Whether it takes heads [..., h, N, k] of any strides, without a copy in order."""
+        del low, node
+        return False
+
     def __call__(
         self, *inputs: Tensor, name: str | None = None, group: Group | None = None
     ) -> Tensor:
@@ -83,7 +98,7 @@ class Op(ABC):
         return record(self, inputs, name, group)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node:
     """One step of a trace."""
 
@@ -94,27 +109,17 @@ class Node:
     span: Span | None
     inner: Trace | None = None
 
-    @property
-    def flops(self) -> Dim:
-        """A composite costs what its definition costs; nothing is priced twice."""
-        if self.inner is not None:
-            return self.inner.flops
-        return self.op.flops(self.inputs, self.outputs)
 
-
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Trace:
-    """A recorded forward pass over a scope's weights."""
+    """A recorded forward pass over a scope's weights. `look` is a module's in figures."""
 
     scope: Scope
     inputs: tuple[Tensor, ...] = ()
     body: list[Node] = field(default_factory=list[Node])
     results: tuple[Tensor, ...] = ()
     doc: str = ""
-
-    @property
-    def flops(self) -> Dim:
-        return sum((node.flops for node in self.body), ZERO)
+    look: Look | None = None
 
     def nodes(self) -> Iterator[Node]:
         """Every node, composites and calls opened, in order of execution."""
@@ -129,6 +134,28 @@ class Trace:
 def inner_traces(op: Op) -> tuple[Trace, ...]:
     """The traces that a structural op (a call, a stack) runs."""
     return getattr(op, "traces", ())
+
+
+def following(trace: Trace, first: Iterable[Tensor]) -> frozenset[Tensor]:
+    """Every tensor in a trace that is made of some of these, opened as `Trace.nodes` opens it."""
+    found = {*first}
+    _follow(trace, found)
+    return frozenset(found)
+
+
+def _follow(trace: Trace, found: set[Tensor]) -> None:
+    for node in trace.body:
+        given, traces = node.inputs, inner_traces(node.op)
+        rounds = min(2, getattr(node.op, "rounds", 1))  # a second one reads what a first one made
+        for each in traces * rounds:
+            found.update(to for to, of in zip(each.inputs, given, strict=True) if of in found)
+            _follow(each, found)
+            given = tuple(tensor.original for tensor in each.results)
+        if node.inner is not None:
+            _follow(node.inner, found)
+        reads = given if traces else node.inputs
+        if not found.isdisjoint(reads):
+            found.update(node.outputs)
 
 
 _CURRENT: ContextVar[Trace] = ContextVar("trace")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from tfspec.graph.look import Knob, Look, between
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.window import Windows
 from tfspec.layers.attend_mask import read_mask
@@ -135,8 +136,25 @@ class Attend(Layer):
         return g.child(
             g.name(base), kind, f"{heads.adjective(doc)}{where}.", values,
             lambda v: self._attention(g, heads, windows, v[0], v[1] if len(v) > 1 else None),
-            self.share,
+            self.share, self._look(heads, windows, source is not x),
         )  # fmt: skip
+
+    def _look(self, heads: Heads, windows: Windows | None, crosses: bool) -> Look:
+        title = heads.adjective("Multi-head attention")
+        if heads.groups == 1 != heads.heads:
+            title = "Multi-query attention"
+        if windows is not None:
+            title = f"{'Shifted-window' if windows.shifted else 'Window'} attention"
+        knobs: list[Knob] = [(heads.heads, " heads × ", heads.head_dim)]
+        if heads.groups not in (heads.heads, 1):
+            knobs.append((heads.groups, " KV heads"))
+        if windows is not None:
+            knobs.append(("windows of ", *between(" × ", windows.tile)))
+        positions = {"RoPE": self.rope, "ALiBi": self.alibi, "relative bias": self.rel_bias}
+        knobs += [(name,) for name, knob in positions.items() if knob]
+        if self.mask is not None:
+            knobs.append((str(self.mask),))
+        return Look("Cross-attention" if crosses else title, "attention", tuple(knobs))
 
     def _attended(self, g: Builder, x: Tensor) -> Tensor:
         """A part of the block's value by its bare name, as it stands there; else a pipeline."""

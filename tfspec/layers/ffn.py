@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from tfspec.graph.look import Look
+from tfspec.layers import mixture
 from tfspec.layers.base import Layer
 from tfspec.layers.dropout import dropped
 from tfspec.layers.norm import NormKnobs
 from tfspec.layers.residual import ResidualKnobs
+from tfspec.layers.router import Router
 from tfspec.ops.linear import Linear
-from tfspec.ops.pointwise import Activation, Multiply
-from tfspec.spec.located import LATER, Located
+from tfspec.ops.pointwise import Activation, Multiply, spelt
 from tfspec.spec.parts import ShareField
 from tfspec.spec.types import Count, Flag, Name, Rate, Size
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
     from tfspec.graph.tensor import Tensor
+    from tfspec.spec.parts import Share
+    from tfspec.symbolic import Dim
 
 Act = Literal[
     "relu",
@@ -34,23 +38,6 @@ Act = Literal[
     "geglu",
     "reglu",
 ]
-
-
-class Router(Located):
-    """How tokens find their experts (Shazeer et al. 2017; DeepSeek-AI 2024)."""
-
-    called: ClassVar[str] = "`router`"
-    shorthand: ClassVar[str | None] = "score"
-
-    score: Literal["softmax", "sigmoid"] = Field("softmax", description="softmax or sigmoid")
-    groups: Size | None = Field(None, description="groups of experts")
-    top_groups: Size | None = Field(None, description="groups that a token may use")
-    balance: Flag | None = Field(None, description="a bias of the choice, for balance")
-    renorm: Flag | None = Field(None, description="the chosen experts' weights sum to 1")
-    scale: Rate | None = Field(None, description="a constant factor of the weights")
-
-    def effective(self, bias: bool) -> Mapping[str, object]:
-        return self.unwritten(balance=False, renorm=False, scale=1)
 
 
 class Ffn(Layer):
@@ -70,12 +57,10 @@ class Ffn(Layer):
     bias: Flag | None = Field(None, description="biases of the maps; default: the block's")
     dropout: Rate | None = Field(None, description="of the activated features")
     only: Name | None = Field(None, description="the part that is read, and added to")
-    experts: Annotated[Size | None, LATER] = Field(None, description="number of experts")
-    top_k: Annotated[Size | None, LATER] = Field(None, description="experts that a token uses")
-    shared: Annotated[Count | None, LATER] = Field(
-        None, description="how many more experts' width is always on"
-    )
-    router: Annotated[Router | None, LATER] = Field(None, description="how tokens find experts")
+    experts: Size | None = Field(None, description="number of experts")
+    top_k: Size | None = Field(None, description="experts that a token uses")
+    shared: Count | None = Field(None, description="how many more experts' width is always on")
+    router: Router | None = Field(None, description="how tokens find experts")
     norm: NormKnobs | None = Field(None, description="this branch's norm; default: the block's")
     residual: ResidualKnobs | None = Field(
         None, description="this branch's residual rule; default: the block's"
@@ -84,28 +69,49 @@ class Ffn(Layer):
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         gated = self.act if self.act in _SHORT else _GATED.get(self.act)
-        words = {"act": gated, "gated": None} if self._gated and gated else {}
+        words = {"act": gated, "gated": None} if self.is_gated and gated else {}
         found = self.unwritten(gated=False, bias=bias, dropout=0, experts=1, shared=0)
         return {**found, **words}
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
-        kind = "GatedFeedForward" if self._gated else "FeedForward"
+        if self.experts is None:
+            mixture.check_dense(g, self)
+            return self.dense(g, g.name("mlp"), x, g.fixed_size(self.hidden, x), self.share)
+        doc = mixture.DOC if self.shared is None else mixture.DOC_SHARED
         return g.child(
             g.name("mlp"),
-            kind,
-            _DOCS[self._gated],
+            "MixtureOfExperts",
+            doc,
             (x,),
-            lambda v: self.network(g, v[0]),
+            lambda v: mixture.mixture(g, self, v[0]),
             self.share,
+            self._look(g, x),
         )
 
-    def network(self, g: Builder, x: Tensor) -> Tensor:
-        """down(act(up(x))), or down(act(gate(x)) · up(x))."""
-        hidden = g.fixed_size(self.hidden, x)
-        bias = self.bias if self.bias is not None else g.defaults.bias is not False
-        act = Activation(_SHORT.get(self.act, self.act))
-        if self._gated:
+    def _look(self, g: Builder, x: Tensor) -> Look:
+        act = spelt(self.plain_act)
+        title = f"Gated MLP, {act}" if self.is_gated else f"MLP, {act}"
+        sizes = (x.width, " → ", g.fixed_size(self.hidden, x), " → ", x.width)
+        if self.experts is None or self.top_k is None:
+            return Look(title, "mlp", (sizes,))
+        count, chosen = (g.size(size, x) for size in (self.experts, self.top_k))
+        return Look(f"{title}, experts", "mlp", (sizes, (chosen, " of ", count, " a token")))
+
+    def dense(
+        self, g: Builder, name: str, x: Tensor, hidden: Dim, share: Share | None = None
+    ) -> Tensor:
+        """A module of its own: down(act(up(x))), or down(act(gate(x)) · up(x))."""
+        kind = "GatedFeedForward" if self.is_gated else "FeedForward"
+        doc = _DOCS[self.is_gated]
+        return g.child(
+            name, kind, doc, (x,), lambda v: self._network(g, v[0], hidden), share,
+            self._look(g, x),
+        )  # fmt: skip
+
+    def _network(self, g: Builder, x: Tensor, hidden: Dim) -> Tensor:
+        bias, act = self.biased(g), Activation(self.plain_act)
+        if self.is_gated:
             gate = Linear(hidden, bias, role="gate")(x, name="gate")
             up = Linear(hidden, bias, role="up")(x, name="up")
             y = Multiply()(act(gate), up)
@@ -114,8 +120,17 @@ class Ffn(Layer):
         y = dropped(g, self.dropout, y)
         return Linear(x.width, bias, ends_branch=True)(y, name="down")
 
+    def biased(self, g: Builder) -> bool:
+        """Whether its maps have biases: as it says, else as its block does."""
+        return self.bias if self.bias is not None else g.defaults.bias is not False
+
     @property
-    def _gated(self) -> bool:
+    def plain_act(self) -> str:
+        """The activation, without the gate that its name may be short for."""
+        return _SHORT.get(self.act, self.act)
+
+    @property
+    def is_gated(self) -> bool:
         return bool(self.gated) or self.act in _SHORT
 
 

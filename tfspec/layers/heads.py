@@ -74,7 +74,7 @@ def _check_heads(g: Builder, layer: Attend, heads: Dim, width: Dim) -> None:
     raise g.refuse(
         UNEVEN_HEADS,
         f"width {size} cannot be split into {count} heads",
-        Label(layer.span_of("heads"), _named(layer.heads, count) + remainder(size, count)),
+        Label(layer.span_of("heads"), named(layer.heads, count) + remainder(size, count)),
         came=g.declared(*sorted(width.symbols), what="the width"),
         help=[
             *_fitting("heads", size, least=8),
@@ -92,13 +92,13 @@ def _check_groups(g: Builder, layer: Attend, groups: Dim, heads: Dim) -> None:
     raise g.refuse(
         UNEVEN_GROUPS,
         f"{count} query heads cannot share {shared} key heads evenly",
-        Label(layer.kv_heads.span, _named(layer.kv_heads, shared) + remainder(count, shared)),
+        Label(layer.kv_heads.span, named(layer.kv_heads, shared) + remainder(count, shared)),
         came=[Label(layer.span_of("heads"), "the query heads")],
         help=_fitting("kv_heads", count),
     )
 
 
-def _named(size: SizeExpr, value: int) -> str:
+def named(size: SizeExpr, value: int) -> str:
     """What an expression comes to, before more is said of it: `h = 10, and `."""
     return "" if size.constant is not None else f"{size.text} = {value}, and "
 

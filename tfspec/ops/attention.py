@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tfspec.diagnostics import Label
+from tfspec.graph.look import Look
 from tfspec.graph.mask import Mask
 from tfspec.graph.mask_count import exact, pairs
 from tfspec.graph.rates import Rate
@@ -16,12 +17,12 @@ from tfspec.graph.trace import Node, Op
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
-from tfspec.program import flex, masks
+from tfspec.program import flex, grouped, heads, masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import LINEAR
-from tfspec.program.sdpa import Attention
+from tfspec.program.sdpa import Attention, flash
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 
@@ -85,22 +86,43 @@ class Attend(Unlearned):
     def label(self) -> str:
         return "attend"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Attention", "attention", ((self.mask.text,),) if self.mask else ())
+
+    def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
+        if self._flexible(low, node):
+            return True
+        q, _, v, *biases = node.inputs
+        plain, dropout = low.style == "fast" and not self.softcap, bool(self.dropout)
+        return plain and flash(low, q.shape, v.shape, learned=bool(biases), dropout=dropout)
+
+    def _flexible(self, low: Lowering, node: Node) -> bool:
+        q, _, v, *biases = node.inputs
+        serves = flex.serves(low, self.mask, q, v, biases, bool(self.softcap))
+        return serves and not self.dropout
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs
-        if "decode" in low.modes:
+        if low.caches:
             k, v = self._cached(low, node, k, v)
-        softcap = bool(self.softcap)
-        if not self.dropout and flex.serves(low, self.mask, q, v, biases, softcap):
+        if self.takes_as_they_lie(low, node):
+            v = heads.apart(low, v, q, k)
+        if self._flexible(low, node):
             return self._flex(low, q, k, v, *biases)
         if low.style == "explicit" or self.softcap:
             return low.expand(node, (q, k, v, *biases))
         flags = low.roots_of(self.flags)
         plan = masks.for_kernel(low, self.mask, q, k, flags, *biases)
+        if plan.mask and grouped.serves(low, q, k, plan.mask, bool(self.dropout)):
+            scale = number(self.scale, "scale") if self.scale is not None else None
+            return grouped.attend(low, q, k, v, plan.mask, scale)
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
         options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
         kernel = Attention(low, q, k, v, plan.mask, low.drops(self.dropout))
-        return low.method.emit(expr, kernel.shape, "float", kernel.saves, strides=kernel.strides)
+        return low.method.emit(
+            expr, kernel.shape, "float", kernel.saves, strides=kernel.strides, kernel=kernel.runs
+        )
 
     def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:
         cap = number(self.softcap, "cap") if self.softcap else None
@@ -109,11 +131,16 @@ class Attend(Unlearned):
         return flex.attend(low, self.mask, flags, (q, k, v, *biases), cap, options)
 
     def _cached(self, low: Lowering, node: Node, k: Value, v: Value) -> tuple[Value, Value]:
-        """Keys and values with the earlier ones; only a causal mask lets them be kept."""
+        """Keys and values with the earlier ones; only a causal mask lets them be kept.
+
+        Those of a memory are made once: what does not follow the text stays as it is.
+        """
+        if node.inputs[1] not in low.graph.follows:
+            return low.kept_whole(k, v)
         if self.mask is None or not self.mask.causal:
             message = "attention that is not causal is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)
-        return low.cached(k, v)
+        return low.cached(k, v, self.mask.window)
 
 
 def _along(x: Tensor, tokens: Dim) -> Tensor:
@@ -153,6 +180,9 @@ class Scores(Unlearned):
     def label(self) -> str:
         return "scores"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Scores", "attention", (("q·k, scaled",),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k = inputs
         scores = q @ each_head(low, k, q).transpose(len(k.shape) - 2, len(k.shape) - 1)
@@ -179,6 +209,9 @@ class Softmax(Unlearned):
 
     def label(self) -> str:
         return "softmax"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Softmax", "attention", ((self.mask.text,),) if self.mask else ())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (scores,) = inputs
@@ -216,6 +249,9 @@ class Mix(Unlearned):
 
     def label(self) -> str:
         return "mix"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Mix", "attention", (("weights · v",),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         weights, v = inputs

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis, Space
 from tfspec.graph.tensor import Tensor
@@ -55,6 +56,9 @@ class AddBias(Op):
 
     def label(self) -> str:
         return "+ bias"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("+ bias")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         scores, bias = inputs

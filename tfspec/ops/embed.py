@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, WeightSpec
 from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program.kernels import GATHER
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import Keep, saves
@@ -38,6 +40,9 @@ class Embed(Op):
     def label(self) -> str:
         return "embed"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Embedding", "embed", ((self.count, " × ", self.width),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         assert node.group is not None
         return look_up(low, node.group, inputs[0])
@@ -53,6 +58,7 @@ def look_up(low: Lowering, group: Group, ids: Value) -> Value:
     table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
     if table is not None:
         kept = saves(Keep(ids), learns=True)
-        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float", kept)
+        return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float", kept, kernel=GATHER)
     kept = saves(Keep(ids))
-    return low.torch("F.embedding", ids, low.weight(group, "weight"), shape=shape, saves=kept)
+    weights = low.weight(group, "weight")
+    return low.torch("F.embedding", ids, weights, shape=shape, saves=kept, kernel=GATHER)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor, features
 from tfspec.graph.trace import Node, Op
 from tfspec.ops.linear import apply_linear
 from tfspec.program import expr as ex
+from tfspec.program import heads
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
@@ -45,8 +47,14 @@ class ToHeads(Op):
     def label(self) -> str:
         return self.role
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(
+            self.role, "linear", ((inputs[0].width, " → ", self.heads, " × ", self.head_dim),)
+        )
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        return split_heads(low, apply_linear(low, [node], inputs[0]), self).named(self.role)
+        inner = split_heads(low, apply_linear(low, [node], inputs[0]), self)
+        return heads.before_tokens(inner).named(self.role)
 
     def fusion(self, node: Node) -> object | None:
         return (ToHeads, self.bias, self.head_dim)
@@ -57,15 +65,18 @@ class ToHeads(Op):
         joint = split_heads(low, apply_linear(low, nodes, inputs[0]), self)
         ops = [node.op for node in nodes if isinstance(node.op, ToHeads)]
         sizes = [(low.number(op.heads, "heads"), op.heads) for op in ops]
-        return joint.split(sizes, len(joint.shape) - 3, [op.role for op in ops])
+        at, roles = len(joint.shape) - 3, [op.role for op in ops]
+        if not any(heads.wait(low, node.outputs[0]) for node in nodes):
+            return heads.before_tokens(joint).split(sizes, at, roles)
+        parts = joint.split(sizes, at + 1, roles)
+        return tuple(heads.before_tokens(part) for part in parts)
 
 
 def split_heads(low: Lowering, x: Value, op: ToHeads) -> Value:
-    """[..., N, heads·k] -> [..., heads, N, k], a view."""
-    heads = x.shape[-1].exact_div(op.head_dim)
-    sizes = [(ex.Name("-1"), heads), (low.number(op.head_dim, "head_dim"), op.head_dim)]
-    at = len(x.shape) - 2
-    return x.unflatten(-1, sizes).transpose(at, at + 1)
+    """[..., N, heads·k] -> [..., N, heads, k], a view."""
+    count = x.shape[-1].exact_div(op.head_dim)
+    sizes = [(ex.Name("-1"), count), (low.number(op.head_dim, "head_dim"), op.head_dim)]
+    return x.unflatten(-1, sizes)
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,9 @@ class JoinHeads(Op):
 
     def label(self) -> str:
         return "join heads"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("join heads")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         at = len(inputs[0].shape) - 3

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import Weight, WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program.kernels import PRODUCT
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import Keep, saves
@@ -46,6 +48,9 @@ class Linear(Op):
     def label(self) -> str:
         return "linear"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Linear", "linear", ((inputs[0].width, " → ", self.width),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         out = apply_linear(low, [node], inputs[0])
         out.hint = self.role
@@ -72,10 +77,10 @@ def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
     module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width))
     if module is not None:
         kept = saves(Keep(x.merged(0, len(x.shape) - 2)), learns=True)
-        return x.fresh(ex.Call(module, (x.ref,)), shape, kept)
+        return x.fresh(ex.Call(module, (x.ref,)), shape, kept, kernel=PRODUCT)
     weight = low.weight(group, "weight")
     kept = saves(Keep(x.merged(0, len(x.shape) - 2), (weight,)), Keep(weight, (x,)))
-    return low.torch("F.linear", x, weight, shape=shape, saves=kept)
+    return low.torch("F.linear", x, weight, shape=shape, saves=kept, kernel=PRODUCT)
 
 
 def _rows(low: Lowering, nodes: Sequence[Node], total: Dim) -> ex.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tfspec.graph.look import Look, between
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node
@@ -32,6 +33,9 @@ class Merge(Rearrangement):
 
     def label(self) -> str:
         return "merge"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Merge", "other", (between(" × ", self.sizes),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         lead = len(self.space.batch)
@@ -69,6 +73,9 @@ class Split(Rearrangement):
 
     def label(self) -> str:
         return "split"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Split", "other", (between(" × ", self.sizes),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program import heads
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import LINEAR, Keep, Made, Saves, saves
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
+
+NAMES = {"layer": "LayerNorm", "rms": "RMSNorm", "l2": "L2 norm"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Norm(Op):
     """
 
     tokenwise: ClassVar[bool] = True
+    headwise: ClassVar[bool] = True
 
     kind: Literal["layer", "rms", "l2"]
     eps: float
@@ -53,8 +58,16 @@ class Norm(Op):
     def label(self) -> str:
         return "norm"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(NAMES[self.kind], "norm")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        out = self._lowered(low, node, inputs[0])
+        (x,) = inputs
+        inner = heads.inside(low, node, x)
+        if inner is None:
+            out = self._lowered(low, node, x)
+        else:
+            out = heads.before_tokens(self._lowered(low, node, inner))
         return out.named(self.role) if self.role else out
 
     def _lowered(self, low: Lowering, node: Node, x: Value) -> Value:

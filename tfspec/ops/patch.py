@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tfspec.graph.look import Look, between
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program.kernels import CONVOLUTION
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import Keep, saves
@@ -41,6 +43,9 @@ class Patch(Op):
     def label(self) -> str:
         return "patch"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Patch embedding", "embed", ((*between(" × ", self.sizes), " patches"),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         assert node.group is not None
@@ -52,7 +57,8 @@ class Patch(Op):
         assert module is not None
         grid = [axis.size for axis in self.space.parts[0].axes]
         shape = (*x.shape[:1], self.width, *grid)
-        y = x.fresh(ex.Call(module, (x.ref,)), shape, saves(Keep(x), learns=True))
+        kept = saves(Keep(x), learns=True)
+        y = x.fresh(ex.Call(module, (x.ref,)), shape, kept, kernel=CONVOLUTION)
         return y.flatten(2).transpose(1, 2)
 
     def _sizes(self, low: Lowering, x: Value) -> tuple[ex.Expr, ...]:

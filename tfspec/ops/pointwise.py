@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.look import Look, chip, sign
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program import rates
+from tfspec.program.kernels import Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR, Keep, Made, Result, Saves, product_of, saves
 from tfspec.program.value import Value
@@ -19,6 +22,20 @@ from tfspec.spec.expression import RateExpr
 from tfspec.symbolic import Dim, product
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "quick_gelu", "silu", "relu2", "tanh", "sigmoid")
+
+_SPELT = {
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh)",
+    "quick_gelu": "quick GELU",
+    "silu": "SiLU",
+    "relu2": "ReLU²",
+}
+
+
+def spelt(activation: str) -> str:
+    """An activation's name as papers write it."""
+    return _SPELT.get(activation, activation)
 
 
 class Pointwise(Op):
@@ -45,6 +62,9 @@ class Activation(Pointwise):
 
     def label(self) -> str:
         return self.kind
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(spelt(self.kind))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
@@ -87,6 +107,9 @@ class Add(Pointwise):
     def label(self) -> str:
         return "+"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return sign("+")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return inputs[0] + inputs[1]
 
@@ -97,6 +120,9 @@ class Multiply(Pointwise):
 
     def label(self) -> str:
         return "×"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return sign("×")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return inputs[0] * inputs[1]
@@ -110,6 +136,11 @@ class Scale(Pointwise):
 
     def label(self) -> str:
         return f"× {self.factor.text}" if isinstance(self.factor, RateExpr) else "scale"
+
+    def look(self, *inputs: Tensor) -> Look:
+        text = self.label()
+        root = re.fullmatch(r"× (\w+) \*\* (-?)0\.5", text)
+        return chip(f"{'/' if root[2] else '×'} √{root[1]}" if root else text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
@@ -127,6 +158,9 @@ class Softcap(Pointwise):
     def label(self) -> str:
         return "softcap"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("softcap", f"{self.cap:g}" if isinstance(self.cap, float) else "")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         cap = rates.number(self.cap, "cap")
@@ -143,6 +177,9 @@ class Dropout(Pointwise):
     def label(self) -> str:
         return "dropout"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("dropout", form="quiet")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         if not low.drops(self.p):
@@ -150,7 +187,7 @@ class Dropout(Pointwise):
         p = rates.number(self.p, "dropout")
         kept = Made("dropout", product(x.shape), "bool" if low.target.kind == "cuda" else "float")
         expr = ex.Call(ex.Name("F.dropout"), (x.ref, p, ex.Member("training")))
-        return x.pointwise(expr, saves(kept))
+        return x.pointwise(expr, saves(kept), kernel=Kernel("pointwise", trains=True))
 
 
 DROP_PATH = '''def drop_path(x, rate, training):
@@ -173,13 +210,17 @@ class DropPath(Pointwise):
     def label(self) -> str:
         return "drop path"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("drop path", form="quiet")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         lead = len(node.inputs[0].space.batch)
         function = low.helper("drop_path", DROP_PATH.format(lead=lead))
         p = rates.number(self.p, "drop_rate")
         kept = saves(Made("kept samples", product(x.shape[:lead])))
-        return x.pointwise(ex.Call(function, (x.ref, p, ex.Member("training"))), kept)
+        expr = ex.Call(function, (x.ref, p, ex.Member("training")))
+        return x.pointwise(expr, kept, kernel=Kernel("pointwise", launches=3, trains=True))
 
 
 @dataclass(frozen=True)
@@ -200,6 +241,9 @@ class Learned(Pointwise):
 
     def label(self) -> str:
         return self.name
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.name)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

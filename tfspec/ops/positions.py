@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
@@ -39,6 +40,9 @@ class AddPositions(Op):
 
     def label(self) -> str:
         return "pos"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Positions", "embed", (("learned, ", self.rows, " rows"),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         table = low.parameter(node)

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tfspec.diagnostics import Label
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
+from tfspec.program import heads
 from tfspec.program.coordinates import coordinate
+from tfspec.program.kernels import GATHER, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
 from tfspec.program.rotary import Layout, rotate_function, table_function
 from tfspec.program.saves import NO_GRADIENT, Keep, saves
 from tfspec.program.value import Value, in_order
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Rotate(Op):
     """
 
     tokenwise: ClassVar[bool] = True
+    headwise: ClassVar[bool] = True
+    forgets: ClassVar[bool] = True
 
     table: RotaryTable
     axes: tuple[str, ...] = ()
@@ -75,22 +80,37 @@ class Rotate(Op):
     def label(self) -> str:
         return "rope"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("RoPE")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         space, length = node.inputs[0].space, x.shape[-2]
         if self.axes and low.mode == "decode":
             message = "`rope` over axes is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)
-        key = ("rope", self.table, self.axes, self.interleaved, space, length)
-        rope = low.hoist(key, "rope", lambda: self._angles(low, space, length))
+        inner = heads.inside(low, node, x)
+        if inner is not None:
+            rope = self._hoisted(low, space, length, unit=True)
+            return heads.before_tokens(self._turned(low, inner, rope)).named(x.hint or "x")
+        rope = self._hoisted(low, space, length, unit=False)
+        return self._turned(low, x, rope).named(x.hint or "x")
+
+    def _turned(self, low: Lowering, x: Value, rope: Value) -> Value:
         wide = self.table.width * max(1, len(self.axes))
         partial = low.fixed(wide) != low.fixed(x.shape[-1])
         function = low.helper("rotate", rotate_function(self._layout, partial=partial))
         order = self._order(low, x)
         strides = in_order(x.shape, order)
         kept = saves(Keep(rope, (x,)))
-        turned = low.torch(function.name, x, rope, shape=x.shape, strides=strides, saves=kept)
-        return turned.named(x.hint or "x")
+        turning = _turning(x, rope)
+        return low.torch(
+            function.name, x, rope, shape=x.shape, strides=strides, saves=kept, kernel=turning
+        )
+
+    def _hoisted(self, low: Lowering, space: Space, length: Dim, *, unit: bool) -> Value:
+        key = ("rope", self.table, self.axes, self.interleaved, space, length, unit)
+        return low.hoist(key, "rope", lambda: self._angles(low, space, length, unit))
 
     def _order(self, low: Lowering, x: Value) -> tuple[int, ...] | None:
         """How torch.cat lays out its result: halves of one feature, heads inside of tokens, it
@@ -103,17 +123,21 @@ class Rotate(Op):
     def _layout(self) -> Layout:
         return "pairs" if self.interleaved else "sections" if self.axes else "halves"
 
-    def _angles(self, low: Lowering, space: Space, length: Dim) -> Value:
-        """cos and sin of every token [2, N, half]; of sections in halves [2, N, sections, half]."""
+    def _angles(self, low: Lowering, space: Space, length: Dim, unit: bool) -> Value:
+        """cos and sin of every token [2, N, half]; of sections in halves [2, N, sections, half].
+
+        unit: for heads inside of tokens, an axis of 1 behind the tokens.
+        """
         table = self.table.lower(low)
         if self.axes:
-            rope = _rows(table, self._coordinates(low, space))
-            return rope.flatten(2) if self.interleaved else rope
+            rope = _rows(table, self._coordinates(low, space), unit)
+            return rope.flatten(len(rope.shape) - 2) if self.interleaved else rope
         if low.mode == "decode":
-            return _rows(table, low.position())
+            return _rows(table, low.position(), unit)
         if low.fixed(length) is not None and low.fixed(length) == low.fixed(table.shape[1]):
-            return table
-        return table.narrow(1, ex.Slice(None, low.number(length, "tokens")), length)
+            return table.new_axes("kk1") if unit else table
+        rows = ex.Slice(None, low.number(length, "tokens"))
+        return table.narrow(1, rows, length, unit=unit)
 
     def _coordinates(self, low: Lowering, space: Space) -> Value:
         """Every token's place on every axis: [N, axes]."""
@@ -124,7 +148,15 @@ class Rotate(Op):
         )
 
 
-def _rows(table: Value, index: Value) -> Value:
-    """A table's rows [2, S, half] by their index [...]: [2, ..., half]."""
+def _rows(table: Value, index: Value, unit: bool) -> Value:
+    """A table's rows [2, S, half] by their index [N, ...]: [2, N, ..., half]."""
+    index = index.new_axes("k1") if unit else index
     expr = ex.Index(table.ref, (ex.COLON, index.ref))
-    return table.fresh(expr, (table.shape[0], *index.shape, table.shape[-1]), NO_GRADIENT)
+    shape = (table.shape[0], *index.shape, table.shape[-1])
+    return table.fresh(expr, shape, NO_GRADIENT, kernel=GATHER)
+
+
+def _turning(x: Value, rope: Value) -> Kernel:
+    """Four products of halves, a difference and a sum of them, and a copy of both: 9 elements of
+    an element, of which 2 are x and the result; and the table once more."""
+    return Kernel("pointwise", hidden=7 * product(x.shape) + product(rope.shape), launches=7)

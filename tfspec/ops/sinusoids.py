@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import Tensor, like
@@ -60,6 +61,9 @@ class AddSinusoids(Op):
 
     def label(self) -> str:
         return "sinusoids"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Positions", "embed", (("sinusoidal",),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

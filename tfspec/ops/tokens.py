@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part, Space
 from tfspec.graph.tensor import Tensor, features, over
@@ -46,6 +47,9 @@ class Learn(Op):
     def label(self) -> str:
         return self.part.name
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(self.part.name, "embed", (("learned",),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return low.parameter(node)
 
@@ -61,6 +65,13 @@ class Concat(Rearrangement):
 
     def label(self) -> str:
         return "concat"
+
+    def look(self, *inputs: Tensor) -> Look:
+        """Learned tokens have no batch: they are what is new."""
+        new = [x.space.parts[0].name for x in inputs if not x.space.batch]
+        if self.space.batch and new:
+            return Look(f"Prepend {', '.join(new)}", "embed")
+        return Look("Concat", "other", ((" + ".join(part.name for part in self.space.parts),),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         axis = len(self.space.batch)
@@ -92,6 +103,9 @@ class Take(Rearrangement):
 
     def label(self) -> str:
         return f"take {self.text}"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("take", self.text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
@@ -126,6 +140,9 @@ class Pool(Rearrangement):
     def label(self) -> str:
         return f"{self.how} over tokens"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.how, "over tokens")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         axis = len(node.inputs[0].space.batch)
         return inputs[0].reduce("mean" if self.how == "mean" else "amax", axis)
@@ -150,6 +167,9 @@ class Rows(Rearrangement):
     def label(self) -> str:
         return "rows"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("rows", form="quiet")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         x = inputs[0].permute(self.order)
         batch = len(self.space.batch)
@@ -171,6 +191,9 @@ class Join(Rearrangement):
 
     def label(self) -> str:
         return "join"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Join", "other", (("features side by side",),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         width = sum((x.shape[-1] for x in inputs), Dim.of(0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tfspec.graph.look import Look, between, chip
 from tfspec.graph.rates import Rate
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node
@@ -15,11 +16,12 @@ from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.ops.tokens import Rearrangement
 from tfspec.program import expr as ex
 from tfspec.program import windows as helpers
+from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR, NO_GRADIENT
-from tfspec.program.sdpa import Attention
+from tfspec.program.sdpa import Attention, flash
 from tfspec.program.value import Value, cut, in_order
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class ToWindows(Rearrangement):
     def label(self) -> str:
         return "to windows"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("to windows")
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         source = helpers.to_windows(*_form(self.windows), shifts=_any_shift(low))
         return _moved(low, self.windows, low.helper("to_windows", source), node, inputs[0])
@@ -53,6 +58,9 @@ class FromWindows(Rearrangement):
 
     def label(self) -> str:
         return "from windows"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("from windows")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         source = helpers.from_windows(*_form(self.windows), shifts=_any_shift(low))
@@ -97,6 +105,18 @@ class AttendWindows(Unlearned):
     def label(self) -> str:
         return "attend in windows"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(
+            "Attention", "attention", (("in windows of ", *between(" × ", self.windows.tile)),)
+        )
+
+    def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
+        """A shift's windows join the heads, which copies what does not lie in order."""
+        q, _, v, *biases = node.inputs
+        plain = low.style == "fast" and not self.softcap and not self.windows.shifted
+        heads = q.shape[-4:], v.shape[-4:]
+        return plain and flash(low, *heads, learned=bool(biases), dropout=bool(self.dropout))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs
         if low.style == "explicit" or self.softcap:
@@ -113,11 +133,13 @@ class AttendWindows(Unlearned):
         first = lead if self.windows.shifted else 0  # of the axes that the helper joins
         last = lead + 1 if self.windows.shifted else lead
         mask = None if scores is None else self._given(scores, q)
-        q, k, v = (x.merged(first, last) for x in (q, k, v))
+        given, (q, k, v) = (q, k, v), (x.merged(first, last) for x in (q, k, v))
         kernel = Attention(low, q, k, v, mask, low.drops(self.dropout))
+        copied = [x for x, y in zip((q, k, v), given, strict=True) if x.storage is not y.storage]
+        runs = kernel.runs.after([product(x.shape) for x in copied])
         strides = cut(kernel.strides, first, shape[first : last + 1])
         expr = ex.Call(function, args, options)
-        return low.method.emit(expr, shape, "float", kernel.saves, strides=strides)
+        return low.method.emit(expr, shape, "float", kernel.saves, strides=strides, kernel=runs)
 
     def _given(self, scores: Value, q: Value) -> Value:
         """What the kernel gets of scores or of a mask: [1, heads or heads of all windows, t, t]."""
@@ -153,6 +175,9 @@ class HideSeam(Unlearned):
 
     def label(self) -> str:
         return "hide the seam"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("hide the seam")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         mask = seam_mask(low, self.windows)
@@ -210,7 +235,9 @@ def _moved(low: Lowering, windows: Windows, function: ex.Name, node: Node, x: Va
     expr, shape = ex.Call(function, tuple(args)), node.outputs[0].shape
     steps = None if _rolls(low, windows) else _in_place(windows, x, len(shape) > len(x.shape))
     if steps is None:
-        return x.fresh(expr, shape, LINEAR)
+        rolled = Kernel("pointwise", hidden=2 * product(shape), launches=2)
+        kernel = rolled if _rolls(low, windows) else POINTWISE
+        return x.fresh(expr, shape, LINEAR, kernel=kernel)
     # windows that lie in the grid as they are: nothing is copied
     lead, token = x.strides[: len(windows.space.batch)], x.strides[-2]
     return x.view(expr, shape, (*lead, *(token * step for step in steps), x.strides[-1]))

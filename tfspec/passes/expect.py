@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.graph.graph import Graph
 from tfspec.layers.base import NOT_YET
 from tfspec.program.refusal import NotYet
 from tfspec.spec.schema import Expect
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost.report import Cost
 
 UNEXPECTED = Rule(
     "TS301",
@@ -27,6 +32,7 @@ OVER_BUDGET = Rule(
     "expect: {max_params: 100e6}",
     "Make the model smaller, or raise the budget.",
 )
+TRAINED = "bf16"
 CACHED = 2
 """Bytes of a number in the cache, which is kept in bf16 where it is large."""
 
@@ -86,6 +92,8 @@ def _largest(held: Held, graph: Graph) -> tuple[str, ...]:
     """Where most of it is, of a quantity that has parts."""
     from tfspec.passes.cost.cost import cost
 
+    if held.key == "peak_bytes":
+        return _kept_most(graph)
     if held.key not in ("params", "flops"):
         return ()
     try:
@@ -101,8 +109,40 @@ def _largest(held: Held, graph: Graph) -> tuple[str, ...]:
     return (f"the largest part is `{row.label}{count}`: {share:,}",)
 
 
+def _kept_most(graph: Graph) -> tuple[str, ...]:
+    """The module whose steps keep most for backward, in all layers."""
+    from tfspec.passes.memory.saved import saved
+
+    kept = Counter[str]()
+    for row in saved(graph, dtype=TRAINED, sizes=_step(graph).sizes_of_dims).rows:
+        kept[row.module] += row.bytes
+    if not kept:
+        return ()
+    ((module, size),) = kept.most_common(1)
+    place = f"`{module}`" if module else "the model itself"
+    return (f"{place} keeps most for backward: {size:,} bytes",)
+
+
+def _step(graph: Graph) -> Cost:
+    """A training step at batch 1, every range at its end, whatever dims are bound to."""
+    from tfspec.passes.cost.cost import cost
+
+    return cost(graph, "train", dtype=TRAINED, bound={})
+
+
+def _peak_bytes(graph: Graph) -> int | None:
+    found = _step(graph).peak
+    if isinstance(found, str):
+        raise NotYet.of(f"a peak is not known, for {found}", None)
+    return None if found is None else found.total
+
+
 def _params(graph: Graph) -> int | None:
     return graph.facts.value(graph.params)
+
+
+def _active(graph: Graph) -> int | None:
+    return graph.facts.value(graph.active)
 
 
 def _flops(graph: Graph) -> int | None:
@@ -115,15 +155,17 @@ def _flops(graph: Graph) -> int | None:
 
 def _cache_bytes(graph: Graph) -> int | None:
     """Of one slot at batch 1; 0 for a model that reads no ids."""
-    from tfspec.passes.cost.sizes import cache_numbers
+    from tfspec.passes.cost.sizes import cached
 
-    numbers = cache_numbers(graph)
+    numbers = cached(graph)
     least = {name: domain.low for name, domain in graph.facts.domains.items()}
-    return 0 if numbers is None else CACHED * numbers.value({**least, graph.slots_name: 1})
+    return 0 if numbers is None else CACHED * numbers.held.value({**least, graph.slots_name: 1})
 
 
 _HELD = (
     Held("params", "parameters", _params),
+    Held("active_params", "active parameters", _active),
     Held("flops", "FLOPs", _flops),
     Held("cache_bytes_per_token", "bytes of cache a token", _cache_bytes),
+    Held("peak_bytes", "bytes at the peak of a training step", _peak_bytes),
 )

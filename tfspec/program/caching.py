@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tfspec.program import expr as ex
+from tfspec.program.code_names import safe
 from tfspec.program.holding import Holding
-from tfspec.program.method import Kept, When
+from tfspec.program.method import Assign, Kept, When
 from tfspec.program.refusal import NotYet
-from tfspec.program.saves import NO_GRADIENT
-from tfspec.program.value import Storage, Value, in_order
-from tfspec.symbolic import product
+from tfspec.program.saves import A_BUFFER, NO_GRADIENT
+from tfspec.program.value import Shape, Storage, Value, in_order
+from tfspec.symbolic import Dim, product, sym
 
 CACHE = '''class Cache(nn.Module):
     """Keys and values of one attention, in static buffers [B, h, S, k]."""
@@ -36,6 +37,13 @@ CACHE = '''class Cache(nn.Module):
         return self.k, self.v
 '''
 
+FILL = '''def fill(cache, k, v):
+    """Keep all keys and values of a memory, which is as long as its cache: [B, h, S, k]."""
+    cache.k.copy_(k)
+    cache.v.copy_(v)
+    return k, v
+'''
+
 
 class Caching(Holding):
     """Values that a caller of the model keeps and gives again."""
@@ -45,30 +53,58 @@ class Caching(Holding):
         tokens = self.graph.token_axis.size
         return self.extra("position", (tokens,), "int64", absent=self.mode != "decode")
 
-    def cached(self, k: Value, v: Value) -> tuple[Value, Value]:
+    def cached(self, k: Value, v: Value, window: Dim | None = None) -> tuple[Value, Value]:
         """Keys and values with those of earlier calls: [B, g, T, k] -> [B, g, S, k] while decoding.
 
-        A prompt attends to itself, and leaves its keys and values behind.
+        A prompt attends to itself, and leaves its keys and values behind. `window` says how many
+        of the latest tokens a query sees, where not all.
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
             message = "a module with two attentions of its own is not supported yet with a cache"
             raise NotYet.of(message, None)
         self.method.kept.append(Kept())
-        self.method.room = self._room(k, v)
+        self.method.room = self._room(k, v, ex.Name("length"))
         update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
         self.helper("Cache", CACHE)
         outputs = tuple(self._kept(value) for value in (k, v))
-        self.method.steps.append(When(state, outputs, (k, v), update))
+        self.method.steps.append(When(state, outputs, (k, v), update, self.nodes, window))
         return outputs[0], outputs[1]
 
-    def _room(self, k: Value, v: Value) -> ex.Expr:
+    def kept_whole(self, k: Value, v: Value) -> tuple[Value, Value]:
+        """Keys and values of what a prompt makes once: [B, g, S, k], the cache's while decoding."""
+        state = self.extra("cache", (), "state", absent=self.mode == "forward")
+        self.method.kept.append(Kept(whole=True))
+        self.method.room = self._room(k, v, self._whole(k.shape[-2]))
+        self.helper("Cache", CACHE)
+        if self.mode == "decode":
+            outputs = tuple(self._buffer(value, value.shape) for value in (k, v))
+            held = ex.Bare(tuple(ex.Attribute(state.ref, name) for name in "kv"))
+            self.method.steps.append(Assign(outputs, held, A_BUFFER, self.nodes))
+            self.method.held += outputs
+            return outputs[0], outputs[1]
+        outputs = tuple(self._kept(value) for value in (k, v))
+        fill = ex.Call(self.helper("fill", FILL), (state.ref, k.ref, v.ref))
+        self.method.steps.append(When(state, outputs, (k, v), fill, self.nodes))
+        return outputs[0], outputs[1]
+
+    def _whole(self, tokens: Dim) -> ex.Expr:
+        """How many tokens a memory has: a number, or a dim that its caller gives."""
+        if self.fixed(tokens) is not None:
+            return self.number(tokens, "tokens")
+        if len(tokens.symbols) == 1 and tokens == sym(name := min(tokens.symbols)):
+            self.method.memory = name
+            return ex.Name(safe(name))
+        message = f"a memory of {tokens} tokens is not supported yet with a cache"
+        raise NotYet.of(message, None)
+
+    def _room(self, k: Value, v: Value, tokens: ex.Expr) -> ex.Expr:
         """Cache(shape of keys, shape of values, like one of the module's weights)."""
         shapes: list[ex.Expr] = []
         for value in (k, v):
             heads = self.number(value.shape[-3], "heads")
             width = self.number(value.shape[-1], "head_dim")
-            shapes.append(ex.Tuple((ex.Name("batch"), heads, ex.Name("length"), width)))
+            shapes.append(ex.Tuple((ex.Name("batch"), heads, tokens, width)))
         members = self.program.members[self.method.scope].values()
         held = next(member.name for member in members if "weight" in member.holds)
         like = ex.Attribute(ex.Member(held), "weight")
@@ -79,7 +115,9 @@ class Caching(Holding):
         if self.mode != "decode":
             storage, strides = value.storage, value.strides
             return Value(self.method, value.shape, value.dtype, storage, strides, value.hint)
-        shape = (*value.shape[:-2], self.graph.slots, value.shape[-1])
+        return self._buffer(value, (*value.shape[:-2], self.graph.slots, value.shape[-1]))
+
+    def _buffer(self, value: Value, shape: Shape) -> Value:
         storage = Storage(product(shape), value.dtype, "buffer")
         return Value(self.method, shape, value.dtype, storage, in_order(shape), value.hint)
 
@@ -87,7 +125,7 @@ class Caching(Holding):
         """Attention weights handed to whoever asked for maps: the explicit style's window."""
         maps = self.extra("maps", (), "state", optional=True)
         append = ex.Call(ex.Attribute(maps.ref, "append"), (weights.ref,))
-        self.method.steps.append(When(maps, (), (), append))
+        self.method.steps.append(When(maps, (), (), append, self.nodes))
         return weights
 
     def slots_range(self) -> Value:

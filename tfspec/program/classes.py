@@ -55,6 +55,8 @@ class ModuleClass:
     )
     by_number: dict[int, Derived] = field(default_factory=dict[int, "Derived"])
     parameters: tuple[Parameter, ...] = ()
+    decoding: tuple[Parameter, ...] = ()
+    """Of a method of its own for decoding, where that is not what forward does."""
 
     @property
     def kind(self) -> str:
@@ -98,6 +100,9 @@ class Skeleton:
         where = "" if read is None else f"{self.ids[read.param]}.{read.axis}"
         return f"~{where or dim}", ex.ATOM
 
+    def called(self, call: ex.Invoke) -> str:
+        return ""
+
     def arguments(self, call: ex.Invoke) -> list[str]:
         own = str(self.book.index(call.child.scope))
         return [own, *(value.text(self)[0] for _, value in call.given)]
@@ -135,6 +140,7 @@ class Book:
         self.by_scope: dict[Scope, ModuleClass] = {}
         self._by_key: dict[object, ModuleClass] = {}
         self._made: dict[Scope, dict[str, ex.Number]] = {}
+        self._split: dict[Scope, list[list[Method]]] = {}
         self.root = program.graph.scope
         self._visit(self.root)
         name_classes(self.classes, self.by_scope, program.helpers)
@@ -153,8 +159,31 @@ class Book:
         return sorted(members, key=lambda member: member.kind == "buffer")
 
     def variants(self, module: ModuleClass) -> list[Method]:
-        """Every lowered method of the class: each instance, each mode."""
-        return [method for scope in module.scopes for method in self.methods(scope)]
+        """Every lowered method that the class's forward is: each instance, each mode."""
+        return [method for scope in module.scopes for method in self._bodies(scope)[0]]
+
+    def decoding(self, module: ModuleClass) -> list[Method]:
+        """Those of its own method for decoding: what reads a memory's keys does not make them."""
+        return [
+            method
+            for scope in module.scopes
+            for bodies in self._bodies(scope)[1:]
+            for method in bodies
+        ]
+
+    def _bodies(self, scope: Scope) -> list[list[Method]]:
+        """The methods of a scope by what they do: forward's, and maybe others while decoding."""
+        methods = self.methods(scope)
+        if scope not in self._split:
+            self._split[scope] = self._by_body(methods)
+        return self._split[scope]
+
+    def _by_body(self, methods: list[Method]) -> list[list[Method]]:
+        decoded = [method for method in methods if method.decoding]
+        others = [method for method in methods if not method.decoding]
+        if not decoded or not others or self._body(decoded[0]) == self._body(others[0]):
+            return [methods]
+        return [others, decoded]
 
     # ---- grouping
     def _visit(self, scope: Scope) -> None:
@@ -173,14 +202,19 @@ class Book:
     def _key(self, scope: Scope) -> object:
         if scope is self.root:
             return "root"
-        bodies = [self._body(method) for method in self.methods(scope)]
-        values = [[n.value for n in self._body_numbers(method)] for method in self.methods(scope)]
+        bodies = tuple(self._alike(scope, methods) for methods in self._bodies(scope))
+        skeleton = Skeleton(self)
+        members = tuple(self._made_of(m, skeleton) for m in self.members(scope))
+        return bodies, members, self.methods(scope)[0].doc
+
+    def _alike(self, scope: Scope, methods: list[Method]) -> object:
+        """The one body of several methods."""
+        bodies = [self._body(method) for method in methods]
+        values = [[n.value for n in self._body_numbers(method)] for method in methods]
         if any(body != bodies[0] for body in bodies) or any(v != values[0] for v in values):
             what = f"`{scope.path}`, whose weights are shared by calls of different structure,"
             raise NotYet.of(f"{what} is not supported yet", None)
-        skeleton = Skeleton(self)
-        members = tuple(self._made_of(m, skeleton) for m in self.members(scope))
-        return bodies[0], members, self.methods(scope)[0].doc
+        return bodies[0]
 
     def _made_of(self, member: Member, skeleton: Skeleton) -> tuple[object, ...]:
         text = member.make.text(skeleton)[0] if member.make else ""
@@ -203,10 +237,11 @@ class Book:
             if len(set(values)) > 1 or row[0].varies:
                 name = self._argument(module, row[0].role, values)
                 module.by_number.update((id(number), name) for number in row)
-        module.parameters = tuple(self._parameters(module))
+        module.parameters = tuple(_parameters(self.variants(module)))
+        module.decoding = tuple(_parameters(self.decoding(module)))
 
     def _numbers(self, scope: Scope) -> Iterator[ex.Number]:
-        """Every number in a scope's code, in the order of its text: members, then one body."""
+        """Every number in a scope's code, in the order of its text: members, then its bodies."""
         skeleton = Skeleton(self)
         for member in self.members(scope):
             if member.make is not None:
@@ -214,7 +249,8 @@ class Book:
             for child in member.children:
                 skeleton.numbers.extend(self.arguments(child))
         yield from skeleton.numbers
-        yield from self._body_numbers(self.methods(scope)[0])
+        for methods in self._bodies(scope):
+            yield from self._body_numbers(methods[0])
 
     def _body_numbers(self, method: Method) -> list[ex.Number]:
         body = Skeleton(self, method)
@@ -246,20 +282,21 @@ class Book:
             for name, values in module.arguments.items()
         ]
 
-    def _parameters(self, module: ModuleClass) -> Iterator[Parameter]:
-        variants = self.variants(module)
-        found: list[Parameter] = []
-        for at, name in enumerate(parameter_names(variants[0].params)):
-            optional = any(m.params[at].absent or m.params[at].defaults for m in variants)
-            found.append(Parameter(name, optional))
-        yield from sorted(found, key=lambda parameter: parameter.optional)
-
 
 def _share(value: object, whole: object) -> Fraction | None:
     """The value in terms of the whole, where both are counts."""
     if not isinstance(value, int) or not isinstance(whole, int) or whole < 1:
         return None
     return Fraction(value, whole)
+
+
+def _parameters(variants: Sequence[Method]) -> list[Parameter]:
+    """What methods of one body take: what some of them are not given is optional."""
+    found: list[Parameter] = []
+    for at, name in enumerate(parameter_names(variants[0].params) if variants else ()):
+        optional = any(m.params[at].absent or m.params[at].defaults for m in variants)
+        found.append(Parameter(name, optional))
+    return sorted(found, key=lambda parameter: parameter.optional)
 
 
 def parameter_names(params: Sequence[Value]) -> list[str]:

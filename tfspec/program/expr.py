@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.program.method import Method
+    from tfspec.program.method import Kept, Method
     from tfspec.program.value import Value
 
 ATOM, POWER, UNARY, PRODUCT, SUM, AND, OR, COMPARE, TEST = 10, 9, 8, 7, 6, 5, 4, 3, 1
@@ -29,6 +29,7 @@ class Names(Protocol):
     def value(self, value: Value) -> tuple[str, int]: ...
     def number(self, number: Number) -> str: ...
     def length(self, dim: Dim) -> tuple[str, int]: ...
+    def called(self, call: Invoke) -> str: ...
     def arguments(self, call: Invoke) -> list[str]: ...
     def item(self, item: Item) -> str: ...
 
@@ -239,7 +240,8 @@ class Unary(Expr):
         return (self.operand,)
 
     def text(self, names: Names) -> tuple[str, int]:
-        return f"{self.op}{self.operand.at(names, UNARY)}", UNARY
+        # ruff encloses a power behind a sign
+        return f"{self.op}{self.operand.at(names, ATOM)}", UNARY
 
 
 @dataclass(eq=False)
@@ -342,26 +344,38 @@ class Item(Expr):
 
 @dataclass(eq=False)
 class Slots(Expr):
-    """The number of slots of any one cache of the root."""
+    """The number of slots of any one cache of the root: of the text, or of a memory of this dim."""
 
     base: Ref
+    memory: str | None = None
 
     def children(self) -> tuple[Expr, ...]:
         return (self.base,)
 
     def text(self, names: Names) -> tuple[str, int]:
-        return f"{names.value(self.base.to)[0]}{path_to_cache(self.base.to.method)}.slots", ATOM
+        path = path_to_cache(self.base.to.method, self.memory)
+        return f"{names.value(self.base.to)[0]}{path}.slots", ATOM
 
 
-def path_to_cache(method: Method) -> str:
-    """Indices from a method's cache to the first cache of an attention in it."""
-    path = "" if len(method.kept) == 1 else "[0]"
-    first = method.kept[0]
-    if not first.children:
-        return path
-    child = next(child for child in first.children if child.kept)
-    stacked = f"[{first.children.index(child)}]" if first.stacked else ""
-    return path + stacked + path_to_cache(child)
+def path_to_cache(method: Method, memory: str | None = None) -> str | None:
+    """Indices from a method's cache to the first that grows with the text, or of a memory."""
+    for place, kept in enumerate(method.kept):
+        path = _path_in(method, kept, memory)
+        if path is not None:
+            return path if len(method.kept) == 1 else f"[{place}]{path}"
+    return None
+
+
+def _path_in(method: Method, kept: Kept, memory: str | None) -> str | None:
+    """The same within one item; its own attention's is there."""
+    if not kept.children:
+        wanted = method.memory == memory if memory else not kept.whole
+        return "" if wanted else None
+    for at, child in enumerate(kept.children):
+        path = path_to_cache(child, memory)
+        if path is not None:
+            return f"[{at}]{path}" if kept.stacked else path
+    return None
 
 
 @dataclass(eq=False)
@@ -376,10 +390,27 @@ class Invoke(Expr):
         return (self.receiver, *(value for _, value in self.given))
 
     def text(self, names: Names) -> tuple[str, int]:
-        return f"{self.receiver.at(names, ATOM)}({', '.join(self.arguments(names))})", ATOM
+        name = f"{self.receiver.at(names, ATOM)}{names.called(self)}"
+        return f"{name}({', '.join(self.arguments(names))})", ATOM
 
     def arguments(self, names: Names) -> list[str]:
         return names.arguments(self)
+
+
+def operands(expr: Expr) -> Iterator[Ref | Member]:
+    """What is read: not what is only asked for its dtype or device (`tokens.device`)."""
+    match expr:
+        case Ref() | Member():
+            yield expr
+        case Call(func, args, keywords):
+            base = func.base if isinstance(func, Attribute) else func
+            for part in (base, *args, *(value for _, value in keywords)):
+                yield from operands(part)
+        case Attribute():
+            return
+        case _:
+            for part in expr.children():
+                yield from operands(part)
 
 
 class _Plain:
@@ -393,6 +424,9 @@ class _Plain:
 
     def length(self, dim: Dim) -> tuple[str, int]:
         return str(dim), ATOM
+
+    def called(self, call: Invoke) -> str:
+        return ""
 
     def arguments(self, call: Invoke) -> list[str]:
         return []

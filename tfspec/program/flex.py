@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.graph.mask import Mask
+from tfspec.graph.tensor import Tensor
 from tfspec.program import expr as ex
 from tfspec.program import flex_code
 from tfspec.program.flex_predicates import Inside
+from tfspec.program.kernels import Kernel
 from tfspec.program.method import origin
 from tfspec.program.saves import NO_GRADIENT, Keep, Made, Result, saves
 from tfspec.program.value import Value, in_order
@@ -22,8 +24,8 @@ NARROWEST = 16
 
 
 def serves(
-    low: Lowering, mask: Mask | None, q: Value, v: Value, biases: Sequence[Value],
-    softcap: bool,
+    low: Lowering, mask: Mask | None, q: Value | Tensor, v: Value | Tensor,
+    biases: Sequence[Value | Tensor], softcap: bool,
 ) -> bool:  # fmt: skip
     """Whether it is needed, and can do it. Causal alone needs a plainer kernel.
 
@@ -58,7 +60,8 @@ def attend(
     strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
     scale = Made("log-sum-exp", product(q.shape[:-1]), "float32")
     kept = saves(*map(Keep, inputs), Result(), scale, without="the tensors of its BlockMask")
-    return low.method.emit(expr, shape, "float", kept, strides=strides)
+    runs = Kernel("attention", skips=True, recomputes=True)
+    return low.method.emit(expr, shape, "float", kept, strides=strides, kernel=runs)
 
 
 def block_mask(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from tfspec.graph.scope import Entry, Group, Scope
 from tfspec.graph.trace import Node
 from tfspec.program import expr as ex
-from tfspec.program import starting
+from tfspec.program import starting, starting_stacks
 from tfspec.program.method import Method
 from tfspec.program.program import Member
 from tfspec.program.saves import A_BUFFER, A_WEIGHT
@@ -40,15 +40,20 @@ class Holding(Scene):
 
     def weight(self, group: Group, attribute: str) -> Value:
         """One tensor of a group, from wherever its module lives."""
-        weight = group.weights[attribute]
+        return self._held(group, attribute, group.weights[attribute].shape, group.name)
+
+    def _held(self, group: Group, attribute: str, shape: Sequence[Dim], name: str) -> Value:
+        """The tensor that holds a group's weight, of this shape: its own, or one with others'."""
+        learned = group.weights[attribute].learned
         with self.inside(self.home(group)):
             member = self.program.holders[group]
             expr: ex.Expr = ex.Member(member.name)
             if attribute:
                 expr = ex.Attribute(expr, attribute)
-            storage = Storage(weight.elements, "float", "weight")
-            value = self.method.emit(expr, weight.shape, "float", A_WEIGHT, storage=storage)
-        return self.localize(value.named(group.name))
+            storage = Storage(product(shape), "float", "weight" if learned else "buffer")
+            why = A_WEIGHT if learned else A_BUFFER
+            value = self.method.emit(expr, shape, "float", why, storage=storage)
+        return self.localize(value.named(name))
 
     def parameter(self, node: Node, sizes: Sequence[ex.Expr] = ()) -> Value:
         """A bare nn.Parameter of the running scope; `sizes` are its shape's text, if not plain."""
@@ -60,6 +65,25 @@ class Holding(Scene):
         make = ex.Call(ex.Name("nn.Parameter"), (start,))
         self.own(node.group, lambda name: Member(name, make, {"": (weight,)}))
         return self.weight(node.group, "")
+
+    def stack(
+        self, nodes: Sequence[Node], sizes: Sequence[ex.Expr], fans: tuple[ex.Expr, ex.Expr]
+    ) -> Value:
+        """Stacks of maps [E, f, d], or of biases [E, f], of several nodes as one nn.Parameter.
+
+        They are joined along the second axis. `sizes` are the shape's text, and `fans` how many
+        features one map takes and gives.
+        """
+        groups = [node.group for node in nodes if node.group is not None]
+        weights = tuple(group.weights[""] for group in groups)
+        count, _, *rest = weights[0].shape
+        shape = (count, sum((weight.shape[1] for weight in weights), Dim.of(0)), *rest)
+        empty = ex.Call(ex.Name("torch.empty"), tuple(sizes))
+        start = starting_stacks.start(self.graph, weights[0].spec.init, empty, *fans)
+        make = ex.Call(ex.Name("nn.Parameter"), (start,))
+        name = "_".join(group.name for group in groups)
+        self.own(groups[0], lambda _: Member(name, make, {"": weights}, axis=1))
+        return self._held(groups[0], "", shape, name)
 
     def home(self, entry: Entry) -> Method:
         """The method of the scope that owns an entry, among the callers of the running one."""

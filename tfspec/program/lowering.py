@@ -33,12 +33,13 @@ def lower(
     style: Style = "fast",
     sizes: Mapping[str, int] | None = None,
     dtype: Precision = "fp32",
+    learns: bool = True,
 ) -> Program:
     """The program of a checked graph: one root method a mode, weights shared between modes.
 
-    `sizes` and `dtype` are what memory is asked at; the code is the same at all.
+    `sizes`, `dtype` and `learns` are what memory and time are asked at: the code is the same.
     """
-    program = Program(graph, target, style, sizes, dtype)
+    program = Program(graph, target, style, sizes, dtype, learns)
     for mode in modes:
         program.roots[mode] = Lowering(program, mode, tuple(modes)).root()
     return program
@@ -51,7 +52,7 @@ class Lowering(Caching):
         trace = self.graph.trace
         self.top = self.method = Method(self, trace.scope, None)
         self._register(self.top)
-        for tensor in trace.inputs:
+        for tensor in self._first(trace.inputs):
             self.values[tensor] = self._input(tensor)
         self.top.inputs = len(self.top.params)
         if self.mode == "decode":
@@ -67,7 +68,15 @@ class Lowering(Caching):
             for value, name in zip(self.top.results, self.graph.outputs, strict=True):
                 value.hint = value.hint or name
         self.top.drop_unread()
+        if self.mode == "decode":
+            others = [tensor for tensor in self.graph.inputs if tensor is not self.graph.text]
+            self.top.drop_unread_inputs([self.values[tensor] for tensor in others])
         return self.top
+
+    def _first(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Where sizes are read from first: while decoding the text, which is sure to be there."""
+        decoding = self.mode == "decode"
+        return sorted(inputs, key=lambda tensor: decoding and tensor is not self.graph.text)
 
     def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
         """A prompt is asked for what comes next: outputs are computed of its last token alone."""
@@ -100,23 +109,25 @@ class Lowering(Caching):
         return tuple(self.localize(self.values[tensor]) for tensor in trace.results)
 
     def _step(self, node: Node, trace: Trace) -> list[Node]:
-        outer, self.node = self.node, node
-        done = self._lower(node, trace)
-        self.node = outer
-        return done
-
-    def _lower(self, node: Node, trace: Trace) -> list[Node]:
         group = self._fused(node, trace)
+        outer = self.nodes, self.trace, self.mode, self.caches
+        self.nodes, self.trace = tuple(group), trace
+        if self.caches and self.method is self.top and self.graph.follows.isdisjoint(node.outputs):
+            self.mode, self.caches = "forward", False  # made once, and whole
+        self._lower(node, group)
+        self.nodes, self.trace, self.mode, self.caches = outer
+        return group
+
+    def _lower(self, node: Node, group: Sequence[Node]) -> None:
         inputs = tuple(self.value(tensor) for tensor in node.inputs)
         if len(group) > 1:
             outputs = node.op.lower_fused(self, group, *inputs)
             for member, value in zip(group, outputs, strict=True):
                 self.values[member.outputs[0]] = value
-            return group
+            return
         value = self._lowered(node, inputs)
         value.role = value.role or node.outputs[0].role
         self.values[node.outputs[0]] = value
-        return [node]
 
     def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
         if self.mode == "decode" and not node.op.tokenwise:
@@ -226,8 +237,14 @@ class Lowering(Caching):
         child.inputs = len(child.params)
         with self.inside(child):
             child.results = self.inline(trace)
+        child.drop_unread(views=True)
+        if "decode" in self.modes:  # also what would make a memory's keys, which the cache has
+            child.drop_unread(calls=False)
+        if self.mode == "decode":
+            made_once = [tensor for tensor in trace.inputs if tensor not in self.graph.follows]
+            child.drop_unread_inputs([self.values[tensor] for tensor in made_once])
         child.drop_unread_params()
-        if "decode" not in self.modes:  # what is kept for a cache is read by later calls
+        if "decode" not in self.modes:
             child.drop_unread()
         return child
 
@@ -244,4 +261,5 @@ class Lowering(Caching):
         return tuple(pairs)
 
     def _register(self, method: Method) -> None:
+        method.decoding = self.mode == "decode"
         self.program.methods.setdefault(method.scope, []).append(method)

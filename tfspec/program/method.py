@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
+from tfspec.program.code_names import safe
+from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.saves import VIEW, Saves
 from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
@@ -19,12 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Assign:
-    """outputs = expr. `node` is what of the graph it is for."""
+    """outputs = expr. `nodes` are what of the graph it is for: several that run as one."""
 
     outputs: tuple[Value, ...]
     expr: ex.Expr
     saves: Saves
-    node: Node | None
+    nodes: tuple[Node, ...]
+    kernel: Kernel = POINTWISE
+
+    @property
+    def node(self) -> Node | None:
+        return self.nodes[0] if self.nodes else None
 
     @property
     def inputs(self) -> list[Value]:
@@ -32,17 +39,24 @@ class Assign:
 
     def needs_gradient(self, needs: Callable[[Value], bool]) -> bool:
         """Whether its outputs do, by what its inputs need."""
+        if self.saves.stops:
+            return False
         return self.saves.learns or any(needs(value) for value in self.inputs)
 
 
 @dataclass(eq=False)
 class When:
-    """if test is not None: outputs = expr. Without it each output is its twin in `before`."""
+    """if test is not None: outputs = expr. Without it each output is its twin in `before`.
+
+    `window`: how many of the latest tokens are ever asked for again, where not all are.
+    """
 
     test: Value
     outputs: tuple[Value, ...]
     before: tuple[Value, ...]
     expr: ex.Expr
+    nodes: tuple[Node, ...]
+    window: Dim | None = None
 
     @property
     def inputs(self) -> list[Value]:
@@ -83,10 +97,14 @@ class Loop:
 
 @dataclass(eq=False)
 class Kept:
-    """One item of a method's cache: its own attention's, a child's, or a stack's by layer."""
+    """One item of a method's cache: its own attention's, a child's, or a stack's by layer.
+
+    `whole`: of an attention to what a prompt has made once, as a memory's keys and values.
+    """
 
     children: tuple[Method, ...] = ()
     stacked: bool = False
+    whole: bool = False
 
 
 Step = Assign | When | Loop
@@ -96,7 +114,9 @@ Step = Assign | When | Loop
 class Method:
     """A forward over one scope. Outer values it uses become parameters, in order of first use.
 
-    `kept` lists what its cache holds; `room` makes the cache of an attention.
+    `kept` lists what its cache holds; `room` makes the cache of an attention. Of one to a memory,
+    `memory` is the dim by which it is long, and `held` what is read of it while decoding.
+    `decoding`: it runs anew for every token.
     """
 
     low: Lowering
@@ -109,9 +129,31 @@ class Method:
     inputs: int = 0
     kept: list[Kept] = field(default_factory=list[Kept])
     room: ex.Expr | None = None
+    memory: str | None = None
+    decoding: bool = False
+    held: list[Value] = field(default_factory=list[Value])
 
     def __repr__(self) -> str:
         return f"<method of {self.scope.path or 'the root'}: {len(self.steps)} steps>"
+
+    @property
+    def grows(self) -> bool:
+        """Whether its cache has anything that grows with the text."""
+        return ex.path_to_cache(self) is not None
+
+    @property
+    def cache_sizes(self) -> tuple[str, ...]:
+        """What must be known to make its cache: the batch, and how long texts and memories are."""
+        return ("batch", *(("length",) if self.grows else ()), *map(safe, self.memories))
+
+    @property
+    def memories(self) -> dict[str, None]:
+        """The dims by which what its cache keeps of memories is long, in order."""
+        found = {} if self.memory is None else {self.memory: None}
+        for kept in self.kept:
+            for child in kept.children:
+                found |= child.memories
+        return found
 
     def emit(
         self,
@@ -123,12 +165,13 @@ class Method:
         strides: Shape | None = None,
         storage: Storage | None = None,
         hint: str | None = None,
+        kernel: Kernel = POINTWISE,
     ) -> Value:
         """Record outputs = expr. Without a storage the result has one of its own."""
         here = self.low.method
         storage = storage or Storage(product(shape), dtype)
         value = Value(here, tuple(shape), dtype, storage, strides or in_order(shape), hint)
-        step = Assign((value,), expr, saves, self.low.node)
+        step = Assign((value,), expr, saves, self.low.nodes, kernel)
         value.learned = dtype == "float" and step.needs_gradient(lambda given: given.learned)
         here.steps.append(step)
         return value
@@ -144,7 +187,7 @@ class Method:
         )
         for value in values:
             value.learned = base.learned
-        here.steps.append(Assign(values, expr, VIEW, self.low.node))
+        here.steps.append(Assign(values, expr, VIEW, self.low.nodes))
         return values
 
     def param(self, like: Value, hint: str | None = None) -> Value:
@@ -166,16 +209,31 @@ class Method:
         assert self.parent is not None, f"{value.hint} is not visible here"
         return self.param(self.parent.localize(value))
 
-    def drop_unread(self) -> None:
-        """Leave out steps whose outputs nothing reads: a stream that reaches no output."""
+    def drop_unread(self, *, calls: bool = True, views: bool = False) -> None:
+        """Leave out steps whose outputs nothing reads: a stream that reaches no output.
+
+        Without `calls` only what is computed here: calls and branches may fill a cache, which later
+        calls of the model read. `views`: only views, which no other mode has a use for either.
+        """
         read = {*self.results}
         kept: list[Step] = []
         for step in reversed(self.steps):
-            if step.outputs and read.isdisjoint(step.outputs):
+            here = isinstance(step, Assign) and not isinstance(step.expr, ex.Invoke)
+            view = isinstance(step, Assign) and step.saves is VIEW
+            may = (calls or here) and (view or not views)
+            if may and step.outputs and read.isdisjoint(step.outputs):
                 continue
             read.update(step.inputs)
             kept.append(step)
         self.steps = kept[::-1]
+
+    def drop_unread_inputs(self, values: Sequence[Value]) -> None:
+        """Leave out those of some inputs that nothing reads: a memory, once its keys are kept."""
+        read = {*self.results, *(value for step in self.steps for value in step.inputs)}
+        for value in values:
+            if value not in read:
+                self.params.remove(value)
+                self.inputs -= 1
 
     def drop_unread_params(self) -> None:
         """Leave out what was asked of the callers, and went into something made further out."""

@@ -128,9 +128,15 @@ class Naming:
             self.prologue[name] = axis.text(self.names[param])
         return self.sizes[dim]
 
-    def arguments(self, call: ex.Invoke) -> list[str]:
-        """The call's arguments in the order of the class's parameters; a default is left out."""
+    def called(self, call: ex.Invoke) -> str:
+        """Which method of the child is called: none is named for its forward."""
         module = self.book.by_scope[call.child.scope]
+        return ".decode" if module.decoding and call.child.decoding else ""
+
+    def arguments(self, call: ex.Invoke) -> list[str]:
+        """The call's arguments in the order of the method's parameters; a default is left out."""
+        module = self.book.by_scope[call.child.scope]
+        parameters = module.decoding if self.called(call) else module.parameters
         names = parameter_names(call.child.params)
         own = dict(zip(call.child.params, names, strict=True))
         texts = {
@@ -138,7 +144,7 @@ class Naming:
         }
         found: list[str] = []
         skipped = False
-        for parameter in module.parameters:
+        for parameter in parameters:
             if parameter.name not in texts:
                 skipped = True
                 continue
@@ -152,7 +158,9 @@ class Naming:
         if count == 1:
             return cache
         names = [f"{cache}{n}" for n in range(1, count + 1)]
-        nothing = f" or ({', '.join(['None'] * count)})" if self.method.parent else ""
+        own = self.module.decoding and self.method.decoding
+        optional = self.method.parent is not None and not own
+        nothing = f" or ({', '.join(['None'] * count)})" if optional else ""
         self.prologue.setdefault(", ".join(names), f"{cache}{nothing}")
         return names[item.place]
 

@@ -127,10 +127,14 @@ class Asked:
         )
 
     def _given(self, given: mt.Given) -> Value:
-        if self.low.mode == "decode":
+        if self.low.mode == "decode" and self._grows(self.given[given]):
             message = f"`{given}` in a mask is not supported yet with a cache"
             raise NotYet.of(message, Label(given.span))
         return laid(self.low, given, self.given[given])
+
+    def _grows(self, given: Value) -> bool:
+        """Whether an input is along the text: earlier tokens' part of it is not given again."""
+        return self.low.graph.token_axis.size in given.shape
 
 
 OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}

@@ -32,8 +32,11 @@ class MethodPrinter(Loops):
         names = parameter_names(self.method.params)
         for param, name in zip(self.method.params, names, strict=True):
             self._hold(param, safe(name))
-        if self.module.parameters:
-            return [self._declared(p) for p in self.module.parameters]
+        declared = self.module.parameters
+        if self.module.decoding and self.method.decoding:
+            declared = self.module.decoding
+        if declared:
+            return [self._declared(p) for p in declared]
         root = [
             Parameter(safe(name), param.defaults)
             for param, name in zip(self.method.params, names, strict=True)

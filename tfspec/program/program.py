@@ -24,7 +24,7 @@ class Member:
     """What a module's __init__ makes: a torch module, a parameter, a buffer or a child.
 
     `holds` maps an attribute (`weight`, `bias`, or "" for a bare parameter) to the graph's weights
-    that it stacks along its first axis.
+    that it joins along its axis `axis`. A buffer that holds weights is part of the state dict.
     """
 
     name: str
@@ -34,14 +34,16 @@ class Member:
     children: tuple[Scope, ...] = ()
     count: int = 1
     text: str = ""
+    axis: int = 0
 
 
 @dataclass(eq=False)
 class Program:
     """Every mode's root method, the members of each scope, and the helpers the file needs.
 
-    `sizes` and `dtype` are what memory is asked at: layouts, where it matters that a size is 1
-    (None: any sizes), and kernels. The code is the same at all.
+    `sizes`, `dtype` and `learns`, whether gradients flow, are what memory and time are asked at:
+    layouts, where it matters that a size is 1 (None: any sizes), and kernels. The code is the same
+    at all.
     """
 
     graph: Graph
@@ -49,6 +51,7 @@ class Program:
     style: Style
     sizes: Mapping[str, int] | None = None
     dtype: Precision = "fp32"
+    learns: bool = True
     roots: dict[Mode, Method] = field(default_factory=dict["Mode", Method])
     members: dict[Scope, dict[str, Member]] = field(
         default_factory=dict[Scope, "dict[str, Member]"]

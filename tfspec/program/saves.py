@@ -10,7 +10,7 @@ from tfspec.symbolic import Dim
 if TYPE_CHECKING:
     from tfspec.program.value import Value
 
-SavedDtype = Literal["float", "float32", "int64", "bool"]
+SavedDtype = Literal["float", "float32", "int64", "int32", "bool"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Saves:
     """All that one step keeps. `learns`: it reads weights of its own, which need gradients.
 
     `why` is the reason of a step that keeps nothing; `without` is what is known to be missing here.
+    `stops`: no gradient goes through it, whatever its inputs need.
     """
 
     kept: tuple[Kept, ...]
     learns: bool = False
     why: str = ""
     without: str = ""
+    stops: bool = False
 
 
 def saves(*kept: Kept, learns: bool = False, without: str = "") -> Saves:
@@ -74,6 +76,7 @@ LINEAR = nothing("a sum, a copy or a multiple by a number: its gradient needs no
 NO_GRADIENT = nothing("indices, flags, sizes and constants have no gradient")
 A_WEIGHT = nothing("a weight as it is", learns=True)
 A_BUFFER = nothing("a constant as it is")
+DETACHED = Saves((), why="cut off: no gradient goes on from here", stops=True)
 CALL = nothing("what a child's steps keep is said by them")
 
 

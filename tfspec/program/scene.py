@@ -9,8 +9,9 @@ from itertools import count
 
 from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node
+from tfspec.graph.trace import Node, Trace
 from tfspec.program import expr as ex
+from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lengths import readable
 from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
@@ -25,7 +26,8 @@ class Scene:
 
     method: Method
     top: Method
-    node: Node | None = None
+    nodes: tuple[Node, ...] = ()
+    trace: Trace | None = None
     turn: int = 0
 
     def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
@@ -33,8 +35,10 @@ class Scene:
         self.graph, self.target, self.style = program.graph, program.target, program.style
         self.facts = self.graph.facts
         self.hoisted: dict[object, Value] = {}
+        self.locals: dict[object, Value] = {}
         self.values: dict[Tensor, Value] = {}
         self.asked: list[tuple[float, ...]] = []
+        self.caches = "decode" in modes
 
     @contextmanager
     def inside(self, method: Method) -> Generator[None]:
@@ -47,6 +51,13 @@ class Scene:
     def value(self, tensor: Tensor) -> Value:
         """The value of a graph tensor, visible in the running method."""
         return self.localize(self.values[tensor])
+
+    def readers(self, tensor: Tensor) -> list[Node]:
+        """What reads it in the running trace; nothing is known of what leaves that."""
+        trace = self.trace
+        if trace is None or tensor in trace.results:
+            return []
+        return [node for node in trace.body if tensor in node.inputs]
 
     def roots_of(self, tensors: Sequence[Tensor]) -> list[Value]:
         """Inputs as the root has them: for what is hoisted there, and not passed down."""
@@ -70,11 +81,18 @@ class Scene:
 
     def hoist(self, key: object, hint: str, build: Callable[[], Value]) -> Value:
         """A value that many modules need: made once a forward at the root, and passed down."""
+        key = (self.mode == "decode", key)  # what only a prompt has is not read while decoding
         if key not in self.hoisted:
             with self.inside(self.top):
                 value = build()
                 self.hoisted[key] = value if value.hint else value.named(hint)
         return self.localize(self.hoisted[key])
+
+    def local(self, key: object, hint: str, build: Callable[[], Value]) -> Value:
+        """A value that several steps of the running method need: made once in it."""
+        if (self.method, key) not in self.locals:
+            self.locals[self.method, key] = build().named(hint)
+        return self.locals[self.method, key]
 
     def extra(
         self, hint: str, shape: Sequence[Dim], dtype: Dtype, *, absent: bool = False,
@@ -114,7 +132,8 @@ class Scene:
 
     def torch(
         self, function: str, *args: Value | ex.Expr, shape: Sequence[Dim], saves: Saves,
-        dtype: Dtype = "float", strides: Sequence[Dim] | None = None, **keywords: ex.Expr | str,
+        dtype: Dtype = "float", strides: Sequence[Dim] | None = None, kernel: Kernel = POINTWISE,
+        **keywords: ex.Expr | str,
     ) -> Value:  # fmt: skip
         """A call of a torch function by its dotted name: `F.gelu`, `torch.cat`."""
         plain = tuple(arg.ref if isinstance(arg, Value) else arg for arg in args)
@@ -124,7 +143,7 @@ class Scene:
         )
         expr = ex.Call(ex.Name(function), plain, named)
         laid = tuple(strides) if strides else None
-        return self.method.emit(expr, shape, dtype, saves, strides=laid)
+        return self.method.emit(expr, shape, dtype, saves, strides=laid, kernel=kernel)
 
     def cat(self, parts: Sequence[Value], dim: str, shape: Sequence[Dim]) -> Value:
         """torch.cat: in order, but four axes that all lie as channels last stay so."""
@@ -142,12 +161,21 @@ class Scene:
         fixed = self.facts.value(dim)
         if fixed is not None:
             return ex.Number(fixed, role)
+        if self.mode == "decode" and self.method is self.top and self._of_memory(dim):
+            return ex.Slots(self.extra("cache", (), "state").ref, str(dim))
         if readable(self.method.params, dim, self.facts):
             return ex.Length(dim)
         if self.method is self.top:
             message = f"a model whose inputs do not show {dim} is not supported yet"
             raise NotYet.of(message, None)
         return self.hoist(("length", dim), "length", lambda: self._length(dim)).ref
+
+    def _of_memory(self, dim: Dim) -> bool:
+        """Whether a prompt's inputs alone have this size: while decoding their caches have it."""
+        sure = [self.values[self.graph.text]]
+        others = [param for param in self.top.params if param not in sure]
+        alone = not readable(sure, dim, self.facts) and readable(others, dim, self.facts)
+        return alone and dim.symbols == frozenset({str(dim)})
 
     def _length(self, dim: Dim) -> Value:
         return self.method.emit(self.number(dim, "length"), (), "state", NO_GRADIENT)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from tfspec.program import kernels
 from tfspec.program.saves import Keep, Kept, Made, Result, Saves, saves
 from tfspec.program.value import Shape, Value, in_order
-from tfspec.symbolic import product
+from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
 
-Kernel = Literal["flash", "math"]
+Kernel = Literal["flash", "efficient", "math"]
+
+
+def flash(low: Lowering, q: Shape, v: Shape, *, learned: bool, dropout: bool) -> bool:
+    """Whether the flash kernel takes heads of these shapes, however tokens and heads lie.
+
+    `learned`: what is added to the scores needs a gradient. `sdp_utils` of ATen, torch 2.13.
+    """
+    dropped = dropout and low.target.kind == "cpu"
+    return len(q) == 4 and low.same(q[-1], v[-1]) and not learned and not dropped
 
 
 @dataclass(frozen=True)
@@ -31,15 +41,25 @@ class Attention:
 
     @property
     def kernel(self) -> Kernel:
-        """What torch 2.13 takes: `sdp_utils` of ATen. A GPU's flash kernel is counted for both."""
-        four = len(self.q.shape) == 4
-        alike = self.low.same(self.q.shape[-1], self.v.shape[-1])
+        """What torch 2.13 takes, by `sdp_utils` of ATen.
+
+        On CUDA flash takes 16 bits, one width and no mask; the memory-efficient kernel takes the
+        rest, masks that learn too, but no grouped heads. Not confirmed on a GPU, and cuDNN's
+        kernel, which a new one may prefer, is not counted.
+        """
+        learns = self.low.program.learns
+        learned = learns and self.mask is not None and self.mask.learned
+        dropout = learns and self.dropout
         packed = all(self.low.is_one(x.strides[-1]) for x in (self.q, self.k, self.v))
-        learned = self.mask is not None and self.mask.learned
         flat = self.mask is None or len(self.mask.shape) in (2, 4)
-        dropped = self.dropout and self.low.target.kind == "cpu"
-        fits = four and alike and packed and flat
-        return "flash" if fits and not learned and not dropped else "math"
+        fits = flash(self.low, self.q.shape, self.v.shape, learned=learned, dropout=dropout)
+        if not (packed and flat and len(self.q.shape) == 4):
+            return "math"
+        gpu = self.low.target.kind == "cuda"
+        if fits and (not gpu or (self.low.half and self.mask is None)):
+            return "flash"
+        alone = self.low.same(self.q.shape[-3], self.k.shape[-3])
+        return "efficient" if gpu and alone else "math"
 
     @property
     def shape(self) -> Shape:
@@ -47,21 +67,41 @@ class Attention:
 
     @property
     def strides(self) -> Shape:
-        """The flash kernel lays its result out as q is; products of matrices in order."""
-        order = self.low.memory_order(self.q)
-        return in_order(self.shape, order if self.kernel == "flash" else None)
+        """Flash lays its result out as q is, the efficient kernel with tokens outside of heads,
+        products of matrices in order."""
+        orders = {"flash": self.low.memory_order(self.q), "efficient": (0, 2, 1, 3), "math": None}
+        return in_order(self.shape, orders[self.kernel])
 
     @property
     def saves(self) -> Saves:
-        return saves(*(self._flash() if self.kernel == "flash" else self._math()))
+        return saves(*(self._math() if self.kernel == "math" else self._fused()))
 
-    def _flash(self) -> list[Kept]:
-        """q, k, v, the result and a number a query. A mask of booleans is made numbers anew."""
-        rows = product(self.q.shape[:-1])
+    @property
+    def runs(self) -> kernels.Kernel:
+        """A fused kernel reads q, k and v once, and skips what a causal mask hides (Dao 2023); a
+        mask that is a tensor it computes whole. Products of matrices scale q and k, write the
+        scores, read and write them for a mask and for the softmax, and read the weights."""
+        if self.kernel != "math":
+            skips = self.mask is None or self.mask.absent
+            return kernels.Kernel("attention", skips=skips, recomputes=True)
+        scores = product(self.q.shape[:-1]) * self.k.shape[-2]
+        scaled = product(self.q.shape) + product((*self.q.shape[:-2], *self.k.shape[-2:]))
+        passes = 4 if self.mask is None else 6
+        return kernels.Kernel("attention", hidden=passes * scores + 2 * scaled, launches=5)
+
+    def _fused(self) -> list[Kept]:
+        """q, k, v, the result and a number a query. A mask of booleans is made numbers anew.
+
+        The efficient kernel has numbers for queries up to a multiple of 32. Its copy of a mask
+        whose rows are no multiple of 16 numbers is not counted.
+        """
+        *heads, rows = self.q.shape[:-1]
+        efficient = self.kernel == "efficient"
+        rows = (rows + 31).floor_div(32) * 32 if efficient else rows
         kept: list[Kept] = [Keep(self.q), Keep(self.k), Keep(self.v), Result()]
-        kept.append(Made("log-sum-exp", rows, "float32"))
+        kept.append(Made("log-sum-exp", product((*heads, rows)), "float32"))
         if self.low.target.kind == "cuda":
-            kept.append(Made("random state", product((3,)), "int64"))
+            kept.append(Made("random state", Dim.of(2 if efficient else 3), "int64"))
         if self.mask is not None and self.mask.dtype == "bool":
             kept.append(Made("mask as numbers", product(self.mask.shape)))
         elif self.mask is not None:

@@ -43,33 +43,46 @@ def _draws_tables(graph: Graph) -> bool:
 
 
 def _drawn(graph: Graph, empty: ex.Call) -> ex.Expr:
-    function, options = _draw(graph, table=True)
+    function, options = draw(graph, table=True)
     named = tuple((key, ex.Name(text)) for key, text in options)
     return ex.Call(ex.Name(f"nn.init.{function}"), (empty,), named)
 
 
-def _draw(graph: Graph, *, table: bool, factor: str = "") -> tuple[str, list[tuple[str, str]]]:
+def draw(graph: Graph, *, table: bool, factor: str = "") -> tuple[str, list[tuple[str, str]]]:
     """torch's function and its keywords for a table or a matrix."""
     init = graph.spec.init
     kind = "normal" if init is None or init.kind == "torch" else init.kind
     if kind == "xavier" and not table:
         return "xavier_uniform_", []
-    std = _std(graph, table) + factor
+    std = (_by_fan_in(graph) if kind == "fan_in" and not table else _std(graph, table)) + factor
     if kind != "truncated":
         return "normal_", [("std", std)]
     value = _value(graph, table) * (1 if not factor else _residual(graph))
     return "trunc_normal_", [("std", std), ("a", f"{-2 * value:g}"), ("b", f"{2 * value:g}")]
 
 
-def _std(graph: Graph, table: bool) -> str:
+def _by_fan_in(graph: Graph) -> str:
+    """The deviation of a matrix by how many inputs each output has (LeCun et al. 1998, 4.6)."""
     init = graph.spec.init
-    rate = None if init is None else (init.embed or init.std if table else init.std)
+    inputs = "module.weight[0].numel() ** -0.5"
+    std = None if init is None else init.std
+    return inputs if std is None else f"{rate_text(graph, std)} * {inputs}"
+
+
+def _rate(graph: Graph, table: bool) -> RateExpr | None:
+    init = graph.spec.init
+    if init is None or not table:
+        return None if init is None else init.std
+    return init.embed if init.kind == "fan_in" else init.embed or init.std
+
+
+def _std(graph: Graph, table: bool) -> str:
+    rate = _rate(graph, table)
     return TABLE_STD if rate is None else rate_text(graph, rate)
 
 
 def _value(graph: Graph, table: bool) -> float:
-    init = graph.spec.init
-    rate = None if init is None else (init.embed or init.std if table else init.std)
+    rate = _rate(graph, table)
     return float(TABLE_STD) if rate is None else rate.real(_numbers(graph))
 
 
@@ -209,7 +222,7 @@ def _rows(graph: Graph, weight: Weight) -> int:
 
 
 def _call(graph: Graph, target: str, *, table: bool, factor: str = "") -> str:
-    function_, options = _draw(graph, table=table, factor=factor)
+    function_, options = draw(graph, table=table, factor=factor)
     words = "".join(f", {key}={text}" for key, text in options)
     return f"nn.init.{function_}({target}{words})"
 
@@ -222,6 +235,7 @@ def _doc(program: Program) -> str:
         "normal": "Normal",
         "truncated": "Truncated normal",
         "xavier": "Xavier uniform",
+        "fan_in": "Fan-in normal",
     }
     ends = "; the ends of residual branches smaller" if init.residual is not None else ""
     zero = "; zero biases" if init.bias == "zeros" else ""

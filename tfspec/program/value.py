@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from tfspec.program import expr as ex
 from tfspec.program import saves as sv
+from tfspec.program.kernels import GATHER, POINTWISE, PRODUCT, Kernel
 from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.method import Method
 
-Dtype = Literal["float", "int64", "bool", "state"]
+Dtype = Literal["float", "int64", "int32", "bool", "state"]
 Shape = tuple[Dim, ...]
 
 
@@ -59,7 +60,8 @@ class Value:
     `role` names the parameter by which other modules get it. `source`: the outer value that a
     parameter stands for. `absent`: a parameter that this mode does not pass. `optional`: may be
     None when the model runs. `defaults`: a parameter that callers may leave out. `learned`: a
-    gradient flows to it, for it is made of weights.
+    gradient flows to it, for it is made of weights. `transposed`: of what it is a transpose, and
+    which axes changed places.
     """
 
     method: Method
@@ -74,6 +76,7 @@ class Value:
     source: Value | None = None
     role: str | None = None
     learned: bool = False
+    transposed: tuple[Value, tuple[int, int]] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.hint or 'x'} [{', '.join(map(str, self.shape))}]>"
@@ -89,12 +92,15 @@ class Value:
 
     # ---- new storage
     def fresh(
-        self, expr: ex.Expr, shape: Sequence[Dim], saves: sv.Saves, dtype: Dtype | None = None
-    ) -> Value:
+        self, expr: ex.Expr, shape: Sequence[Dim], saves: sv.Saves, dtype: Dtype | None = None,
+        kernel: Kernel = POINTWISE,
+    ) -> Value:  # fmt: skip
         """A result in memory of its own, contiguous."""
-        return self.method.emit(expr, shape, dtype or self.dtype, saves)
+        return self.method.emit(expr, shape, dtype or self.dtype, saves, kernel=kernel)
 
-    def pointwise(self, expr: ex.Expr, saves: sv.Saves, *others: Value) -> Value:
+    def pointwise(
+        self, expr: ex.Expr, saves: sv.Saves, *others: Value, kernel: Kernel = POINTWISE
+    ) -> Value:
         """A result of one value an element, laid out in memory as the first full operand is."""
         shape = self.shape
         for other in others:
@@ -102,7 +108,7 @@ class Value:
         low = self.method.low
         full = next((v for v in (self, *others) if low.alike(v.shape, shape)), None)
         strides = in_order(shape, low.memory_order(full) if full else None)
-        return self.method.emit(expr, shape, self.dtype, saves, strides=strides)
+        return self.method.emit(expr, shape, self.dtype, saves, strides=strides, kernel=kernel)
 
     def __add__(self, other: Value) -> Value:
         return self.pointwise(ex.Binary("+", self.ref, other.ref), sv.LINEAR, other)
@@ -120,6 +126,10 @@ class Value:
     def __sub__(self, other: Value) -> Value:
         return self.pointwise(ex.Binary("-", self.ref, other.ref), sv.LINEAR, other)
 
+    def copy(self) -> Value:
+        """The same numbers in memory of their own, the axes in the same order."""
+        return self.pointwise(self._call("clone"), sv.LINEAR)
+
     def absolute(self) -> Value:
         return self.pointwise(self._call("abs"), sv.saves(sv.Keep(self)))
 
@@ -136,7 +146,7 @@ class Value:
         """[..., n, m] @ [..., m, p] -> [..., n, p]"""
         shape = (*self.shape[:-1], other.shape[-1])
         saves = sv.saves(sv.Keep(self.batched(), (other,)), sv.Keep(other.batched(), (self,)))
-        return self.fresh(ex.Binary("@", self.ref, other.ref), shape, saves)
+        return self.fresh(ex.Binary("@", self.ref, other.ref), shape, saves, kernel=PRODUCT)
 
     def times(self, factor: ex.Expr) -> Value:
         """Each element times a number. A product of two values is `*`: it keeps them."""
@@ -160,6 +170,17 @@ class Value:
         saves = largest if function == "amax" else sv.LINEAR
         return self.fresh(self._call(function, dim=axis), shape, saves)
 
+    def gather(self, index: Value) -> Value:
+        """Elements of the last axis by position: [..., n], [..., k] -> [..., k]."""
+        kept = sv.saves(sv.Keep(self), sv.Keep(index))
+        return self.fresh(self._call("gather", -1, index.ref), index.shape, kept)
+
+    def top(self, count: ex.Expr, size: Dim) -> Value:
+        """Where the largest of the last axis are, the largest first: [..., n] -> [..., size]."""
+        call = self._call("topk", count, dim=-1)
+        shape = (*self.shape[:-1], size)
+        return self.fresh(ex.Attribute(call, "indices"), shape, sv.NO_GRADIENT, "int64")
+
     # ---- views
     def view(self, expr: ex.Expr, shape: Sequence[Dim], strides: Sequence[Dim]) -> Value:
         """A result that shares this value's storage."""
@@ -171,7 +192,9 @@ class Value:
         order = list(range(len(self.shape)))
         order[a], order[b] = order[b], order[a]
         shape, strides = [self.shape[i] for i in order], [self.strides[i] for i in order]
-        return self.view(self._call("transpose", a, b), shape, strides)
+        value = self.view(self._call("transpose", a, b), shape, strides)
+        value.transposed = self, (a, b)
+        return value
 
     def permute(self, order: Sequence[int]) -> Value:
         if list(order) == list(range(len(order))):
@@ -218,7 +241,10 @@ class Value:
         return self.method.emit_many(expr, self, shapes, hints)
 
     def new_axes(self, pattern: str, unless: ex.Expr | None = None) -> Value:
-        """Unit axes among the kept: "b11k" is [:, None, None, :]; None if `unless` holds."""
+        """Unit axes among the kept: "b11k" is [:, None, None, :]; None if `unless` holds.
+
+        Axes behind the pattern are kept.
+        """
         items: list[ex.Expr] = []
         shape: list[Dim] = []
         strides: list[Dim] = []
@@ -226,6 +252,9 @@ class Value:
         for letter in pattern:
             size, stride = (Dim.of(1), Dim.of(1)) if letter == "1" else next(kept)
             items.append(ex.NONE if letter == "1" else ex.COLON)
+            shape.append(size)
+            strides.append(stride)
+        for size, stride in kept:
             shape.append(size)
             strides.append(stride)
         index: ex.Expr = ex.Index(self.ref, tuple(items))
@@ -240,10 +269,13 @@ class Value:
         expr = ex.Index(self.ref, (ex.NONE,) * count)
         return self.view(expr, (*(one,) * count, *self.shape), (*(one,) * count, *self.strides))
 
-    def narrow(self, axis: int, text: ex.Slice, size: Dim) -> Value:
-        """A stretch of one axis, by its slice text."""
-        expr = ex.Index(self.ref, (*([ex.COLON] * axis), text))
-        return self.view(expr, (*self.shape[:axis], size, *self.shape[axis + 1 :]), self.strides)
+    def narrow(self, axis: int, text: ex.Slice, size: Dim, *, unit: bool = False) -> Value:
+        """A stretch of one axis, by its slice text; unit: with a unit axis behind it."""
+        none, one = ((ex.NONE,), (Dim.of(1),)) if unit else ((), ())
+        expr = ex.Index(self.ref, (*([ex.COLON] * axis), text, *none))
+        end = axis + 1
+        shape = (*self.shape[:axis], size, *one, *self.shape[end:])
+        return self.view(expr, shape, (*self.strides[:end], *one, *self.strides[end:]))
 
     def select(self, axis: int, index: ex.Expr) -> Value:
         """One index of an axis: the axis goes."""
@@ -258,7 +290,7 @@ class Value:
         """Rows of a table by position: [V, d][i] -> [..., d]."""
         expr = ex.Index(self.ref, (index.ref,))
         saves = sv.saves(sv.Keep(index))
-        return self.fresh(expr, (*index.shape, *self.shape[1:]), saves)
+        return self.fresh(expr, (*index.shape, *self.shape[1:]), saves, kernel=GATHER)
 
     # ---- what a kernel takes of it
     def merged(self, start: int, last: int) -> Value:

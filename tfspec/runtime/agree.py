@@ -31,7 +31,7 @@ def distance(one: Program, other: Program, given: Mapping[str, Tensor], seed: in
 
 def _weights(program: Program) -> dict[str, Tensor]:
     """Random tensors by semantic name, at a scale that keeps values in range."""
-    parts = (part for stacked in layout(program).values() for part in stacked)
+    parts = (part for joint in layout(program).values() for part in joint.parts)
     return {
         part.name: torch.randn(part.shape, dtype=torch.float64) * _scale(part.shape)
         for part in parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -25,7 +25,8 @@ def shrunk(architecture: Architecture, random: Random) -> Architecture:
 
     One dim changes at a time, and only where the spec stays correct, so every draw is allowed; two
     rounds, so that sizes that must divide each other get away from those of the spec. Where no
-    small draw is allowed, the least divisor that is: a width of 4096 would fill the memory.
+    small draw is allowed, the least divisor that is: a width of 4096 would fill the memory. Last,
+    sizes that fit only together.
     """
     loaded = replace(architecture.loaded, diagnostics=[])
     small = Architecture(loaded, dict(architecture.sets))
@@ -33,6 +34,27 @@ def shrunk(architecture: Architecture, random: Random) -> Architecture:
     names = [name for name in architecture.graph.facts.domains if dims[name].kind == "size"]
     for name in random.sample(names, len(names)) + random.sample(names, len(names)):
         small = _redrawn(small, name, random)
+    for name in random.sample(names, len(names)):
+        small = _together(small, name, names)
+    return small
+
+
+def _together(small: Architecture, unit: str, names: Sequence[str]) -> Architecture:
+    """What is still large made smaller with a dim that it is a multiple of.
+
+    An image is so many windows of so many patches: no size of one alone fits the others. The
+    largest of small sizes come first, which leave the dims that they hold apart.
+    """
+    values = {name: small.graph.facts.domains[name].low for name in names}
+    now = values.pop(unit)
+    large = {n: v // now for n, v in values.items() if v > LARGEST and v % now == 0}
+    most = LARGEST // max(large.values(), default=now)
+    sizes = [*range(most, 1, -1), *range(max(2, most + 1), min(now, LARGEST + 1))]
+    for size in sizes if large else ():
+        scaled = {name: times * size for name, times in large.items()}
+        trial = Architecture(small.loaded, {**small.sets, **scaled, unit: size})
+        if trial.check().ok:
+            return trial
     return small
 
 

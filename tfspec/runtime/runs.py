@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from tfspec.graph.graph import Graph
+from tfspec.passes.emit.generate import passed
 from tfspec.program.code_names import safe
 from tfspec.runtime.draws import inputs
 from tfspec.runtime.watch import Watch
@@ -45,7 +46,8 @@ class Runs:
         prompt = self.graph.token_axis.size.value(sizes)
         slots = min(prompt + 3, self._longest or prompt)
         sizes = {**sizes, self.graph.slots_name: slots}
-        cache = self.model.cache(self.graph.inputs[0].shape[0].value(sizes), slots)
+        memories = [sizes[name] for name in self.watch.program.roots["decode"].memories]
+        cache = self.model.cache(self.graph.text.shape[0].value(sizes), slots, *memories)
         self._step("prefill", sizes, cache=cache)
         new = self._with_length(sizes, 2)
         count = self.graph.token_axis.size.value(new)
@@ -63,9 +65,11 @@ class Runs:
         """generate(), for a prompt of one token and two new ones, if such a length is allowed."""
         if self.graph.token_axis.size.value(sizes) != 1:
             return
-        (tokens,) = inputs(self.graph, sizes, self.device).values()
+        drawn = inputs(self.graph, sizes, self.device)
+        given = {passed(self.graph, t): drawn[safe(t.role or "x")] for t in self.graph.inputs}
         self.watch.start("generate", sizes)
-        self.module.generate(tokens, 2, cache, self.model.prefill, self.model.decode)
+        steps = {"prefill": self.model.prefill, "decode": self.model.decode}
+        self.module.generate(**given, steps=2, cache=cache, **steps)
 
     # ---- the length of the text
     @property

@@ -18,9 +18,14 @@ from tfspec.runtime.comments import CALLED, SEEN, Homeless, comments, instrument
 from tfspec.runtime.draws import free_sizes
 from tfspec.runtime.runs import Runs
 from tfspec.runtime.watch import Watch, module_at, named_scopes
-from tfspec.runtime.weights import joint_shape, layout
+from tfspec.runtime.weights import layout
 
-CANNOT = "FlexAttention does not run on the meta device"
+CANNOT = {
+    "flex_attention": "FlexAttention does not run on the meta device",
+    "grouped_linear": "experts get rows by their numbers, which the meta device has not",
+    "expert_linear": "experts get rows by their numbers, which the meta device has not",
+}
+"""Functions that need more than shapes, and why."""
 
 
 @dataclass
@@ -60,8 +65,9 @@ class Trial:
             weights.problems.append(f"{self.file} does not build: {short(error)}")
             return
         self._weigh(model, weights)
-        if device == "meta" and _calls(self.source, "flex_attention"):  # torch refuses
-            shapes.skipped = CANNOT
+        refused = [why for name, why in CANNOT.items() if _calls(self.source, name)]
+        if device == "meta" and refused:
+            shapes.skipped = refused[0]
             return
         watch.attach(model, self.program.graph.scope)
         sizes = free_sizes(self.program.graph, self.random, largest=device == "meta")
@@ -109,8 +115,10 @@ def _calls(source: str, function: str) -> bool:
 
 def wrong_parameters(program: Program, model: nn.Module) -> Iterator[str]:
     """What differs between the parameters of a live module and the graph's, module by module."""
-    wanted = {name: joint_shape(parts) for name, parts in layout(program).items()}
+    wanted = {name: joint.shape for name, joint in layout(program).items()}
     live = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    kept = model.state_dict().keys()  # constant tables are not in it
+    live |= {name: tuple(x.shape) for name, x in model.named_buffers() if name in kept}
     for name in [*wanted, *(name for name in live if name not in wanted)]:
         here, graphs = live.get(name), wanted.get(name)
         if here != graphs:

@@ -46,8 +46,8 @@ def verify(
     """Run the emitted file at random small sizes, every settable and free dim drawn, and whole on
     the meta device; hold every shape comment against the live tensor, every parameter against
     the graph, and the outputs against those of the other style. `file` is how messages call it.
-    A file that calls FlexAttention is built on the meta device but cannot run there: its check at
-    full size is skipped, and says so.
+    A file that calls FlexAttention, or that gives rows to experts, is built on the meta device but
+    cannot run there: its check at full size is skipped, and says so.
     """
     random = Random(seed)
     torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]

@@ -6,8 +6,9 @@ as in `blocks.0.attention.q.weight`, `pos` or `words.weight`. Layers of a stack 
 Shared weights stand once, at the root, under the name of their share.
 
 The emitted file joins maps that read one value into one matrix (`qkv`, `kv`, `gate_up`): the rows
-of its parts stand in the order of the name. All other names are the semantic ones. In the
-explicit style nothing is joined, so its state dict has the semantic names themselves.
+of its parts stand in the order of the name, of stacks of experts [E, rows, d] in each matrix. All
+other names are the semantic ones. In the explicit style nothing is joined, so its state dict has
+the semantic names themselves.
 """
 
 from __future__ import annotations
@@ -31,8 +32,24 @@ class Part:
     shape: tuple[int, ...]
 
 
-Layout = dict[str, tuple[Part, ...]]
-"""Names of the emitted file's state dict, each with the weights that it stacks along axis 0."""
+@dataclass(frozen=True)
+class Joint:
+    """What one entry of a state dict holds: weights, in order along an axis."""
+
+    parts: tuple[Part, ...]
+    axis: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        first = self.parts[0].shape
+        if len(self.parts) == 1:
+            return first
+        rows = sum(part.shape[self.axis] for part in self.parts)
+        return (*first[: self.axis], rows, *first[self.axis + 1 :])
+
+
+Layout = dict[str, Joint]
+"""Names of the emitted file's state dict, each with the weights that it holds."""
 
 
 class WrongWeights(ValueError):
@@ -47,11 +64,9 @@ def layout(program: Program) -> Layout:
 def pack(program: Program, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of the emitted file from weights by semantic name. Raises WrongWeights."""
     entries = layout(program)
-    parts = {part.name: part.shape for stacked in entries.values() for part in stacked}
+    parts = {part.name: part.shape for joint in entries.values() for part in joint.parts}
     _check({name: tuple(tensor.shape) for name, tensor in tensors.items()}, parts)
-    return {
-        name: _joined([tensors[part.name] for part in stacked]) for name, stacked in entries.items()
-    }
+    return {name: _joined(joint, tensors) for name, joint in entries.items()}
 
 
 def unpack(program: Program, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -60,34 +75,32 @@ def unpack(program: Program, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Parts of a joined matrix are views of it.
     """
     entries = layout(program)
-    wanted = {name: joint_shape(stacked) for name, stacked in entries.items()}
+    wanted = {name: joint.shape for name, joint in entries.items()}
     _check({name: tuple(tensor.shape) for name, tensor in state.items()}, wanted)
     found: dict[str, Tensor] = {}
-    for name, stacked in entries.items():
+    for name, joint in entries.items():
+        if len(joint.parts) == 1:
+            found[joint.parts[0].name] = state[name]
+            continue
         start = 0
-        for part in stacked:
-            alone = len(stacked) == 1
-            found[part.name] = state[name] if alone else state[name][start : start + part.shape[0]]
-            start += 0 if alone else part.shape[0]
+        for part in joint.parts:
+            rows = part.shape[joint.axis]
+            found[part.name] = state[name].narrow(joint.axis, start, rows)
+            start += rows
     return found
 
 
-def joint_shape(stacked: tuple[Part, ...]) -> tuple[int, ...]:
-    """The shape of weights stacked along their first axis."""
-    first = stacked[0].shape
-    return (sum(part.shape[0] for part in stacked), *first[1:]) if len(stacked) > 1 else first
+def _joined(joint: Joint, tensors: Mapping[str, Tensor]) -> Tensor:
+    parts = [tensors[part.name] for part in joint.parts]
+    return torch.cat(parts, joint.axis) if len(parts) > 1 else parts[0]
 
 
-def _joined(tensors: list[Tensor]) -> Tensor:
-    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]
-
-
-def _entries(program: Program, scope: Scope, prefix: str) -> Iterator[tuple[str, tuple[Part, ...]]]:
+def _entries(program: Program, scope: Scope, prefix: str) -> Iterator[tuple[str, Joint]]:
     """The entries of one copy of a scope, whose modules are named from `prefix` on."""
     for member in program.members.get(scope, {}).values():
         for attribute, weights in member.holds.items():
             parts = tuple(_part(program, prefix, weight) for weight in weights)
-            yield _dotted(prefix, member.name, attribute), parts
+            yield _dotted(prefix, member.name, attribute), Joint(parts, member.axis)
         for child in member.children:
             head = _dotted(prefix, member.name) if member.kind == "list" else prefix
             for name in child.names(lambda size: number(program, size)):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from tfspec.shadow.arithmetic import multiply
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
-from tfspec.shadow.pointwise import dropout, multiply, to
+from tfspec.shadow.pointwise import dropout, to
 from tfspec.shadow.products import add_onto, matmul
 from tfspec.shadow.strides import Ints, alike
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
 from tfspec.shadow.views import transpose
+
+Kernel = Literal["flash", "efficient", "math"]
 
 
 def attention(
@@ -24,18 +29,26 @@ def attention(
     enable_gqa: bool = False,
 ) -> Tensor:
     """q [..., h, N, k], k [..., g, M, k], v [..., g, M, w]"""
-    if _flash(q, k, v, attn_mask, dropout_p):
-        return _fused(q, k, v, attn_mask)
+    kernel = _kernel(q, k, v, attn_mask, dropout_p)
+    if kernel != "math":
+        return _fused(q, k, v, attn_mask, kernel)
     return _math(q, k, v, attn_mask, dropout_p, is_causal)
 
 
-def _flash(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> bool:
+def _kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Kernel:
+    """On a GPU flash takes 16 bits and no mask; the memory-efficient kernel no grouped heads."""
     four = len(q.shape) == len(k.shape) == len(v.shape) == 4
     packed = all(x.strides[-1] == 1 or x.shape[-1] == 1 for x in (q, k, v))
     flat = mask is None or len(mask.shape) in (2, 4)
     learned = mask is not None and mask.node is not None and mask.machine.grad
     dropped = rate > 0 and q.machine.device == "cpu"
-    return four and packed and flat and q.shape[-1] == v.shape[-1] and not (learned or dropped)
+    if not (four and packed and flat):
+        return "math"
+    gpu = q.machine.device == "cuda"
+    fits = q.shape[-1] == v.shape[-1] and not (learned or dropped)
+    if fits and (not gpu or (q.dtype.size == 2 and mask is None)):
+        return "flash"
+    return "efficient" if gpu and q.shape[-3] == k.shape[-3] else "math"
 
 
 def _as_numbers(mask: Tensor, dtype: Dtype) -> Tensor:
@@ -47,20 +60,28 @@ def _as_numbers(mask: Tensor, dtype: Dtype) -> Tensor:
     return fresh("where", (mask, zero, lowest), mask.shape, dtype)
 
 
-def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """It keeps q, k, v, the mask, the result, and a number a query."""
+def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, kernel: Kernel) -> Tensor:
+    """It keeps q, k, v, the mask, the result, and a number a query; the efficient kernel has
+    numbers for queries up to a multiple of 32."""
+    efficient = kernel == "efficient"
     if mask is not None:
         mask = _as_numbers(mask, q.dtype)
     masks = () if mask is None else (mask,)
-    node = opened("Flash", (q, k, v), (*masks, q, k, v))
-    out = fresh("flash", (q, k, v), q.shape, q.dtype, alike(q.shape, q.strides))
-    kept = [out, fresh("logsumexp", (q,), q.shape[:-1], FLOAT32)]
+    learned = tuple([x for x in masks if efficient and x.node is not None])  # flash takes none
+    node = opened("Flash", (q, k, v, *learned), (*masks, q, k, v))
+    shape = (*q.shape[:-1], v.shape[-1])
+    strides = _by_token(shape) if efficient else alike(q.shape, q.strides)
+    out = fresh("flash", (q, k, v), shape, q.dtype, strides)
+    rows = -(-q.shape[-2] // 32) * 32 if efficient else q.shape[-2]
+    kept = [out, fresh("logsumexp", (q,), (*q.shape[:-2], rows), FLOAT32)]
     if q.machine.device == "cuda":
-        kept += [place(q.machine, "random_state", (size,), INT64) for size in (2, 1)]
-    sizes = [Layout(x) for x in (q, k, v)]
+        states = (1, 1) if efficient else (2, 1)
+        kept += [place(q.machine, "random_state", (size,), INT64) for size in states]
+    sizes, added = [Layout(x) for x in (q, k, v)], [Layout(x) for x in learned]
 
     def back(given: list[Tensor]) -> Grads:
-        return [fresh("flash_backward", given, x.shape, x.dtype, _by_token(x.shape)) for x in sizes]
+        made = [(x, _by_token(x.shape)) for x in sizes] + [(x, None) for x in added]
+        return [fresh("flash_backward", given, x.shape, x.dtype, laid) for x, laid in made]
 
     return closed(node, out, back, kept)
 
@@ -91,7 +112,7 @@ def _math(
     weights = matmul(scaled, multiply(transpose(keys, -2, -1), 1.0))
     if mask is not None:
         weights = add_onto(weights, mask)
-    weights = softmax(weights, safe=True)
+    weights = softmax(weights)
     weights = dropout(weights, rate)
     also = to(weights, dtype)  # the op gives the weights too
     out = to(matmul(weights, values), dtype)

@@ -90,7 +90,13 @@ def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
     node = opened("Index", (table,), (index,))
     shape = (*had[:axis], *index.shape, *had[axis + 1 :])
     out = fresh("index", (table, index), shape)
-    return closed(node, out, lambda g: [fresh("index_backward", g, had)])
+
+    def back(given: list[Tensor]) -> Grads:
+        """Zeros, to which rows are added: in place, but under a dispatch mode."""
+        zeros = fresh("new_zeros", given, had)
+        return [fresh("index_put", (zeros, *given), had) if zeros.machine.dispatch else zeros]
+
+    return closed(node, out, back)
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0) -> Tensor:

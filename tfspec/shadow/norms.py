@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tfspec.shadow.arithmetic import divide, multiply
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
-from tfspec.shadow.pointwise import at_least, divide, multiply, to
+from tfspec.shadow.pointwise import at_least, to
 from tfspec.shadow.strides import Ints
 from tfspec.shadow.tensor import Tensor, alias, fresh, like
 from tfspec.shadow.views import contiguous, expand
@@ -32,9 +33,8 @@ def total(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return closed(node, out, lambda g: [alias(g[0], had, (0,) * len(had))])
 
 
-def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None, *, safe: bool = False) -> Tensor:
-    """`safe`: rows in which all is hidden become 0."""
-    node, had = opened("SafeSoftmax" if safe else "Softmax", (x,)), x.shape
+def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None) -> Tensor:
+    node, had = opened("Softmax", (x,)), x.shape
     out = fresh("softmax", (x,), had, dtype)
     return closed(node, out, lambda g: [fresh("softmax_backward", g, had)], (out,))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfspec.shadow.arithmetic import add
 from tfspec.shadow.autograd import Grads, closed, opened
-from tfspec.shadow.pointwise import add
 from tfspec.shadow.strides import Ints, broadcast, numel
 from tfspec.shadow.tensor import Tensor, alias, fresh
 from tfspec.shadow.views import expand, reshape, seen

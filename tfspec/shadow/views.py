@@ -7,7 +7,15 @@ from typing import Any
 
 from tfspec.shadow.autograd import Grads, close, closed, opened
 from tfspec.shadow.engine import summed
-from tfspec.shadow.strides import Ints, dense, numel, resolved, viewed
+from tfspec.shadow.strides import (
+    Ints,
+    channels_last,
+    dense,
+    numel,
+    resolved,
+    viewed,
+    with_channels_last,
+)
 from tfspec.shadow.tensor import Tensor, alias, fresh
 
 
@@ -182,7 +190,8 @@ def _parts(
         some = next(g for g in given if g is not None)
         pairs = zip(given, shapes, strict=True)
         parts = [fresh("zeros", (some,), shape) if g is None else g for g, shape in pairs]
-        return [fresh(joins, parts, had)]
+        last = joins == "cat" and all(channels_last(g.shape, g.strides) for g in parts)
+        return [fresh(joins, parts, had, strides=with_channels_last(had) if last else None)]
 
     if node is not None:
         close(node, views, back)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfspec.shadow import joining, norms, pointwise, products, views
+from tfspec.shadow import arithmetic, joining, norms, pointwise, products, views
 from tfspec.shadow.attention import attention
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT64, Dtype, Finfo
@@ -83,10 +83,10 @@ METHODS: dict[str, Function] = {
     "backward": backward,
 }  # fmt: skip
 OPERATORS: dict[str, Function] = {
-    "add": pointwise.add, "radd": pointwise.add, "sub": pointwise.subtract,
-    "rsub": pointwise.negated_by, "mul": pointwise.multiply, "rmul": pointwise.multiply,
-    "truediv": pointwise.divide, "rtruediv": constant("reciprocal", real=True),
-    "pow": constant("pow"), "rpow": constant("pow", real=True), "neg": pointwise.negative,
+    "add": arithmetic.add, "radd": arithmetic.add, "sub": arithmetic.subtract,
+    "rsub": arithmetic.negated_by, "mul": arithmetic.multiply, "rmul": arithmetic.multiply,
+    "truediv": arithmetic.divide, "rtruediv": constant("reciprocal", real=True),
+    "pow": constant("pow"), "rpow": constant("pow", real=True), "neg": arithmetic.negative,
     "mod": constant("remainder"), "floordiv": constant("floor_divide"),
     "matmul": products.matmul, "invert": constant("bitwise_not"),
     "and": constant("bitwise_and"), "or": constant("bitwise_or"), "xor": constant("bitwise_xor"),

@@ -146,10 +146,8 @@ class Expect(Located):
 
     params: Amount | None = Field(None, description="number of parameters")
     max_params: Amount | None = Field(None, description="at most so many parameters")
-    active_params: Annotated[Amount | None, LATER] = Field(
-        None, description="parameters that one token uses"
-    )
-    max_active_params: Annotated[Amount | None, LATER] = Field(
+    active_params: Amount | None = Field(None, description="parameters that one token uses")
+    max_active_params: Amount | None = Field(
         None, description="at most so many parameters that one token uses"
     )
     flops: Amount | None = Field(
@@ -162,6 +160,12 @@ class Expect(Located):
     max_cache_bytes_per_token: Amount | None = Field(
         None, description="at most so many of these bytes"
     )
+    peak_bytes: Amount | None = Field(
+        None,
+        description="bytes at the fullest moment of a training step at batch 1, every range at "
+        "its end, in bf16 with AdamW: weights, gradients, states and activations",
+    )
+    max_peak_bytes: Amount | None = Field(None, description="at most so many of these bytes")
 
 
 class Init(Located):
@@ -169,10 +173,14 @@ class Init(Located):
 
     called: ClassVar[str] = "`init`"
 
-    kind: Literal["normal", "truncated", "xavier", "torch"] = Field(
-        "normal", description="normal, truncated (at 2 std), xavier, or torch's own"
+    kind: Literal["normal", "truncated", "xavier", "fan_in", "torch"] = Field(
+        "normal",
+        description="normal, truncated (at 2 std), xavier, "
+        "fan_in (normal, by the number of inputs to the power of -0.5), or torch's own",
     )
-    std: Rate | None = Field(None, description="standard deviation of normal and truncated")
+    std: Rate | None = Field(
+        None, description="standard deviation of normal and truncated; a factor of fan_in's, or 1"
+    )
     residual: Rate | None = Field(
         None, description="factor of std for the last map of a branch: (2 * n) ** -0.5 in GPT-2"
     )
@@ -184,6 +192,8 @@ class Init(Located):
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         found = self.unwritten(bias="torch", residual=1)
+        if self.kind == "fan_in":
+            return {**found, **self.unwritten(std=1)}
         return found if self.std is None else {**found, **self.unwritten(embed="std")}
 
 

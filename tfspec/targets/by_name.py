@@ -21,6 +21,10 @@ UNKNOWN_TARGET = Rule(
 )
 
 
+FILES = (".yaml", ".yml")
+"""What names of files end in."""
+
+
 @cache
 def sheets() -> dict[str, Target]:
     """Every data sheet by name: the CPU, then from the fastest GPU on."""
@@ -45,11 +49,26 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Target | Diagnostic:
-    """A target by name, or what to say of a name that is none."""
+    """A target by name or of a file, or what to say of a name that is none.
+
+    Raises SheetError for what is wrong with the file.
+    """
     if name == AUTO:
         return chosen(sheets()).target
     if name in sheets():
         return sheets()[name]
+    if name.lower().endswith(FILES):
+        from tfspec.targets.custom import read
+
+        return read(name)
     near = nearest(name, names())
-    help = f"did you mean `{near}`?" if near else f"known targets: {', '.join(names())}"
+    known = f"known targets: {', '.join(names())}, or a file: `mine.yaml`"
+    help = f"did you mean `{near}`?" if near else known
     return Diagnostic(UNKNOWN_TARGET, f"there is no target {quoted(name)}", None, help=(help,))
+
+
+def sheet_of(target: str | Target) -> Target:
+    """The data sheet of a target that the caller has checked, by name or by itself."""
+    found = find(target) if isinstance(target, str) else target
+    assert isinstance(found, Target), f"the caller checks targets, and {target} is none"
+    return found

@@ -100,15 +100,17 @@ class Attention(Reading):
         seen = None
         for axis, window in knobs.get("window", {}).items():
             at, length = coordinates(x, axis)[0], extent(x, axis)
-            shift = knobs.get("shift", {}).get(axis)
-            shift = (
-                0 if shift is None else int(numbers.rate(shift, self.sizes | {"width": x.width}))
+            shift = numbers.rate(
+                knobs.get("shift", {}).get(axis, 0), self.sizes | {"width": x.width}
             )
-            each = scores.same_window(at, length, self.size(window, x), shift)
+            if shift != int(shift):
+                raise numbers.Fails("a shift of less than a token")
+            each = scores.same_window(at, length, self.size(window, x), int(shift))
             seen = each if seen is None else seen & each
         if mask is None:
             return seen
-        self.masks.add((knobs["mask"], bool(mask.allowed().any())))
+        place = id(knobs), *(tuple(name for name, _ in each.parts) for each in (x, source))
+        self.masks.add((place, bool(mask.allowed().any())))
         shape = sum(x.lengths()), sum(source.lengths())
         batch = x.data.shape[: len(x.batch)]
         asked = mask.allowed().expand(math.prod(batch), *shape).reshape(*batch, 1, *shape)

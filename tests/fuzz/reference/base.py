@@ -31,7 +31,8 @@ class Reading:
         """How many layers of the stream there were so far."""
         self.layer: dict[str, int] = {}
         """i and n, inside of a layer."""
-        self.masks: set[tuple[str, bool]] = set()
+        self.masks: set[tuple[Any, bool]] = set()
+        """Each attention's mask, by its knobs and the parts there, and whether a key is seen."""
         """Predicates asked so far, and whether any query saw any key."""
         self.limit: float | None = None
         """What no number may reach, where numbers are to be compared."""

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from tests.fuzz.reference import numbers
-from tests.fuzz.reference.base import Reading
+from tests.fuzz.reference.experts import Experts
 from tests.fuzz.reference.numbers import Fails
 from tests.fuzz.reference.tokens import places
 from tests.fuzz.reference.value import AxisSizes, Val, closing, together
+from tests.fuzz.reference.weights import Frame
 
 SHORT = 1e-6
 
 
-class Steps(Reading):
+class Steps(Experts):
     def step_embed(self, knobs: Any, x: Val) -> Val:
         knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
         shape = {"weight": (self._vocabulary(x), self.size(knobs["width"]))}
@@ -168,8 +169,18 @@ class Steps(Reading):
 
     def step_ffn(self, knobs: Any, x: Val) -> Val:
         frame = self._child(knobs)
-        hidden, act = self.size(knobs["hidden"], x), knobs["act"]
+        hidden = self.size(knobs["hidden"], x)
         bias = knobs.get("bias", self.defaults.get("bias", True))
+        if "experts" not in knobs:
+            return self._dense(knobs, x, hidden, bias, frame)
+        y = self.mixture(knobs, x, frame, bias)
+        if not knobs.get("shared"):
+            return y
+        shared = self.size(knobs["shared"], x)
+        return y.of(y.data + self._dense(knobs, x, hidden * shared, bias, frame.child()).data)
+
+    def _dense(self, knobs: Any, x: Val, hidden: int, bias: bool, frame: Frame) -> Val:
+        act = knobs["act"]
         if act in numbers.GATED or knobs.get("gated"):
             gate = numbers.ACTS[numbers.GATED.get(act, act)](
                 self.linear(x.data, hidden, bias, frame)

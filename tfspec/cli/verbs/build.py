@@ -52,7 +52,7 @@ def _options(parser: ArgumentParser) -> None:
     specs.option(parser)
     sets.option(parser)
     output.option(parser, "the torch file")
-    words = "|".join(names())
+    words = f"{'|'.join(names())}|FILE.yaml"
     parser.add_argument("--target", metavar=words, help="the machine that the code is for")
     choice(parser, "--style", STYLES, "for speed, or as in a textbook")
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from tfspec.cli import output, sets, specs
+from tfspec.cli import output, sets, specs, target
 from tfspec.cli.failure import Failure
 from tfspec.cli.parser import choice, format_option, one_of
 from tfspec.cli.sweep import SWEEP, fixed, values_of
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tfspec.api import Architecture
     from tfspec.passes.cost.sweep import Sweep
 
-COMPILED = Rule(
-    "TS479",
-    "nothing that a compiled step keeps",
-    "`--compiled` is about a training step, compiled as a whole and without checkpointing.",
-    "Other modes keep nothing for backward, and what is run again by checkpoints is not cut.",
-    "tfspec cost gpt2 --mode decode --compiled",
-    "Write `tfspec cost gpt2 --mode train --compiled`.",
+ONLY_TRAINED = Rule(
+    "TS474",
+    "an option that is about training",
+    "`--checkpoint` is given where nothing runs backward.",
+    "It would change nothing, and a number would be quoted as one with checkpointing.",
+    "tfspec cost gpt2 --checkpoint block",
+    "Ask for `--mode train`.",
 )
 _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
@@ -32,12 +32,16 @@ _EXAMPLES = """\
   tfspec cost gpt2 --by kind                 equal work together
   tfspec cost llama-3-8b --sweep T=1024..8192 --format csv
   tfspec cost vit-b16 --format latex         for a paper
+  tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200    how long, and what bounds it
+  tfspec cost gpt2 --mode train --target h200 --fit                  the largest batch and length
+  tfspec cost gpt2 --mode train --target mine.yaml --tokens 300e9 --gpus 8    a whole run
 """
 
 
 def _options(parser: ArgumentParser) -> None:
-    from tfspec.passes.cost.cost import MODES
+    from tfspec.api import STYLES
     from tfspec.passes.cost.groups import GROUPS
+    from tfspec.passes.cost.report import MODES
     from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
     from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
@@ -46,10 +50,8 @@ def _options(parser: ArgumentParser) -> None:
     choice(parser, "--mode", MODES, "what the model does")
     choice(parser, "--dtype", tuple(PRECISIONS), "bytes of a number")
     choice(parser, "--optimizer", tuple(OPTIMIZERS), "what training keeps for each parameter")
+    choice(parser, "--style", STYLES, "fused attention, or eager: every score written and kept")
     choice(parser, "--checkpoint", CHECKPOINTS, "what training runs again instead of keeping it")
-    parser.add_argument(
-        "--compiled", action="store_true", help="activations as torch.compile keeps them"
-    )
     parser.add_argument(
         "--by",
         type=one_of(GROUPS, "group"),
@@ -61,20 +63,17 @@ def _options(parser: ArgumentParser) -> None:
         metavar="NAME=A..B[:STEPS]",
         help="one dim over its sizes, doubled from A to B, or in so many even steps",
     )
+    target.options(parser)
     format_option(parser, "text", "json", "csv", "latex")
     output.option(parser, "the costs")
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    how: dict[str, Any] = {
-        "dtype": args.dtype,
-        "optimizer": args.optimizer,
-        "checkpoint": args.checkpoint,
-        "compiled": args.compiled,
-    }
-    if args.compiled and (args.mode != "train" or args.checkpoint != "none"):
-        message = "`--compiled` tells what a training step keeps where nothing is checkpointed"
-        raise Failure(COMPILED, message, "add `--mode train`, and leave `--checkpoint` out")
+    if args.checkpoint != "none" and args.mode != "train":
+        message = f"`--checkpoint {args.checkpoint}` is about training, and the mode is {args.mode}"
+        raise Failure(ONLY_TRAINED, message, "add `--mode train`, or leave `--checkpoint` out")
+    how = {name: getattr(args, name) for name in ("dtype", "optimizer", "style", "checkpoint")}
+    how |= target.how(args)
     if args.sweep is None:
         found = architecture.cost(args.mode, **how)
         text = getattr(found, args.format)(*([args.by] if args.by else []))

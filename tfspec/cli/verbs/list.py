@@ -48,6 +48,7 @@ def _specs(form: str) -> int:
 
 def _targets(form: str) -> int:
     from tfspec.targets import AUTO, chosen, sheets
+    from tfspec.targets.custom import FORM
 
     here = chosen(sheets())
     if form == "json":
@@ -58,6 +59,8 @@ def _targets(form: str) -> int:
     for sheet in sheets().values():
         console.write(f"{sheet.name:<9}{sheet.about:<20}{_sheet(sheet)}".rstrip())
     console.write(f"{AUTO:<9}here: {here.target.name} ({here.why})")
+    form = "".join(f"  {line}\n" for line in FORM.splitlines())
+    console.write(f"\nA machine of your own is a YAML file, `--target mine.yaml`:\n\n{form}")
     return 0
 
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.passes.cost.work import Work
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Row
+    from tfspec.passes.cost.report import Row
 
 By = Literal["module", "kind", "layer", "step"]
 GROUPS: tuple[By, ...] = ("module", "kind", "layer", "step")
 
 
-def grouped(rows: Sequence[Row], by: By) -> list[Row]:
+def grouped(rows: Sequence[Row], by: By, costs: Callable[[Row], bool]) -> list[Row]:
     """The rows that cost something, seen in this way.
 
     module: modules and the steps between them, and in them what is made of several steps;
     kind: equal work together, whatever layer it is in; layer: nothing below a layer; step: all.
     """
     if by == "kind":
-        return _kinds(rows)
+        return _kinds(rows, costs)
     hidden = {"module": _in_module, "layer": _in_block}.get(by)
     kept = [
         row for at, row in enumerate(rows) if hidden is None or not hidden(rows, at)
     ]  # fmt: skip
-    return [row for row in kept if row.params.terms or row.work.forward.terms]
+    return [row for row in kept if costs(row)]
 
 
 def _parents(rows: Sequence[Row], at: int) -> Iterable[Row]:
@@ -59,17 +59,18 @@ def _in_block(rows: Sequence[Row], at: int) -> bool:
     return "block" in [row.kind for row in _parents(rows, at)] and rows[at].kind != "block"
 
 
-def _kinds(rows: Sequence[Row]) -> list[Row]:
+def _kinds(rows: Sequence[Row], costs: Callable[[Row], bool]) -> list[Row]:
     """Leaves by what they are part of: a composite, a module, or by themselves."""
     found: dict[str, Row] = {}
     for at, row in enumerate(rows):
-        if _has_parts(rows, at) or not (row.params.terms or row.work.forward.terms):
+        if _has_parts(rows, at) or not costs(row):
             continue
         name = _kind(rows, at)
         known = found.get(name)
         params = row.params + (known.params if known else Dim.of(0))
         work = row.work + (known.work if known else Work())
-        found[name] = type(row)(0, "step", name, 1, params, work)
+        nodes = (*(known.nodes if known else ()), *row.nodes)
+        found[name] = type(row)(0, "step", name, 1, params, work, nodes=nodes)
     return list(found.values())
 
 

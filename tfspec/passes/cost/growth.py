@@ -10,7 +10,7 @@ from tfspec.passes.cost import terms
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,16 @@ class Growth:
     """How FLOPs grow in a symbol (`O(N²·d)`), and where the leading terms overtake the rest.
 
     `what` is `length` or `width`. `overtakes` is None where the leading terms never do, or always.
+    `of` is `dense`, or `needed` where windows make the growth another one beyond their size;
+    `where` says from or up to which length it grows so, and is empty for all lengths.
     """
 
     what: str
     symbol: str
     order: str
     overtakes: int | None
+    of: str = "dense"
+    where: str = ""
 
 
 def growth(cost: Cost) -> tuple[Growth, ...]:
@@ -33,6 +37,7 @@ def growth(cost: Cost) -> tuple[Growth, ...]:
     widths = _widths(cost, formula)
     shown = [*lengths, *widths]
     found = [_of(cost, "length", name, formula, shown) for name in lengths]
+    found += [each for name in lengths for each in _regimes(cost, name, shown)]
     return (*found, *(_of(cost, "width", name, formula, shown) for name in widths))
 
 
@@ -41,6 +46,19 @@ def _of(cost: Cost, what: str, symbol: str, formula: Dim, shown: list[str]) -> G
     quadratic = what == "length" and terms.degree(formula, symbol) > 1
     at = terms.overtakes(formula, symbol, cost.values) if quadratic else None
     return Growth(what, symbol, order, at)
+
+
+def _regimes(cost: Cost, symbol: str, shown: list[str]) -> list[Growth]:
+    """What masks leave grows in one way inside of a window, and in another beyond it."""
+    needed = _by_width(cost, cost.work.needed)
+    found = terms.regimes(needed, symbol, cost.values)
+    if found is None:
+        return []
+    sides = ((f"{symbol} < {found.first}", found.below), (f"{symbol} ≥ {found.last}", found.above))
+    return [
+        Growth("length", symbol, terms.order(side, symbol, shown), None, "needed", where)
+        for where, side in sides
+    ]
 
 
 def _lengths(cost: Cost, formula: Dim) -> list[str]:

@@ -11,7 +11,7 @@ from tfspec.passes.shapes.latex import words
 from tfspec.symbolic import sym
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost, Quantity, Row
+    from tfspec.passes.cost.report import Cost, Quantity, Row
 
 
 def latex(cost: Cost, by: By = "layer") -> str:

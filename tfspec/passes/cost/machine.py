@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
+from collections import Counter
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.machine import json_text
@@ -13,14 +14,17 @@ from tfspec.passes.cost.growth import growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.work import Work
 from tfspec.passes.memory.peak import Peak
+from tfspec.passes.time.machine import OPTIMIZER, as_objects
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost, Row
+    from tfspec.passes.cost.report import Cost, Quantity, Row
 
 COLUMNS = (
     "path", "count", "params", "params_formula", "forward_flops", "forward_formula",
     "needed_flops", "backward_flops", "backward_formula",
 )  # fmt: skip
+TIMED = ("time_seconds", "bound")
+"""Columns that a target adds."""
 
 
 def as_json(cost: Cost, by: By = "step") -> str:
@@ -29,11 +33,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
     found = {
         "name": cost.name,
         "mode": cost.mode,
-        "dims": {
-            name: value
-            for name, value in cost.values.items()
-            if name not in cost.graph.names.letters or name in cost.letters
-        },
+        "dims": _dims(cost),
         "letters": {name: size.ascii() for name, size in cost.letters.items()},
         "chosen": dict(cost.chosen),
         "convention": CONVENTION,
@@ -41,23 +41,34 @@ def as_json(cost: Cost, by: By = "step") -> str:
         "optimizer": cost.optimizer,
         "params": {
             "total": cost.number(params),
-            "active": cost.number(params),
+            "active": cost.number(cost.graph.active),
             "formula": params.ascii(),
         },
         "flops": _flops(cost, by),
+        "style": cost.style,
         "checkpoint": cost.checkpoint,
         "memory": _memory(cost),
-        "growth": [
-            {
-                "what": each.what,
-                "symbol": each.symbol,
-                "order": each.order,
-                "overtakes": each.overtakes,
-            }
-            for each in growth(cost)
-        ],
+        "quantities": [_quantity(each) for each in cost.quantities],
+        "growth": [asdict(each) for each in growth(cost)],
+        **as_objects(cost, _paths(cost, by)),
     }
     return json_text(found)
+
+
+def _dims(cost: Cost) -> dict[str, int]:
+    """Each dim's value, and that of the letters that formulas are written in."""
+    letters = cost.graph.names.letters
+    return {n: v for n, v in cost.values.items() if n not in letters or n in cost.letters}
+
+
+def _quantity(each: Quantity) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "unit": each.unit,
+        "value": each.value,
+        "formula": each.formula.ascii(),
+        "note": each.said.removeprefix(", "),
+    }
 
 
 def _memory(cost: Cost) -> dict[str, object]:
@@ -90,19 +101,34 @@ def as_csv(cost: Cost, by: By = "step") -> str:
     """A line for each row, the first with the columns' names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = COLUMNS if cost.times is None else (*COLUMNS, *TIMED)
+    writer.writerow(columns)
     for path, row in _paths(cost, by):
         found = _module(cost, path, _expanded(cost, row))
-        writer.writerow([found[name] for name in COLUMNS])
+        if cost.times is not None:
+            time = cost.times.of(row.nodes)
+            found |= {"time_seconds": time.typical, "bound": time.bound or ""}
+        writer.writerow([found[name] for name in columns])
+    if cost.times is not None and cost.times.rest.typical:
+        rest = {"path": OPTIMIZER, "time_seconds": cost.times.rest.typical, "bound": "memory"}
+        writer.writerow([rest.get(name, "") for name in columns])
     return text.getvalue().rstrip("\n")
 
 
 def _paths(cost: Cost, by: By) -> list[tuple[str, Row]]:
-    """Each row with the labels that lead to it: `image / Layer / attention / q`."""
+    """Each row with the labels that lead to it: `image / Layer / attention / q`.
+
+    No two rows have one path: the second `halve` of a stream is `halve (2)`.
+    """
     found: list[tuple[str, Row]] = []
     above: list[str] = []
+    seen: Counter[str] = Counter()
     for row in cost.grouped(by):
         above[row.depth :] = [row.label]
+        path = " / ".join(above)
+        seen[path] += 1
+        if seen[path] > 1:
+            above[row.depth] = f"{row.label} ({seen[path]})"
         found.append((" / ".join(above), row))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,7 +53,11 @@ class Counts:
 
     def shapes(self, of: ShapeOf) -> ShapeOf:
         """A mode's shapes with letters for numbers of tokens."""
-        return lambda tensor: tuple(self._symbols.get(size, size) for size in of(tensor))
+        return lambda tensor: self.lettered(of(tensor))
+
+    def lettered(self, shape: Sequence[Dim]) -> tuple[Dim, ...]:
+        """A shape with letters for numbers of tokens."""
+        return tuple(self._symbols.get(size, size) for size in shape)
 
     def values(self, bindings: Mapping[str, int]) -> dict[str, int]:
         """The bindings, and with them the value of every letter."""

@@ -5,50 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tfspec.passes.memory.compiled import kept_compiled
 from tfspec.passes.memory.peak import SAID, Peak, peak
 from tfspec.passes.memory.saved import BYTES
 from tfspec.shadow.machine import Unpriced
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost
+    from tfspec.passes.cost.report import Cost
+
+
+BLOCK = 512
+"""Bytes that torch's allocator for GPUs rounds up to."""
 
 
 def measured(cost: Cost) -> Peak | str | None:
-    """The peak at the cost's sizes, or why it is not known; None where a mode has none.
-
-    It is told of eager mode alone.
-    """
+    """The peak at the cost's sizes, or why it is not known; None where a mode has none."""
     dtype = cost.precision.activations
-    if cost.mode not in ("forward", "train") or dtype is None or cost.compiled:
+    if cost.mode not in ("forward", "train") or dtype is None:
         return None
-    sizes = {name: cost.values[name] for name in cost.graph.facts.domains}
     try:
         return peak(
             cost.graph,
             mode="train" if cost.mode == "train" else "forward",
             dtype=dtype,
-            sizes={**cost.graph.bindings(), **sizes},
+            target=cost.target or "cpu",
+            block=1 if cost.target is None else BLOCK,
+            sizes=cost.sizes_of_dims,
+            style=cost.style,
             checkpoint=cost.checkpoint,
             optimizer=cost.optimizer,
         )
     except Unpriced as refusal:
         return str(refusal)
-
-
-def compiled(cost: Cost) -> tuple[str, int, str] | str | None:
-    """What a compiled step keeps, of the loss too, or why that is not known."""
-    dtype = cost.precision.activations
-    if cost.mode != "train" or dtype is None:
-        return None
-    sizes = {name: cost.values[name] for name in cost.graph.facts.domains}
-    try:
-        found = kept_compiled(cost.graph, dtype=dtype, sizes={**cost.graph.bindings(), **sizes})
-    except Unpriced as refusal:
-        return str(refusal)
-    what = "what torch.compile keeps of forward and loss, both compiled as a whole"
-    return "activations", found.bytes, what
 
 
 def loss_bytes(cost: Cost, size: int) -> Dim:

@@ -9,6 +9,7 @@ from tfspec.graph.graph import Graph
 from tfspec.program.lowering import lower
 from tfspec.program.method import Method, When
 from tfspec.program.program import Precision as Dtype
+from tfspec.program.value import Value
 from tfspec.symbolic import Dim
 from tfspec.targets import Target, find
 
@@ -50,8 +51,17 @@ OPTIMIZERS: Mapping[str, int] = {"adamw": 2, "sgd": 0, "momentum": 1, "lion": 1}
 """States for each parameter (Rajbhandari et al. 2019, section 3.1, for Adam)."""
 
 
-def cache_numbers(graph: Graph) -> Dim | None:
-    """Numbers that caches of keys and values hold for S slots; None for a model that reads no ids.
+@dataclass(frozen=True)
+class Cached:
+    """Numbers in the caches of keys and values: `held` for S slots; `needed` are those of tokens
+    that a later query may still see, fewer where a window hides what is older."""
+
+    held: Dim
+    needed: Dim
+
+
+def cached(graph: Graph) -> Cached | None:
+    """What caches hold; None for a model that reads no ids.
 
     Read off the program for decoding: each attention keeps [B, g, S, k] and [B, g, S, w]. Raises
     NotYet for a model whose attention cannot be cached yet: its cache is not free, but unknown.
@@ -62,14 +72,27 @@ def cache_numbers(graph: Graph) -> Dim | None:
         return None
     program = lower(graph, target, ("decode",), "explicit")
     kept = [
-        value.storage.elements * scope.instances
+        (value.storage.elements * scope.instances, window)
         for scope, methods in program.methods.items()
-        for value in _held(methods[0])
+        for value, window in _held(methods[0])
     ]
-    return sum(kept, Dim.of(0))
+    needed = (_latest(elements, graph, window) for elements, window in kept)
+    return Cached(sum((elements for elements, _ in kept), Dim.of(0)), sum(needed, Dim.of(0)))
 
 
-def _held(method: Method):
-    """The buffers that a method's cache gives back."""
+def _latest(elements: Dim, graph: Graph, window: Dim | None) -> Dim:
+    if window is None:
+        return elements
+    return elements.subs({graph.slots_name: Dim.minimum(graph.slots, window)})
+
+
+def _held(method: Method) -> list[tuple[Value, Dim | None]]:
+    """The buffers that a method's cache gives back, and how many of their tokens are seen."""
     steps = (step for step in method.steps if isinstance(step, When))
-    return [v for step in steps for v in step.outputs if v.storage.holds == "buffer"]
+    growing = [
+        (value, step.window)
+        for step in steps
+        for value in step.outputs
+        if value.storage.holds == "buffer"
+    ]
+    return growing + [(value, None) for value in method.held]

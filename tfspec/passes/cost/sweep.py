@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost.cost import Cost
+from tfspec.passes.cost.fit import at_size
 from tfspec.passes.cost.names import CONVENTION
+from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import Column, table
+from tfspec.passes.time.text import seconds
 
 BAR = 24
 FEW = 32
+BESIDE = ("needed", "loss", "peak", "executed", "traffic", "needed cache")
+"""What a page has no room for: every other format has it."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Sweep:
     cost: Cost
     dim: str
     points: tuple[tuple[int, dict[str, int]], ...]
+    seconds: tuple[float, ...] = ()
+    """The time at each point, where a target is named."""
 
     @property
     def names(self) -> list[str]:
@@ -37,24 +44,46 @@ class Sweep:
         return [name for name in known if name != "parameters" or len(counts) > 1]
 
     def text(self) -> str:
-        """A table with a chart of the FLOPs of the mode."""
+        """A table with a chart of the FLOPs of the mode.
+
+        On a target it has the time too, and in the place of what is the same at all sizes a note.
+        """
         flops = [values["flops"] for _, values in self.points]
-        most = max(flops) or 1
+        most, same = max(flops) or 1, self._same
+        names = [name for name in self.names if name not in same and name not in BESIDE]
+        bar = BAR // 2 if self.seconds else BAR
         columns = [Column(self.dim, 14, right=True)]
-        columns += [Column(name, 24, right=True) for name in self.names]
+        columns += [Column(name, 24, right=True) for name in names]
+        columns += [Column("time", 12, right=True)] if self.seconds else []
         rows = [
-            [f"{size:,}", *(self._short(values, name) for name in self.names),
-             "█" * round(values["flops"] / most * BAR) or "▏"]
-            for size, values in self.points
+            [f"{size:,}", *(self._short(values, name) for name in names), *map(seconds, time),
+             "█" * round(values["flops"] / most * bar) or "▏"]
+            for (size, values), time in self._timed()
         ]  # fmt: skip
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
         taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
         head += f"; taken, since not set: {escape(taken)}" if taken else ""
         note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.about}."
+        chart = Column("FLOPs", bar)
+        return "\n".join([head, "", *table([*columns, chart], rows), "", *self._notes(), note])
+
+    @property
+    def _same(self) -> set[str]:
+        """On a target, quantities that are one number at all sizes."""
+        first = self.points[0][1]
+        known = {name for name in self.names if all(v[name] == first[name] for _, v in self.points)}
+        return known if self.seconds else set()
+
+    def _notes(self) -> Iterator[str]:
+        same = [name for name in self.names if name in self._same]
+        if same:
+            said = (f"{name} {self._short(self.points[0][1], name)}" for name in same)
+            yield f"At all sizes: {', '.join(said)}."
+        if self.cost.timing is not None:
+            about = escape(self.cost.timing.how.target.about)
+            yield f"Times on {about}: {self.cost.timing.kind}."
         if len(self.points) > FEW:
-            note += f"\nPeaks are left out: each takes a run, and there are more than {FEW} sizes."
-        chart = Column("FLOPs", BAR)
-        return "\n".join([head, "", *table([*columns, chart], rows), "", note])
+            yield f"Peaks are left out: each takes a run, and there are more than {FEW} sizes."
 
     def _short(self, values: dict[str, int], name: str) -> str:
         unit = next(each.unit for each in self.cost.quantities if each.name == name)
@@ -66,9 +95,9 @@ class Sweep:
         """The dim, then every quantity as a whole number: FLOPs, or bytes."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([self.dim, *self._columns()])
-        for size, values in self.points:
-            writer.writerow([size, *(values[name] for name in self.names)])
+        writer.writerow([self.dim, *self._columns(), *(["time_seconds"] if self.seconds else [])])
+        for (size, values), time in self._timed():
+            writer.writerow([size, *(values[name] for name in self.names), *time])
         return text.getvalue().rstrip("\n")
 
     def _columns(self) -> list[str]:
@@ -77,8 +106,11 @@ class Sweep:
 
     def json(self) -> str:
         """An object: `name`, `mode`, `dtype`, `chosen`, `convention`, `dim` and `points`, each with
-        `size` and `quantities`."""
-        points = [{"size": size, "quantities": values} for size, values in self.points]
+        `size`, `quantities` and, on a target, `time_seconds`."""
+        points = [
+            {"size": size, "quantities": values} | ({"time_seconds": time[0]} if time else {})
+            for (size, values), time in self._timed()
+        ]
         found = {
             "name": self.cost.name,
             "mode": self.cost.mode,
@@ -89,6 +121,11 @@ class Sweep:
             "points": points,
         }
         return json_text(found)
+
+    def _timed(self) -> Iterator[tuple[tuple[int, dict[str, int]], tuple[float, ...]]]:
+        """Each point, with its time if a target is named."""
+        times = ((time,) for time in self.seconds) if self.seconds else repeat(())
+        return zip(self.points, times, strict=False)
 
     def latex(self) -> str:
         """A tabular of the same columns as the CSV's."""
@@ -102,29 +139,24 @@ class Sweep:
 
 def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs at each size of a dim that varies; the graph is not built anew."""
-    few = len(sizes) <= FEW
-    points = tuple((size, _quantities(cost, _at(cost, dim, size), few)) for size in sizes)
-    return Sweep(cost, dim, points)
+    at = [at_size(cost, dim, size) for size in sizes]
+    points = [_quantities(there, len(sizes) <= FEW) for there in at]
+    return Sweep(cost, dim, tuple(zip(sizes, points, strict=True)), _seconds(at))
 
 
 def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs of one model after another, which differ in the size of a dim."""
-    points = [_quantities(cost, cost.values, len(sizes) <= FEW) for cost in costs]
-    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)))
+    points = [_quantities(cost, len(sizes) <= FEW) for cost in costs]
+    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)), _seconds(costs))
 
 
-def _at(cost: Cost, dim: str, size: int) -> dict[str, int]:
-    """Every symbol's value where the dim has this size; letters follow from it."""
-    values = {**cost.values, dim: size}
-    if cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size):
-        values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
-        values[dim] = cost.values[dim] if cost.mode == "decode" else size
-    return values | {letter: whole.value(values) for letter, whole in cost.letters.items()}
+def _seconds(costs: Sequence[Cost]) -> tuple[float, ...]:
+    return tuple(cost.time.typical for cost in costs if cost.time is not None)
 
 
-def _quantities(cost: Cost, values: Mapping[str, int], few: bool) -> dict[str, int]:
+def _quantities(cost: Cost, few: bool) -> dict[str, int]:
     """Every quantity by name; those that take a run only where there are few points."""
-    found = {each.name: each.formula.value(values) for each in cost.formulas}
+    found = {each.name: cost.number(each.formula) for each in cost.formulas}
     if few:
-        found |= {each.name: each.value for each in replace(cost, values=values).by_run}
-    return {**found, "flops": cost.flops.value(values)}
+        found |= {each.name: each.value for each in cost.by_run}
+    return {**found, "flops": cost.number(cost.flops)}

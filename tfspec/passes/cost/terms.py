@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from tfspec.symbolic import Dim, sym
-from tfspec.symbolic.atoms import Atom, Division, Max, Mod, Symbol
+from tfspec.symbolic.atoms import Atom, Division, Max, Min, Mod, Symbol
 from tfspec.symbolic.terms import Monomial
 
 FARTHEST = 1 << 40
@@ -62,6 +63,53 @@ def overtakes(formula: Dim, symbol: str, values: Mapping[str, int]) -> int | Non
         middle = (low + high) // 2
         low, high = (low, middle) if ahead(middle) else (middle + 1, high)
     return high
+
+
+@dataclass(frozen=True)
+class Regimes:
+    """A formula on both sides of its minima in a symbol: below all of them, and above all.
+
+    Below, what grows is the least; above, what does not. `first` and `last` are where they turn.
+    """
+
+    first: Dim
+    last: Dim
+    below: Dim
+    above: Dim
+
+
+def regimes(formula: Dim, symbol: str, values: Mapping[str, int]) -> Regimes | None:
+    """None for a formula without a minimum that turns in the symbol."""
+    minima = [atom for atom in formula.atoms if isinstance(atom, Min) and _turns(atom, symbol)]
+    turns = {atom: _bound(atom, symbol) for atom in minima}
+    if not turns:
+        return None
+    bounds = sorted(turns.values(), key=lambda bound: bound.value(values))
+    grown = {atom: max(atom.parts, key=lambda part: degree(part, symbol)) for atom in turns}
+    return Regimes(bounds[0], bounds[-1], _with(formula, grown), _with(formula, turns))
+
+
+def _turns(atom: Min, symbol: str) -> bool:
+    """Whether one side of it grows in the symbol and another does not."""
+    powers = [degree(part, symbol) for part in atom.parts]
+    return min(powers) == 0 < max(powers)
+
+
+def _bound(atom: Min, symbol: str) -> Dim:
+    """What a minimum is at most, however large the symbol is."""
+    return Dim.minimum(*(part for part in atom.parts if degree(part, symbol) == 0))
+
+
+def _with(formula: Dim, atoms: Mapping[Min, Dim]) -> Dim:
+    """The formula with other sizes for some of its atoms."""
+    total = Dim.of(0)
+    for mono, number in formula.terms.items():
+        product = Dim.of(number)
+        for atom, exponent in mono:
+            one = atoms.get(atom) if isinstance(atom, Min) else None
+            product = product * (Dim({((atom, 1),): 1}) if one is None else one) ** exponent
+        total = total + product
+    return total
 
 
 def _outgrown(powers: tuple[int, ...], by: tuple[int, ...]) -> bool:

@@ -11,9 +11,12 @@ from tfspec.passes.cost.groups import By
 from tfspec.passes.cost.growth import Growth, growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.text_table import COLUMNS, Column, joined, table
+from tfspec.passes.time.machine import OPTIMIZER
+from tfspec.passes.time.text import facts, interval, notes, plans, seconds
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.cost import Cost, Quantity, Row
+    from tfspec.passes.cost.report import Cost, Quantity, Row
+    from tfspec.passes.time.rates import Seconds
 
 _TABLE = (
     Column("step", 40, gives=0),
@@ -22,9 +25,16 @@ _TABLE = (
     Column("share", 7, right=True),
     Column("", 20),
 )
+_TIMED = (
+    *_TABLE[:3],
+    Column("time", 8, right=True),
+    Column("share", 6, right=True),
+    Column("bound", 7),
+    Column("", 10),
+)
 BAR = 20
-KEPT = "Activations are what autograd keeps of an eager forward on a CPU, no loss."
-COMPILED = "Activations are what torch.compile keeps on a CPU of forward and loss together."
+KEPT = "Activations are what autograd keeps of an eager forward on {}, no loss."
+UNPROVED = "What a GPU's kernels keep is written down from their source, and no GPU has proved it."
 PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
 LOSS = "Its loss is cross entropy over the last axis of every output."
 SCALES = (
@@ -40,11 +50,12 @@ SCALES = (
 
 
 def text(cost: Cost, by: By = "module") -> str:
-    rows = [_cells(cost, row) for row in cost.grouped(by)]
+    rows = [*(_cells(cost, row) for row in cost.grouped(by)), *_rest(cost)]
     parts = [
-        [_title(cost), *_taken(cost)],
-        table(_TABLE, rows) if rows else [],
+        [_title(cost), *_active(cost), *_wrapped(facts(cost)), *_taken(cost)],
+        table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
+        _wrapped(plans(cost)),
         _wrapped(_growth(cost)),
         [*_legend(cost), *_notes(cost, by)],
     ]
@@ -64,8 +75,25 @@ def _title(cost: Cost) -> str:
     flops = cost.number(cost.flops)
     name = shorten(escape(cost.name), 40)
     params = cost.number(cost.graph.params)
-    counts = f"{params:,} parameters, {scaled(flops, 'FLOPs')} ({scaled(flops // 2, 'MACs')})"
-    return f"{name}, {cost.mode}: {counts}"
+    work = f"{scaled(flops, 'FLOPs')} ({scaled(flops // 2, 'MACs')})"
+    return f"{name}, {cost.mode}: {params:,} parameters, {work}"
+
+
+def _active(cost: Cost) -> list[str]:
+    """How many of the parameters one token uses, where not all."""
+    active, params = (cost.number(each) for each in (cost.graph.active, cost.graph.params))
+    if active == params:
+        return []
+    return [f"parameters that one token uses: {rounded(active)} of {rounded(params)} active"]
+
+
+def rounded(count: int) -> str:
+    """A count in three digits: 12.9 B, 671 B, 23.4 M; a small one as it is."""
+    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
+        if count >= size:
+            places = 2 - min(2, len(str(count // size)) - 1)
+            return f"{count / size:,.{places}f} {letter}"
+    return f"{count:,}"
 
 
 def _taken(cost: Cost) -> list[str]:
@@ -80,10 +108,27 @@ def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
     share = flops / total if total else 0.0
     label = "  " * row.depth + (f"{row.label} × {row.count}" if row.count > 1 else row.label)
     params = "shared" if row.shared else f"{cost.number(row.params):,}" if row.params.terms else ""
+    number = scaled(flops, "").rstrip() if done.terms else ""
+    if cost.times is not None:
+        return (escape(label), params, number, *_time(cost, cost.times.of(row.nodes)))
     if not done.terms:
         return (escape(label), params, "", "", "")
     bar = "█" * round(share * BAR) or "▏"
-    return (escape(label), params, scaled(flops, "").rstrip(), f"{share:.1%}", bar)
+    return (escape(label), params, number, f"{share:.1%}", bar)
+
+
+def _time(cost: Cost, time: Seconds) -> tuple[str, ...]:
+    """A row's time, its share of the whole, and what it is bound by."""
+    if cost.time is None or not time.typical:
+        return ("", "", "", "")
+    share = time.typical / cost.time.typical
+    return (seconds(time.typical), f"{share:.1%}", time.bound or "", "█" * round(10 * share) or "▏")
+
+
+def _rest(cost: Cost) -> Iterator[tuple[str, ...]]:
+    """What is no step's."""
+    if cost.times is not None and cost.times.rest.typical:
+        yield (OPTIMIZER, "", "", *_time(cost, cost.times.rest))
 
 
 def _formulas(cost: Cost) -> Iterator[str]:
@@ -99,6 +144,8 @@ def _formulas(cost: Cost) -> Iterator[str]:
             break_on_hyphens=False, break_long_words=False,
         )  # fmt: skip
         yield from wrap.wrap(formula)
+        if each.name == "traffic" and cost.time and cost.timing:
+            yield f"{'time':<{wide}}  {interval(cost.time, cost.timing.kind)}"
 
 
 def _number(each: Quantity) -> str:
@@ -111,8 +158,10 @@ def _number(each: Quantity) -> str:
 
 def _growth(cost: Cost) -> Iterator[str]:
     for each in growth(cost):
-        said = f"in {each.symbol}, the {each.what}, FLOPs grow as {each.order}{_from(each)}"
-        yield escape(said)
+        flops = "the FLOPs that masks leave" if each.of == "needed" else "FLOPs"
+        where = f" where {each.where}" if each.where else ""
+        said = f"in {each.symbol}, the {each.what}, {flops} grow as {each.order}{where}"
+        yield escape(said + _from(each))
 
 
 def _from(each: Growth) -> str:
@@ -146,12 +195,10 @@ def _notes(cost: Cost, by: By) -> list[str]:
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
         lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
-        if isinstance(cost.stays, str):
-            lines.append(f"What a compiled step keeps is not known: {cost.stays}.")
-        elif cost.stays is not None:
-            lines += [COMPILED, LOSS]
-        elif cost.precision.activations is not None:
-            lines.append(KEPT)
+        if cost.precision.activations is not None:
+            lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
+    if cost.target is not None and cost.target.kind == "cuda" and cost.mode == "train":
+        lines.append(UNPROVED)
     lines += _of_peak(cost)
     if cost.mode == "prefill":
         lines.append("A prompt's outputs are computed of its last token alone.")
@@ -159,7 +206,7 @@ def _notes(cost: Cost, by: By) -> list[str]:
         lines.append("Decoding attends to every slot of the static cache, filled or not.")
     if by != "kind" and any(row.count > 1 for row in cost.rows):
         lines.append("A row under × n shows all n together: parts sum to the row that they are in.")
-    return _wrapped(lines)
+    return _wrapped([*lines, *notes(cost)])
 
 
 def _of_peak(cost: Cost) -> list[str]:
@@ -176,9 +223,11 @@ def _rule_of_thumb(cost: Cost) -> list[str]:
     if len(texts) != 1 or texts[0].kind != "ids" or not cost.flops.terms:
         return []
     tokens = texts[0].elements.value(cost.values)
-    rule = 6 * cost.number(cost.graph.params) * tokens
+    active = cost.number(cost.graph.active)
+    rule = 6 * active * tokens
     share = rule / cost.number(cost.flops)
-    words = f"of {cost.number(cost.graph.params):,} parameters and {tokens:,} tokens"
+    kind = "parameters" if active == cost.number(cost.graph.params) else "active parameters"
+    words = f"of {active:,} {kind} and {tokens:,} tokens"
     return [f"The rule 6·N·D {words} gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."]
 
 

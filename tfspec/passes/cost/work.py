@@ -40,12 +40,13 @@ class Work:
         )
 
 
-def work(graph: Graph, shape_of: ShapeOf) -> dict[Node, Work]:
+def work(graph: Graph, shape_of: ShapeOf, *, decoding: bool = False) -> dict[Node, Work]:
     """The work of every primitive step that an output depends on, where tensors have these shapes.
 
-    What no output reads is not emitted, and has no work.
+    What no output reads is not emitted, and has no work; while decoding also what does not follow
+    the text, which the prompt has made.
     """
-    walk = _Walk(shape_of)
+    walk = _Walk(shape_of, graph.follows if decoding else None)
     walk.trace(replace(graph.trace, body=_live(graph)), Dim.of(1))
     return walk.found
 
@@ -76,6 +77,7 @@ class _Walk:
     `known` each tensor in its shape here."""
 
     shape_of: ShapeOf
+    follows: frozenset[Tensor] | None = None
     found: dict[Node, Work] = field(default_factory=dict[Node, Work])
     learned: set[Tensor] = field(default_factory=set[Tensor])
     known: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
@@ -83,6 +85,8 @@ class _Walk:
     def trace(self, trace: Trace, times: Dim) -> None:
         for node in trace.body:
             inner = inner_traces(node.op)
+            if self.follows is not None and self.follows.isdisjoint(node.outputs):
+                continue
             if isinstance(node.op, Stack):
                 self._stack(node, inner, node.op.count * times, times)
             elif inner:
@@ -155,11 +159,12 @@ class _Walk:
         out, out_needed = self._out(node, inputs), self._out(node, needed)
         flops = node.op.flops(inputs, [out]) * times
         operands = sum(self._needs([tensor]) for tensor in node.inputs)
-        learns = bool(node.op.weights(*node.inputs))
+        learns = any(weight.learned for weight in node.op.weights(*node.inputs).values())
         done = Work(flops, node.op.flops(needed, [out_needed]) * times, flops * (operands + learns))
         self.found[node] = self.found.get(node, Work()) + done
         if operands or learns:
-            self.learned.update(tensor.original for tensor in node.outputs)
+            floats = (tensor for tensor in node.outputs if tensor.kind == "float")  # no choices
+            self.learned.update(tensor.original for tensor in floats)
         return out, out_needed
 
     def _out(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:

@@ -10,22 +10,29 @@ from tfspec.passes.emit.file import file_text
 from tfspec.program.lowering import lower
 from tfspec.program.program import Mode, Program, Style
 from tfspec.program.refusal import NotYet
-from tfspec.targets import Target, find
+from tfspec.targets import Target, sheet_of
 
 
 def emit(
-    graph: Graph, *, target: str | None = None, style: str = "fast", parts: Sequence[str] = ()
+    graph: Graph,
+    *,
+    target: str | Target | None = None,
+    style: str = "fast",
+    parts: Sequence[str] = (),
 ) -> str:
     """The file's source. Raises NotYet for what this target or part cannot do yet."""
     return file_text(program_of(graph, target=target, style=style, parts=parts))
 
 
 def program_of(
-    graph: Graph, *, target: str | None = None, style: str = "fast", parts: Sequence[str] = ()
+    graph: Graph,
+    *,
+    target: str | Target | None = None,
+    style: str = "fast",
+    parts: Sequence[str] = (),
 ) -> Program:
     """The program that the file is printed from."""
-    sheet = find(target or "cpu")
-    assert isinstance(sheet, Target), f"the caller checks targets, and {target} is none"
+    sheet = sheet_of(target or "cpu")
     if "generate" in parts:
         _one_text(graph)
     modes: tuple[Mode, ...] = (
@@ -36,12 +43,16 @@ def program_of(
 
 
 def _one_text(graph: Graph) -> None:
-    """Generation continues one text, by one output's logits. Raises NotYet for anything else."""
-    texts = [tensor.role for tensor in graph.inputs if tensor.kind == "ids"]
-    others = [name for name in graph.spec.inputs if name not in texts[:1]]
-    for name in others:
-        message = f"the input `{name}` is not supported yet in generation"
-        raise NotYet.of(message, Label(graph.spec.inputs[name].span))
+    """Generation continues one text, by one output's logits; what else is read stays as it is.
+
+    Raises NotYet for anything else.
+    """
+    text = graph.text
+    for tensor in graph.inputs:
+        if tensor is not text and text.axes[-1] in tensor.axes:
+            message = f"the input `{tensor.role}` is not supported yet in generation"
+            span = graph.spec.inputs[tensor.role or ""].span
+            raise NotYet.of(message, Label(span))
     for name in list(graph.outputs)[1:]:
         message = f"a second output, `{name}`, is not supported yet in generation"
         raise NotYet.of(message, Label(graph.spec.outputs[name].span))

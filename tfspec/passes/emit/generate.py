@@ -1,91 +1,109 @@
-"""What `--with generate` adds: room for keys and values, and a greedy continuation."""
+"""What `--with generate` adds: a greedy continuation of one text, and how a file runs it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tfspec.graph.graph import Graph
+from tfspec.graph.tensor import Tensor
 from tfspec.program import expr as ex
 from tfspec.program import layout
-from tfspec.program.classes import Book, ModuleClass
-from tfspec.program.method import Kept, Method
-from tfspec.program.printer import MethodPrinter
-from tfspec.program.program import Program
-from tfspec.program.refusal import NotYet
+from tfspec.program.code_names import safe
+from tfspec.program.expr import PLAIN
+from tfspec.program.program import Mode, Program
+from tfspec.symbolic import sym
 
 GENERATE = '''@torch.inference_mode()
-def generate(tokens, steps, cache, prefill, decode):
+{head}
     """Greedy continuation: [B, T] -> [B, T + steps]. `prefill` and `decode` are the
     model's, compiled or not; a cache may be used again for the next prompt.
     """
-    if tokens.shape[1] + steps > cache[0].slots:
-        raise ValueError(f"the cache has room for {cache[0].slots} tokens")
+    if tokens.shape[1] + steps > {cache}.slots:
+        raise ValueError(f"the cache has room for {{{cache}.slots}} tokens")
     position = torch.tensor([tokens.shape[1]], device=tokens.device)
-    token = prefill(tokens, cache).argmax(-1)  # [B, 1]
+{prefill}
     out = [tokens, token]
     for _ in range(steps - 1):
-        token = decode(token, position, cache).argmax(-1)  # [B, 1]
+{decode}
         position = position + 1
         out.append(token)
     return torch.cat(out, dim=1)
 '''
-
-
-def cache_method(
-    book: Book, module: ModuleClass, method: Method, names: MethodPrinter
-) -> list[str]:
-    """cache(batch, length) of a class that keeps something, in the order in which it is kept."""
-    if not method.kept:
-        return []
-    items = [_item(method, kept) for kept in method.kept]
-    doc = "Room for the keys and values of `length` tokens."
-    if module.scopes[0] is book.root:
-        doc = "Room for `length` tokens of `batch` texts: what prefill and decode keep."
-    head = ["", "    def cache(self, batch, length):", f'        """{doc}"""']
-    return [*head, *(f"        {line}" for line in _returned(items, names))]
-
-
-def _returned(items: list[ex.Expr], names: MethodPrinter) -> list[str]:
-    if len(items) == 1:
-        return layout.lines("return ", items[0], names, "", 8)
-    texts = [item.text(names)[0] for item in items]
-    joined = f"return {', '.join(texts)}"
-    if len(joined) + 8 <= layout.WIDTH:
-        return [joined]
-    return ["return (", *(f"    {text}," for text in texts), ")"]
-
-
-def _item(method: Method, kept: Kept) -> ex.Expr:
-    if not kept.children:
-        assert method.room is not None
-        return method.room
-    child = kept.children[0].scope
-    if not kept.stacked and child.parent is not method.scope:
-        return _of_shared(method, kept.children[0])
-    if not kept.stacked:
-        return ex.Call(ex.Name(f"self.{child.name}.cache"), _SIZES)
-    assert child.parent is not None
-    if not all(c.kept for c in kept.children):
-        raise NotYet.of(_MIXED, None)
-    return ex.Name(f"[block.cache(batch, length) for block in self.{child.parent.name}]")
-
-
-def _of_shared(method: Method, child: Method) -> ex.Expr:
-    """The cache of an attention whose module is passed in: made like a weight that is here."""
-    if not isinstance(child.room, ex.Call):
-        raise NotYet.of(_DEEP, None)
-    members = method.low.program.members[method.scope].values()
-    held = next((member.name for member in members if "weight" in member.holds), None)
-    if held is None:
-        raise NotYet.of(_DEEP, None)
-    like = ex.Attribute(ex.Member(held), "weight")
-    return ex.Call(child.room.func, (*child.room.args[:-1], like))
-
-
-_DEEP = "a cache of a block whose weights are shared between modules is not supported yet"
-_MIXED = "a stack of layers with and without attention is not supported yet with a cache"
-_SIZES = (ex.Name("batch"), ex.Name("length"))
+OWN = ("tokens", "token", "steps", "cache", "prefill", "decode", "position", "out", "torch")
+PREFILLED = "tokens.shape[1] + 16"
 
 
 def generate(program: Program) -> str:
-    """The helper that continues a prompt."""
-    return GENERATE.replace(
-        "cache[0].slots", f"cache{ex.path_to_cache(program.roots['decode'])}.slots"
+    """The helper that continues a prompt; other inputs of the model are passed on."""
+    cache = f"cache{ex.path_to_cache(program.roots['decode'])}"
+    arguments = [f"{name}=None" if optional else name for name, optional in _taken(program)]
+    return GENERATE.format(
+        head="\n".join(layout.signature("generate", arguments, 0)),
+        cache=cache,
+        prefill="\n".join(_step(program, "prefill", "tokens", 4)),
+        decode="\n".join(_step(program, "decode", "token", 8)),
     )
+
+
+def _taken(program: Program) -> list[tuple[str, bool]]:
+    """What generate takes: a memory's inputs, the text, what runs, and flags: optional ones."""
+    graph = program.graph
+    others = [tensor for tensor in graph.inputs if tensor is not graph.text]
+    before = [(passed(graph, tensor), False) for tensor in others if tensor.kind != "bool"]
+    own = [(name, False) for name in ("tokens", "steps", "cache", "prefill", "decode")]
+    return [
+        *before,
+        *own,
+        *((passed(graph, tensor), True) for tensor in others if tensor.kind == "bool"),
+    ]
+
+
+def passed(graph: Graph, tensor: Tensor) -> str:
+    """What generate calls an input: `tokens` is the text; its own names it gives to no other."""
+    if tensor is graph.text:
+        return "tokens"
+    name = safe(tensor.role or "x")
+    return f"{name}_" if name in OWN else name
+
+
+def _step(program: Program, mode: Mode, text: str, indent: int) -> list[str]:
+    """token = prefill(tokens, cache).argmax(-1), with what else the mode reads."""
+    graph, root = program.graph, program.roots[mode]
+    names = {root.low.values[tensor]: passed(graph, tensor) for tensor in graph.inputs}
+    names[root.low.values[graph.text]] = text
+    more = [param for param in root.params if param not in names and param.hint != "maps"]
+    names |= {param: param.hint or "x" for param in more}
+    params = sorted(root.params, key=lambda param: param.defaults)
+    given = [ex.Name(names[param]) for param in params if param in names]
+    call = ex.Call(ex.Attribute(ex.Call(ex.Name(mode), tuple(given)), "argmax"), (ex.Name("-1"),))
+    made = layout.lines("token = ", call, PLAIN, "[B, 1]", indent)
+    return [" " * indent + line for line in made]
+
+
+def run_names(program: Program, inputs: Sequence[Tensor]) -> dict[str, str]:
+    """How the file's own run calls it: `given` inputs, a cache's `sizes`, the `call`, a `timer`."""
+    graph = program.graph
+    names = {tensor: passed(graph, tensor) for tensor in inputs}
+    sizes = ["len(tokens)", PREFILLED]
+    for size in program.roots["decode"].memories:
+        sizes.append(_read(names, size))
+    given = ", ".join(names.values())
+    taken = [("16" if name == "steps" else name) for name, _ in _taken(program)]
+    call = f"generate({', '.join(taken)})"
+    every = (("globals", ex.Call(ex.Name("globals"))),)
+    timer = ex.Call(ex.Name("Timer"), (ex.Name(f'"{call}"'),), every)
+    return {
+        "given": f"({given},)" if len(names) == 1 else f"({given})",
+        "sizes": ", ".join(sizes),
+        "call": call,
+        "timer": "\n".join(f"    {line}" for line in layout.lines("speed = ", timer, PLAIN, "", 4)),
+    }
+
+
+def _read(names: dict[Tensor, str], size: str) -> str:
+    """The length of a memory, read off an input."""
+    for tensor, name in names.items():
+        for at, axis in enumerate(tensor.axes):
+            if axis.size == sym(size):
+                return f"{name}.shape[{at}]"
+    raise AssertionError(f"no input shows {size}")

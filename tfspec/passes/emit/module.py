@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tfspec.passes.emit.generate import cache_method
+from tfspec.passes.emit.cache_room import cache_method
 from tfspec.passes.emit.text import docstring, sentence
 from tfspec.program import expr as ex
 from tfspec.program import layout, starting
@@ -34,6 +34,9 @@ class InitNames:
 
     def length(self, dim: Dim) -> tuple[str, int]:
         raise AssertionError(f"weights are made of {dim}, which is not fixed")
+
+    def called(self, call: ex.Invoke) -> str:
+        raise AssertionError("__init__ calls no forward")
 
     def arguments(self, call: ex.Invoke) -> list[str]:
         raise AssertionError("__init__ calls no forward")
@@ -77,7 +80,7 @@ class ClassWriter:
             shapes = self.shapes[name] = ShapeWriter(self.program.graph, self.module, twins)
             printer = MethodPrinter(self.book, self.module, method, shapes)
             rendered = printer.render(name)
-            lines += ["", *_documented(name, rendered)]
+            lines += ["", *(_documented(name, rendered) if self.is_root else rendered)]
             if self.program.generates and (name == "decode" or not self.is_root):
                 room = cache_method(self.book, self.module, method, printer)
             stored += [argument for argument in printer.stored if argument not in stored]
@@ -85,12 +88,17 @@ class ClassWriter:
         return lines + room, stored, "; ".join(legend for legend in legends if legend)
 
     def _bodies(self) -> list[tuple[str, Method, list[Method]]]:
-        """Below the root all modes share one forward; the root has a method a mode."""
+        """Below the root all modes share one forward, but where decoding does less; the root has a
+        method a mode.
+        """
         if self.is_root:
             roots = self.program.roots.items()
             return [(mode, method, [method]) for mode, method in roots]
-        variants = self.book.variants(self.module)
-        return [("forward", variants[0], variants)]
+        named = (
+            ("forward", self.book.variants(self.module)),
+            ("decode", self.book.decoding(self.module)),
+        )
+        return [(name, variants[0], variants) for name, variants in named if variants]
 
     # ---- __init__
     def _init(self, stored: list[str]) -> list[str]:
@@ -109,7 +117,8 @@ class ClassWriter:
     def _member(self, member: Member) -> list[str]:
         if member.kind == "buffer":
             assert member.make is not None
-            name, options = ex.Name(f'"{member.name}"'), (("persistent", ex.FALSE),)
+            name = ex.Name(f'"{member.name}"')
+            options = () if member.holds else (("persistent", ex.FALSE),)
             call = ex.Call(ex.Name("self.register_buffer"), (name, member.make), options)
             lines = layout.lines("", call, self.names, "", 8)
         else:

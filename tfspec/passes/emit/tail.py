@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.emit.generate import generate
+from tfspec.passes.emit.generate import generate, run_names
 from tfspec.program import expr as ex
 from tfspec.program import layout
 from tfspec.program.classes import Book
@@ -46,11 +46,11 @@ RUN = """if __name__ == "__main__":
     print(f"{{1000 * speed.mean:.1f}} ms a run")
 """
 RUN_STEPS = """if __name__ == "__main__":
-{here}    model, (tokens,) = build(device).eval(), example_inputs(device=device)
-    cache = model.cache(len(tokens), tokens.shape[1] + 16)
+{here}    model, {given} = build(device).eval(), example_inputs(device=device)
+    cache = model.cache({sizes})
     prefill, decode = {compiled}
-    print(tuple(generate(tokens, 16, cache, prefill, decode).shape))
-    speed = Timer("generate(tokens, 16, cache, prefill, decode)", globals=globals())
+    print(tuple({call}.shape))
+{timer}
     print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
     print(f"{{1000 * speed.timeit(3).mean / 16:.1f}} ms a token")
 """
@@ -78,8 +78,10 @@ def _first_run(program: Program) -> str:
     compiled = (
         "compile(model)" if kind == "cpu" else f'compile(model) if device == "cuda" else {plain}'
     )
-    run = RUN_STEPS if program.generates else RUN
-    return run.format(here=HERE[kind], compiled=compiled)
+    here = {"here": HERE[kind], "compiled": compiled}
+    if program.generates:
+        return RUN_STEPS.format(**here, **run_names(program, ordered(program.graph.inputs)))
+    return RUN.format(**here)
 
 
 def examples(program: Program) -> str:

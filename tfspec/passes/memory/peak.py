@@ -17,7 +17,7 @@ from tfspec.passes.memory.optimizer import optimizer_bytes
 from tfspec.program.program import Precision, Style
 from tfspec.shadow.machine import Machine, Record, uncollected
 from tfspec.shadow.run import Run, infer, ready, train
-from tfspec.targets import Target, find
+from tfspec.targets import Target, sheet_of
 
 PeakMode = Literal["forward", "train"]
 Kind = Literal["gradients", "kept", "loss", "temporary"]
@@ -66,7 +66,7 @@ def peak(
     *,
     mode: PeakMode = "train",
     dtype: Precision = "fp32",
-    target: str = "cpu",
+    target: str | Target = "cpu",
     style: Style = "fast",
     sizes: Mapping[str, int] | None = None,
     checkpoint: Checkpoint = "none",
@@ -81,9 +81,8 @@ def peak(
     `dispatch`: gradients of one value are added in new memory, as under a TorchDispatchMode.
     Raises Unpriced for a function that no memory rule is known of, and for very deep models.
     """
-    sheet = find(target)
-    assert isinstance(sheet, Target), f"the caller checks targets, and {target} is none"
-    source = checkpointed(emit(graph, target=target, style=style), checkpoint)
+    sheet = sheet_of(target)
+    source = checkpointed(emit(graph, target=sheet, style=style), checkpoint)
     machine = Machine(sheet.kind, dispatch=dispatch, block=block)
     with uncollected():
         run = ready(graph, source, graph.bindings() if sizes is None else sizes, dtype, machine)

@@ -11,7 +11,7 @@ from tfspec.passes.memory.walk import Found, Walk
 from tfspec.program.lowering import lower
 from tfspec.program.program import Precision, Style
 from tfspec.symbolic import Dim
-from tfspec.targets import Target, find
+from tfspec.targets import Target, sheet_of
 
 BYTES: Mapping[Precision, int] = {"fp32": 4, "bf16": 2, "fp16": 2}
 
@@ -48,7 +48,7 @@ def saved(
     graph: Graph,
     *,
     dtype: Precision = "fp32",
-    target: str = "cpu",
+    target: str | Target = "cpu",
     style: Style = "fast",
     sizes: Mapping[str, int] | None = None,
 ) -> Memory:
@@ -56,8 +56,7 @@ def saved(
 
     `sizes` has a value for every dim; without it, those of the graph.
     """
-    sheet = find(target)
-    assert isinstance(sheet, Target), f"the caller checks targets, and {target} is none"
+    sheet = sheet_of(target)
     bindings = graph.bindings() if sizes is None else sizes
     program = lower(graph, sheet, style=style, sizes=bindings, dtype=dtype)
     walk = Walk()
@@ -69,7 +68,7 @@ def saved(
 
 
 def _row(found: Found, dtype: Precision, bindings: Mapping[str, int]) -> Row:
-    each = {"float": BYTES[dtype], "float32": 4, "int64": 8, "bool": 1}
+    each = {"float": BYTES[dtype], "float32": 4, "int64": 8, "int32": 4, "bool": 1}
     size = found.elements * each[found.dtype]
     node = found.node
     label, span = (node.op.label(), node.span) if node else ("", None)

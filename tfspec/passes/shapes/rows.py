@@ -148,9 +148,11 @@ class _Walk:
             return self._traces(node, inner, depth, outer)
         if node.inner is not None:
             return self._composite(node, node.inner, depth, outer)
-        seen = _Seen([node], self._new_weights(node))
+        used = self._weights(node)
+        seen = _Seen([node], [weight for weight in used if weight not in self.seen])
+        self.seen.update(used)
         row = self.row(depth, "step", self._label(node), node.outputs[0])
-        shared = not seen.weights and node.group is not None
+        shared = bool(used) and not seen.weights
         self.rows.append(replace(self._filled(row, seen, outer), shared=shared))
         return seen
 
@@ -190,14 +192,12 @@ class _Walk:
         name = node.group.name if node.group is not None else label
         return name if name.startswith(label) else f"{label} {name}"
 
-    def _new_weights(self, node: Node) -> list[Weight]:
-        """The weights that the node uses and no earlier row has counted."""
+    def _weights(self, node: Node) -> list[Weight]:
+        """The parameters that the node uses."""
         if node.group is None:
             return []
-        used = [node.group.weights[name] for name in node.op.weights(*node.inputs)]
-        new = [weight for weight in used if weight not in self.seen]
-        self.seen.update(new)
-        return new
+        used = (node.group.weights[name] for name in node.op.weights(*node.inputs))
+        return [weight for weight in used if weight.learned]
 
     def _count(self, weights: Iterable[Weight], outer: Scope) -> int:
         return sum(self._value(w.elements) * self._copies(w, outer) for w in weights)

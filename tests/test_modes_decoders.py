@@ -1,4 +1,5 @@
-"""Generation with rotary positions: Llama's decoding against the full forward and transformers."""
+"""Generation with rotary positions, windows, caps and normed heads: decoding against the full forward
+and transformers."""
 
 from __future__ import annotations
 
@@ -9,18 +10,22 @@ import torch
 from torch import nn
 
 from tests.parity.compare import answer
+from tests.parity.gemma import GEMMA
 from tests.parity.llama import LLAMA, LLAMA31
+from tests.parity.mistral import MISTRAL
+from tests.parity.mixtral import MIXTRAL
+from tests.parity.palm import PALM
+from tests.parity.qwen import QWEN
 from tests.parity.reference import Reference, tokens
 from tests.parity.running import place, randomise, run_file
 from tests.test_modes import STYLES, assert_equal_at_every_position, stepped
-from tfspec import api
 
-LLAMAS = (LLAMA, LLAMA31)
-LONGEST = 23
+PUBLIC = (LLAMA, LLAMA31, MISTRAL, MIXTRAL, GEMMA, QWEN)
+LONGEST = 23  # windows are of 5
 
 
 def file_of(reference: Reference, style: str = "fast") -> ModuleType:
-    return run_file(api.emit(reference.spec, reference.sets, style=style, parts=("generate",)))
+    return run_file(reference.architecture.emit(style=style, parts=("generate",)))
 
 
 def model_of(reference: Reference, style: str = "fast") -> nn.Module:
@@ -28,7 +33,7 @@ def model_of(reference: Reference, style: str = "fast") -> nn.Module:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("reference", LLAMAS, ids=str)
+@pytest.mark.parametrize("reference", [*PUBLIC, PALM], ids=str)
 @torch.no_grad()
 def test_decode_equals_the_forward_at_every_position(reference: Reference, style: str) -> None:
     model, text = model_of(reference, style), tokens(11, 3, LONGEST)
@@ -38,12 +43,12 @@ def test_decode_equals_the_forward_at_every_position(reference: Reference, style
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("reference", LLAMAS, ids=str)
+@pytest.mark.parametrize("reference", PUBLIC, ids=str)
 def test_greedy_equals_transformers_token_for_token(reference: Reference, style: str) -> None:
     """Weights are large, so that the texts are lively."""
     file, theirs = file_of(reference, style), reference.make().eval()
     learned = dict(theirs.named_parameters())
-    randomise(learned, seed=5, scale=3)
+    randomise(learned, seed=5, scale=2)
     model = place(file.build(), reference.names(learned)).eval()
     theirs.generation_config.eos_token_id = None
     cache = model.cache(4, LONGEST)
@@ -59,19 +64,32 @@ def test_greedy_equals_transformers_token_for_token(reference: Reference, style:
 
 
 MISTAKES = {
-    "positions from 1": ("self.rope[:, position]", "self.rope[:, position - 1]"),
-    "the first angle for all": ("self.rope[:, position]", "self.rope[:, :1]"),
-    "keys are kept unturned": ("cache.update(k, v", "cache.update(rotate(k, -rope), v"),
+    "positions from 1": (
+        LLAMA,
+        "self.rope[:, position[:, None]]",
+        "self.rope[:, position[:, None] - 1]",
+    ),
+    "the first angle for all": (LLAMA, "self.rope[:, position[:, None]]", "self.rope[:, :1, None]"),
+    "keys are kept unturned": (
+        LLAMA,
+        "cache.update(k, v",
+        "cache.update(rotate(k.transpose(1, 2), -rope).transpose(1, 2), v",
+    ),
+    "a window one wider": (MISTRAL, "slots).abs() < 5", "slots).abs() < 6"),
+    "no window": (MISTRAL, "slots).abs() < 5", "slots).abs() < 50"),
+    "windows in the other layers": (GEMMA, "if i % 2 == 0", "if i % 2 == 1"),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 @torch.no_grad()
 def test_a_mistake_in_decoding_is_seen(mistake: str) -> None:
-    old, new = MISTAKES[mistake]
-    source = api.emit(LLAMA.spec, LLAMA.sets, parts=("generate",))
-    assert old in source
-    model = place(run_file(source.replace(old, new)).build(), answer(LLAMA).weights)
+    reference, old, new = MISTAKES[mistake]
+    source = reference.architecture.emit(parts=("generate",))
+    decode = source.index("    def decode(") if "if i" in old else 0
+    assert old in source[decode:]
+    source = source[:decode] + source[decode:].replace(old, new)
+    model = place(run_file(source).build(), answer(reference).weights)
     text = tokens(11, 3, LONGEST)
     logits = stepped(model, model.cache(3, LONGEST), text, range(6, LONGEST + 1))
     with pytest.raises(AssertionError, match="position"):

@@ -1,0 +1,241 @@
+"""The layout as plain data: what a model means is where things stand."""
+
+from __future__ import annotations
+
+import pytest
+
+import tfspec
+from tests.draw.figures import loaded, of
+from tests.draw.picture import picture, wrong
+from tfspec.graph.trace import inner_traces
+from tfspec.passes.draw.fit import columns
+from tfspec.passes.draw.measure import points
+from tfspec.passes.draw.parts import Box, Card, End, Fan, Series, Start, boxes
+from tfspec.passes.draw.wiring import wiring
+
+
+def outline(series: Series) -> list[object]:
+    """A series in words: boxes by title, cards and branches as lists."""
+    found: list[object] = []
+    for item in series.items:
+        match item:
+            case Card():
+                found.append({f"{item.title} × {item.count}": outline(item.body)})
+            case Fan():
+                join = item.join.title if item.join is not None else ""
+                found.append([outline(branch) for branch in item.branches] + [join])
+            case Box():
+                found.append(item.title)
+            case Start() | End():
+                found.append(f"({item.text})")
+            case _:
+                found.append("...")
+    return found
+
+
+PARALLEL = """
+tfspec: 1
+name: parallel
+dims: {B: batch, T: 1..64, d: 8, L: 2}
+inputs: {tokens: ids(11) B T}
+blocks:
+  layer:
+    norm: {at: pre}
+    do: [{par: [{attend: {heads: 2, mask: causal}}, {ffn: {hidden: 32, act: relu}}]}]
+streams: {text: [tokens, {embed: d}, {stack: {of: layer, depth: L}}]}
+outputs: {logits: [text, {linear: 11}]}
+"""
+
+
+def test_a_residual_is_an_empty_branch() -> None:
+    (column,) = loaded("gpt2").draw().figure.columns
+    attention = [[], ["LayerNorm", "Multi-head attention"], "+"]
+    mlp = [[], ["LayerNorm", "MLP, GELU (tanh)"], "+"]
+    assert outline(column) == [
+        "(tokens)", "Embedding", "Positions", {"Layer × 12": [attention, mlp]},
+        "LayerNorm", "Linear", "(logits)",
+    ]  # fmt: skip
+
+
+def test_parallel_branches_are_one_sum() -> None:
+    figure = of(PARALLEL).draw().figure
+    (card,) = figure.cards()
+    branches = [[], ["LayerNorm", "Multi-head attention"], ["LayerNorm", "MLP, ReLU"]]
+    assert outline(card.body) == [[*branches, "+"]]
+    assert wrong(picture(of(PARALLEL).draw(cost="flops").svg())) == []
+
+
+def test_branches_stand_side_by_side() -> None:
+    layout = of(PARALLEL).draw().layout
+    places = {box.title: box.rect for box in layout.boxes}
+    attention, mlp = places["Multi-head attention"], places["MLP, ReLU"]
+    assert attention.right < mlp.x
+    (residual,) = [path for path in layout.paths if path.line == "residual"]
+    assert max(x for x, _ in residual.points) > mlp.right
+
+
+def test_an_encoder_and_its_decoder_are_two_columns() -> None:
+    drawing = loaded("transformer-base").draw()
+    encoder, decoder = drawing.figure.columns
+    assert outline(encoder)[0] == "(source)"
+    assert outline(decoder)[0] == "(target)"
+    assert outline(decoder)[-1] == "(logits)"
+    (edge,) = [edge for edge in wiring(drawing.figure).edges if edge.line == "cross"]
+    assert (edge.source.title, edge.target.title) == ("LayerNorm", "Cross-attention")
+    (path,) = [path for path in drawing.layout.paths if path.line == "cross"]
+    cross = next(box for box in drawing.layout.boxes if box.title == "Cross-attention")
+    x, y = path.points[-1]
+    assert x == cross.rect.x
+    assert abs(y - (cross.rect.y + cross.rect.h / 2)) < 1
+
+
+def test_two_outputs_part_at_the_end() -> None:
+    (column,) = loaded("bert-base").draw().figure.columns
+    heads = [["(hidden)"], ["take T = 0", "Linear", "tanh", "(pooled)"], ""]
+    assert outline(column)[-1] == heads
+    sums = [["(tokens)", "Embedding"], ["(segments)", "Embedding"], "+"]
+    assert outline(column)[0] == sums
+
+
+def test_the_trunk_is_straight() -> None:
+    layout = loaded("llama-3-8b").draw().layout
+    middles = {box.rect.x + box.rect.w // 2 for box in layout.boxes}
+    assert len(middles) == 1
+
+
+def test_a_long_column_goes_on_beside_itself() -> None:
+    drawing = loaded("swin-t").draw()
+    assert (len(drawing.figure.columns), drawing.cut) == (1, 2)
+    first, rest = columns(drawing.figure, points(), 2).columns
+    assert outline(first)[0] == "(pixels)"
+    assert outline(rest)[0] == "..."
+    assert outline(first) + outline(rest)[1:] == outline(drawing.figure.columns[0])
+    lengths = [sum(1 for _ in boxes(column)) for column in (first, rest)]
+    assert min(lengths) >= 5
+
+
+def test_one_block_is_open_where_two_do_not_fit() -> None:
+    tall = of(PARALLEL.replace("{stack: {of: layer, depth: L}}", ", ".join(["{stack: {of: layer, depth: L}}"] * 3)))  # fmt: skip
+    assert [card.count for card in tall.draw().figure.cards()] == [2]
+    closed = [box for box in tall.draw().figure.boxes() if box.block]
+    assert [(box.title, box.count) for box in closed] == [("Layer", 2), ("Layer", 2)]
+
+
+def test_what_is_opened_is_open() -> None:
+    drawing = tfspec.load("llama-3-8b").draw("mlp")
+    assert [card.title for card in drawing.figure.cards()] == ["Layer", "Gated MLP, SiLU"]
+    inner = list(drawing.figure.cards())[1]
+    assert outline(inner.body) == [[["gate", "SiLU"], ["up"], "×"], "down"]
+    assert wrong(picture(drawing.svg())) == []
+
+
+def test_every_op_of_a_module() -> None:
+    figure = tfspec.load("gpt2").draw("attention", level="ops").figure
+    (column,) = figure.columns
+    inner = [[["q"], ["k"], "Scores"], "Softmax"]
+    assert outline(column) == ["(x)", [inner, ["v"], "Mix"], "join heads", "out", "(out)"]
+
+
+def test_dropout_is_an_op_and_no_block() -> None:
+    blocks = {box.title for box in loaded("swin-t").draw().figure.boxes()}
+    ops = {box.title for box in loaded("swin-t").draw("local", level="ops").figure.boxes()}
+    assert "drop path" not in blocks
+    assert "drop path" in ops
+
+
+def test_a_model_without_blocks() -> None:
+    plain = of("""
+tfspec: 1
+name: plain
+dims: {B: batch, d: 8}
+inputs: {x: float B (d)}
+streams: {value: [x, {linear: d}, relu]}
+outputs: {y: value}
+""")
+    for level in ("blocks", "ops"):
+        drawing = plain.draw(level=level)
+        assert outline(drawing.figure.columns[0]) == ["(x)", "Linear", "ReLU", "(y)"]
+        assert wrong(picture(drawing.svg())) == []
+
+
+def test_weights_brought_along_belong_to_what_uses_them() -> None:
+    drawing = tfspec.load("vit-b16").draw(cost="params")
+    prepend = next(box for box in drawing.figure.boxes() if box.title == "Prepend cls")
+    assert round(drawing.shares[prepend] * 86567656) == 768
+
+
+ELSEWHERE = {
+    "a value from far below": """
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T}
+blocks: {layer: {norm: {at: pre}, do: [{attend: {heads: 2, mask: causal}}]}}
+streams:
+  text: [tokens, {embed: d}, {mark: early}, {stack: {of: layer, depth: L}}, {sum: [norm, text.early]}]
+outputs: {logits: [text, {linear: 11}]}
+""",
+    "two memories, one with a head": """
+dims: {B: batch, T: 1..64, S: 1..64, R: 1..36, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, source: ids(7) B S, regions: float B R (20)}
+blocks:
+  see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  read: {norm: {at: pre}, do: [{attend: {heads: 2, to: memory}}, {attend: {heads: 2, to: image}}]}
+streams:
+  memory: [source, {embed: d}, {stack: {of: see, depth: L}}]
+  image: [regions, {linear: d}, {stack: {of: see, depth: L}}, norm]
+  text: [tokens, {embed: d}, {stack: {of: read, depth: L}}, norm]
+outputs: {logits: [text, {linear: 11}], pooled: [image, {pool: mean}, {linear: 3}]}
+""",
+    "heads of two columns": """
+dims: {B: batch, T: 1..64, R: 1..36, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, regions: float B R (20)}
+blocks: {see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}}
+streams:
+  text: [tokens, {embed: d}, {stack: {of: see, depth: L}}, norm]
+  image: [regions, {linear: d}, {stack: {of: see, depth: L}}, norm]
+outputs: {a: [text, {take: {T: 0}}], b: [image, {pool: mean}], c: [text, {pool: mean}]}
+""",
+    "a memory's middle and its end": """
+dims: {B: batch, T: 1..64, S: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, source: ids(7) B S}
+blocks:
+  see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  read: {norm: {at: pre}, do: [{attend: {heads: 2, to: memory.half}}, {attend: {heads: 2, to: memory}}]}
+streams:
+  memory: [source, {embed: d}, {stack: {of: see, depth: L}}, {mark: half}, {stack: {of: see, depth: L}}]
+  text: [tokens, {embed: d}, {stack: {of: read, depth: L}}]
+outputs: {logits: [text, {linear: 11}]}
+""",
+    "a stream that reads its own beginning": """
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T}
+blocks:
+  see: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  read: {norm: {at: pre}, do: [{attend: {heads: 2, to: base}}]}
+streams:
+  base: [tokens, {embed: d}, {stack: {of: see, depth: L}}]
+  more: [base, {stack: {of: read, depth: L}}]
+outputs: {logits: [more, {linear: 11}], other: [base, norm]}
+""",
+    "a value read three times": """
+dims: {B: batch, T: 1..64, d: 8}
+inputs: {tokens: ids(11) B T}
+streams:
+  a: [tokens, {embed: d}]
+  b: [{join: [[a, {linear: d}], a, [a, norm, {linear: d}]]}, {linear: d}, {sum: [norm, gelu, a]}]
+outputs: {y: b}
+""",
+}
+
+
+@pytest.mark.parametrize("text", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_values_from_elsewhere_cross_nothing(text: str) -> None:
+    model = of(f"tfspec: 1\nname: elsewhere\n{text}")
+    for how in ({}, {"cost": "flops"}, {"direction": "down"}):
+        assert wrong(picture(model.draw(**how).svg())) == []
+    figure = model.draw().figure
+    assert max(map(len, model.draw().text().splitlines())) <= 100
+    drawn = [node for box in figure.boxes() for node in box.nodes]
+    primitives = [
+        n for n in model.graph.trace.nodes() if n.inner is None and not inner_traces(n.op)
+    ]
+    assert sorted(map(id, drawn)) == sorted(map(id, primitives))

@@ -1,0 +1,91 @@
+"""Random specs: each is drawn in every format, no step is left out or drawn twice, and words fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from random import Random
+
+import pytest
+
+from tests.draw.figures import of
+from tests.draw.picture import picture, wrong
+from tests.fuzz.specs import make, written
+from tfspec.api import Architecture
+from tfspec.graph.trace import Node, Trace, inner_traces
+
+QUICK, MANY = 60, 1000
+SURE = ("overflows", "is off", "lies across", "two cards", "crooked")
+"""What no figure has, however wild. Lines of wild graphs may have to cross."""
+
+
+def models(cases: range) -> Iterator[Architecture]:
+    for at in cases:
+        model = of(written(make(Random(at))))
+        if model.check().ok:
+            yield model
+
+
+def live(model: Architecture) -> list[Node]:
+    """The primitive steps that an output depends on."""
+    graph = model.graph
+    return list(needed(graph.trace, [tensor.original for tensor in graph.outputs.values()]))
+
+
+def needed(trace: Trace, results: Iterable[object]) -> Iterator[Node]:
+    """Of a trace's steps those that these results depend on, modules and composites opened."""
+    wanted = set(results)
+    for node in reversed(trace.body):
+        if wanted.intersection(node.outputs):
+            wanted.update(reads(node))
+            if not traces(node):
+                yield node
+            for inner in traces(node):
+                yield from needed(inner, inner.results)
+
+
+def traces(node: Node) -> tuple[Trace, ...]:
+    return (*inner_traces(node.op), *([node.inner] if node.inner is not None else []))
+
+
+def reads(node: Node) -> Iterator[object]:
+    yield from node.inputs
+    for trace in traces(node):
+        for step in trace.body:
+            yield from reads(step)
+
+
+def quiet(node: Node) -> bool:
+    """What figures of blocks leave out."""
+    return node.op.look(*node.inputs).form == "quiet"
+
+
+def trouble(model: Architecture) -> list[str]:
+    drawing = model.draw()
+    drawn = [id(node) for box in drawing.figure.boxes() for node in box.nodes]
+    found = ["a step is drawn twice"] if len(drawn) != len(set(drawn)) else []
+    left_out = [n for n in live(model) if id(n) not in drawn and not quiet(n)]
+    found += [f"left out: {node.op.label()}" for node in left_out]
+    for each in (drawing, model.draw(level="ops"), model.draw(direction="down", cost="params")):
+        said = wrong(picture(each.svg()))
+        found += [word for word in said if any(sure in word for sure in SURE)]
+        for text in (each.text(), each.dot(), each.mmd()):
+            assert text
+        assert each.networkx().number_of_nodes() > 1
+    return found
+
+
+def test_random_models_are_drawn_whole() -> None:
+    found = [trouble(model) for model in models(range(QUICK))]
+    assert len(found) > QUICK // 2
+    assert [said for said in found if said] == []
+
+
+@pytest.mark.slow
+def test_many_random_models_are_drawn_whole() -> None:
+    assert [said for model in models(range(QUICK, MANY)) for said in trouble(model)] == []
+
+
+def test_most_figures_of_random_models_have_no_crossing() -> None:
+    every = [wrong(picture(model.draw().svg())) for model in models(range(QUICK))]
+    clean = [said for said in every if not any("crosses" in each for each in said)]
+    assert len(clean) >= 0.9 * len(every)

@@ -1,0 +1,94 @@
+"""Shares of cost: they count every repetition, are 100 % together, and are those of `tfspec cost`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import tfspec
+from tests.draw.figures import BUNDLED, MIXED, loaded, of
+from tests.draw.picture import picture
+from tfspec.passes.cost.report import Cost
+from tfspec.passes.draw.draw import Drawing
+
+
+@pytest.mark.parametrize("what", ["flops", "params"])
+@pytest.mark.parametrize("name", BUNDLED)
+def test_shares_are_100_percent_together(name: str, what: str) -> None:
+    shares = loaded(name).draw(cost=what).shares
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
+    assert min(shares.values()) >= 0
+
+
+def _of_modules(cost: Cost) -> list[int]:
+    return [cost.number(row.work.forward) for row in cost.rows if row.kind == "module"]
+
+
+def _modules(drawing: Drawing, total: int) -> list[int]:
+    boxes = [box for box in drawing.figure.boxes() if box.kind in ("attention", "mlp")]
+    return [round(drawing.shares[box] * total) for box in boxes]
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt2", "bert-large", "vit-l16", "llama-3-70b", "transformer-base"]
+)
+def test_shares_of_modules_are_those_of_cost(name: str) -> None:
+    cost, drawing = loaded(name).cost(), loaded(name).draw(cost="flops")
+    total = cost.number(cost.flops)
+    found, expected = _modules(drawing, total), _of_modules(cost)
+    assert len(expected) >= 2
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_shares_of_closed_blocks_are_those_of_cost() -> None:
+    cost, drawing = loaded("swin-t").cost(), loaded("swin-t").draw(cost="flops")
+    total = cost.number(cost.flops)
+    blocks = [round(drawing.shares[b] * total) for b in drawing.figure.boxes() if b.block]
+    rows = {cost.number(row.work.forward) for row in cost.rows if row.kind == "block"}
+    assert len(blocks) == 4
+    assert set(blocks) <= rows
+
+
+def test_the_picture_says_what_the_text_report_says() -> None:
+    """29 of 100 for the attention of gpt2, in both, to the same digit."""
+    shown = picture(loaded("gpt2").draw(cost="flops").svg()).texts("share")
+    report = loaded("gpt2").cost().text()
+    assert len(shown) == 3
+    for share in shown:
+        assert f" {share} " in report
+
+
+def test_bars_are_as_long_as_shares() -> None:
+    svg = loaded("gpt2").draw(cost="flops").svg()
+    tracks = [float(w) for w in re.findall(r'class="track"[^>]* width="([0-9.]+)"', svg)]
+    bars = [float(w) for w in re.findall(r'class="bar"[^>]* width="([0-9.]+)"', svg)]
+    shares = [float(text[:-1]) / 100 for text in picture(svg).texts("share")]
+    assert [b / t for b, t in zip(bars, tracks, strict=True)] == pytest.approx(shares, abs=0.001)
+
+
+def test_a_cost_without_a_size_is_refused() -> None:
+    open_dim = of("""
+tfspec: 1
+name: open
+dims: {B: batch, T: multiple(8)}
+inputs: {tokens: ids(11) B T}
+blocks: {layer: {norm: {at: pre}, do: [{ffn: {hidden: 9, act: gelu}}]}}
+streams: {text: [tokens, {embed: 8}, {stack: {of: layer, depth: 2}}]}
+outputs: {logits: [text, {linear: 11}]}
+""")
+    assert open_dim.draw(cost="params").svg()
+    for level in ("blocks", "ops"):
+        with pytest.raises(tfspec.SpecError, match="TS470"):
+            open_dim.draw(level=level, cost="flops")
+
+
+def test_equal_neighbours_of_a_pattern_all_count() -> None:
+    """Five local layers are drawn once, and cost what five cost."""
+    mixed = of(MIXED)
+    cost, drawing = mixed.cost(), mixed.draw(cost="flops")
+    shown = {box.title: drawing.shares[box] for box in drawing.figure.boxes()}
+    assert shown["Multi-head attention"] == pytest.approx(5 * shown["Global"])
+    total = cost.number(cost.flops)
+    linear = 2 * 64 * 8 * 11
+    assert shown["Linear"] == pytest.approx(linear / total)

@@ -1,0 +1,98 @@
+"""The figure in a terminal: whole pictures compared, and no line longer than 100 columns."""
+
+from __future__ import annotations
+
+import pytest
+
+import tfspec
+from tests.draw.figures import EVERY, loaded
+
+GPT2 = """\
+           tokens
+              │ [B, T]
+  ╭───────────────────────╮
+  │       Embedding       │
+  │         V × d         │
+  ╰───────────────────────╯
+              │ [B, T, d]
+  ╭───────────────────────╮
+  │       Positions       │
+  │  learned, 1024 rows   │
+  ╰───────────────────────╯
+              │
+┌─ Layer ─────│───────── × 12 ─┐
+│             │                │
+│             ├──────────────╮ │
+│             │              │ │
+│ ╭───────────────────────╮  │ │
+│ │       LayerNorm       │  │ │
+│ ╰───────────────────────╯  │ │
+│             │              │ │
+│ ╭───────────────────────╮  │ │
+│ │ Multi-head attention  │  │ │
+│ │  h heads × k, causal  │  │ │
+│ ╰───────────────────────╯  │ │
+│             │              │ │
+│             ⊕◀─────────────╯ │
+│             │                │
+│             ├──────────────╮ │
+│             │              │ │
+│ ╭───────────────────────╮  │ │
+│ │       LayerNorm       │  │ │
+│ ╰───────────────────────╯  │ │
+│             │              │ │
+│ ╭───────────────────────╮  │ │
+│ │   MLP, GELU (tanh)    │  │ │
+│ │       d → f → d       │  │ │
+│ ╰───────────────────────╯  │ │
+│             │              │ │
+│             ⊕◀─────────────╯ │
+│             │                │
+└─────────────│────────────────┘
+              │
+  ╭───────────────────────╮
+  │       LayerNorm       │
+  ╰───────────────────────╯
+              │
+  ╭───────────────────────╮
+  │        Linear         │
+  │         d → V         │
+  ╰───────────────────────╯
+              │ [B, T, V]
+           logits
+
+gpt2: 124,439,808 parameters
+B = batch, T = 1..1024, V = 50257, d = 768, h = 12, f = 3072, k = d/h = 64"""
+
+
+def test_gpt2() -> None:
+    assert loaded("gpt2").draw(direction="down").text() == GPT2
+
+
+def test_two_columns_and_the_edge_between_them() -> None:
+    lines = loaded("transformer-base").draw(direction="down").text().splitlines()
+    (cross,) = [line for line in lines if "▶" in line]
+    assert "▶│ h heads × k, key.valid  │" in cross
+    assert lines[0].split() == ["source", "target"]
+    (start,) = [line for line in lines if "───╯ │" in line and "⊕" not in line]
+    assert start.strip().startswith("╰──")
+
+
+def test_numbers() -> None:
+    text = tfspec.draw("gpt2", {"T": 128, "B": 2}, direction="down").text()
+    assert "│ [2, 128, 768]" in text
+    assert "12 heads × 64, causal" in text
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_lines_fit_a_terminal(name: str) -> None:
+    for direction in ("up", "down"):
+        text = loaded(name).draw(direction=direction, cost="params").text()
+        assert max(map(len, text.splitlines())) <= 100
+
+
+def test_up_is_down_turned() -> None:
+    up, down = (loaded("gpt2").draw(direction=way).text().splitlines() for way in ("up", "down"))
+    assert up[0].strip() == "logits"
+    assert len(up) == len(down)
+    assert sum("⊕◀" in line for line in up) == 2

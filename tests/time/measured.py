@@ -1,0 +1,119 @@
+"""Bytes that torch moves line by line, measured on an emitted file: operands and result of each
+operation that makes a new storage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tfspec.graph.graph import Graph
+from tfspec.passes.cost.cost import cost
+from tfspec.passes.cost.names import Counts
+from tfspec.passes.cost.work import work
+from tfspec.passes.time.jobs import Setting, jobs
+from tfspec.runtime.draws import inputs
+from tfspec.targets import Target, find
+
+ROWS = ("aten.embedding.", "aten.index.")
+OF_A_CPU = ("aten.where.", "aten.scalar_tensor.")
+"""A CPU's attention makes numbers of a mask of booleans first."""
+
+
+class Moves(TorchDispatchMode):
+    """The bytes of each operation, by its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by = Counter[str]()
+        self.masks: list[Tensor] = []  # held, so that no other gets their addresses
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        given, made = list(_tensors((*args, *(kwargs or {}).values()))), list(_tensors([out]))
+        storages = {x.untyped_storage().data_ptr() for x in given}
+        view = made and made[0].numel() and made[0].untyped_storage().data_ptr() in storages
+        if made and not view:
+            self.by[str(func)] += self._moved(str(func), given, made)
+        if str(func).startswith(OF_A_CPU):
+            self.masks += made
+        return out
+
+    def _moved(self, name: str, given: list[Tensor], made: list[Tensor]) -> int:
+        if name.startswith(ROWS):  # the index, and as many rows as there are in the result
+            return _bytes(given[-1]) + 2 * _bytes(made[0])
+        masks = {x.untyped_storage().data_ptr() for x in self.masks}
+        each = {id(x): x for x in given}.values()
+        flags = [x for x in each if x.untyped_storage().data_ptr() in masks]
+        read = sum(map(_bytes, each)) - sum(3 * _different(x) for x in flags)  # a byte a flag
+        written = made if "backward" in name else made[:1]  # the rest is for a backward
+        return read + sum(map(_bytes, written))
+
+    def total(self, *without: str) -> int:
+        return sum(size for name, size in self.by.items() if not name.startswith(without))
+
+
+def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _tensors(value)
+        elif isinstance(value, Tensor):
+            yield value
+
+
+def _different(x: Tensor) -> int:
+    """Its different elements: an axis of stride 0 repeats them."""
+    count = 1
+    for size, stride in zip(x.shape, x.stride(), strict=True):
+        count *= size if stride else 1
+    return count
+
+
+def _bytes(x: Tensor) -> int:
+    return _different(x) * x.element_size()
+
+
+def forward(model: nn.Module, given: Mapping[str, Tensor]) -> Moves:
+    with torch.no_grad(), Moves() as moves:
+        model.eval()(**given)
+    return moves
+
+
+def backward(model: nn.Module, given: Mapping[str, Tensor]) -> Moves:
+    out = model.train()(**given)
+    outputs = list(out) if isinstance(out, tuple) else [out]
+    gradients = [torch.randn_like(each) for each in outputs]
+    with Moves() as moves:
+        torch.autograd.backward(outputs, gradients)
+    return moves
+
+
+def sizes_of(graph: Graph) -> dict[str, int]:
+    """A few steps from the least."""
+    found = {}
+    for name, domain in graph.facts.domains.items():
+        most = domain.low + 3 * domain.step
+        found[name] = most if domain.high is None else min(most, domain.high)
+    return found
+
+
+def given_to(graph: Graph) -> dict[str, Tensor]:
+    return inputs(graph, sizes_of(graph), "cpu")
+
+
+def counted(graph: Graph, mode: str, phase: str) -> int:
+    """What we say that it moves, line by line, on a CPU in fp32."""
+    target = find("cpu")
+    assert isinstance(target, Target)
+    counts = Counts(graph)
+    done = work(graph, counts.shapes(lambda tensor: tensor.shape))
+    values = cost(graph, bound=sizes_of(graph)).values
+    setting = Setting(target, "fp32", mode, compiled=False)
+    found = [job for job in jobs(graph, done, setting) if job.phase == phase]
+    return sum(job.bytes.value(values) for job in found)

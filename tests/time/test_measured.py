@@ -1,0 +1,94 @@
+"""Bytes moved line by line, held against torch: every operation of an emitted file is watched."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import tfspec
+from tests.bundled import NAMES, small
+from tests.time import measured
+from tfspec.api import Architecture
+from tfspec.passes.time.traffic import Traffic
+from tfspec.spec.load import load_text
+
+NEARLY = {"swin-t": 0.003, "video-swin-t": 0.003, "dall-e": 0.002}
+"""How far off it is where the file's functions for windows and biases, which are some kernels each,
+count as one; and where one line of a mask does much arithmetic on coordinates."""
+WITHOUT = {"init_weights", "sinusoids", "build", "compile", "example_inputs"}
+"""Functions that a forward does not call."""
+
+
+def in_lines(name: str) -> bool:
+    """Whether each line is a kernel: a function of the file's is several, and RMS norm on a CPU."""
+    text = small(name).emit()
+    return "RMSNorm" not in text and {*re.findall(r"^def (\w+)", text, re.MULTILINE)} <= WITHOUT
+
+
+EXACTLY = [name for name in NAMES if in_lines(name) and name not in NEARLY]
+
+
+@pytest.mark.parametrize("name", EXACTLY)
+def test_a_forward_to_the_byte(name: str) -> None:
+    architecture = small(name)
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    ours = measured.counted(architecture.graph, "forward", "forward")
+    assert moves.total(*measured.OF_A_CPU) == ours
+
+
+@pytest.mark.parametrize("name", NEARLY)
+def test_a_forward_nearly(name: str) -> None:
+    architecture = small(name)
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    ours = measured.counted(architecture.graph, "forward", "forward")
+    without = measured.OF_A_CPU if name == "dall-e" else ()
+    assert ours == pytest.approx(moves.total(*without), rel=NEARLY[name])
+
+
+TURNED = """
+tfspec: 1
+name: turned
+dims: {B: batch, T: 1..64, V: 11, d: 24, h: 3, f: 40}
+inputs: {tokens: ids(V) B T}
+blocks:
+  layer:
+    norm: {kind: layer}
+    do: [{attend: {heads: h, mask: causal, rope: 10000}}, {ffn: {hidden: f, act: ACT, gated: true}}]
+streams: {text: [tokens, {embed: d}, {stack: {of: layer, depth: 3}}]}
+outputs: {y: text}
+"""
+
+
+@pytest.mark.parametrize("act", ["silu", "quick_gelu", "relu2"])
+def test_lines_of_several_operations(act: str) -> None:
+    """Rotations, and activations that are more than one operation."""
+    architecture = Architecture(load_text(TURNED.replace("ACT", act)))
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    assert moves.total() == measured.counted(architecture.graph, "forward", "forward")
+
+
+def test_a_mistake_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = small("gpt2")
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    monkeypatch.setattr(Traffic, "stays", lambda *_: False)
+    assert moves.total() != measured.counted(architecture.graph, "forward", "forward")
+
+
+@pytest.mark.parametrize("name", EXACTLY)
+def test_a_backward(name: str) -> None:
+    """Without the copies by which torch lays gradients out anew, which are said to be left out."""
+    architecture = small(name)
+    moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    ours = measured.counted(architecture.graph, "train", "backward")
+    assert ours == pytest.approx(moves.total("aten.clone."), rel=0.03)
+
+
+def test_a_backward_to_the_byte() -> None:
+    """GPT-2's lacks nothing else but the sum of two gradients of its table, which is shared."""
+    graph = small("gpt2").graph
+    moves = measured.backward(tfspec.build(small("gpt2")), measured.given_to(graph))
+    values = {name: domain.low for name, domain in graph.facts.domains.items()}
+    table = 4 * values["V"] * values["d"]
+    ours = measured.counted(graph, "train", "backward")
+    assert moves.total("aten.clone.") == ours + 3 * table

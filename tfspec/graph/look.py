@@ -1,0 +1,42 @@
+"""What a figure shows of a step: the step itself says it, and figures name no step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tfspec.symbolic import Dim
+
+Kind = Literal["embed", "norm", "attention", "mlp", "linear", "other"]
+KINDS: tuple[Kind, ...] = ("embed", "norm", "attention", "mlp", "linear", "other")
+Form = Literal["box", "chip", "sign", "quiet"]
+Knob = tuple[str | Dim, ...]
+"""A few words with sizes in them, which a figure writes in symbols or numbers."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A title, the kind of work, which is a colour, and the knobs that matter, for a line below.
+
+    A chip is what a reader may skip over: a scale, a choice of tokens. A sign is one character.
+    What is quiet does nothing that a reader of blocks asks for, such as dropout, which is for
+    training: it is shown where every op is.
+    """
+
+    title: str
+    kind: Kind = "other"
+    knobs: tuple[Knob, ...] = ()
+    form: Form = "box"
+
+
+def chip(*title: str) -> Look:
+    return Look(" ".join(title), form="chip")
+
+
+def sign(character: str) -> Look:
+    return Look(character, form="sign")
+
+
+def between(sign: str, sizes: tuple[Dim, ...]) -> Knob:
+    """Sizes with a sign between them: 16 × 16."""
+    return tuple(piece for size in sizes for piece in (sign, size))[1:]

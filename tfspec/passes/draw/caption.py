@@ -1,0 +1,86 @@
+"""What stands below a figure, and what is read out instead of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tfspec.diagnostics.escape import escape
+from tfspec.passes.draw.font import fit, text_width
+from tfspec.passes.draw.measure import SIZES
+from tfspec.passes.draw.parts import Box, Card, Fan, Jump, Series
+
+if TYPE_CHECKING:
+    from tfspec.passes.draw.draw import Drawing
+
+
+def caption(drawing: Drawing, most: int) -> list[str]:
+    """The model's name and size, then what symbols and bars mean, in lines of so many points."""
+    return [line for part in sentences(drawing) for line in _wrapped(part, most)]
+
+
+def sentences(drawing: Drawing) -> Iterator[list[str]]:
+    graph = drawing.graph
+    figure = drawing.figure
+    yield [f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"]
+    shapes = drawing.words.shape
+    unseen = [f"{escape(t.role or '')} {shapes(t.shape)}" for t in figure.unseen]
+    if unseen:
+        yield [f"read by masks: {unseen[0]}", *unseen[1:]]
+    if drawing.words.legend():
+        yield drawing.words.legend()
+    if drawing.cost == "params":
+        yield ["bars: share of the parameters"]
+    if drawing.cost == "flops":
+        from tfspec.passes.cost.cost import chosen
+
+        taken = chosen(graph, graph.bound)
+        at = [escape(f"{name} = {size}") for name, size in taken.items()]
+        yield [f"bars: share of the forward FLOPs{' at ' if at else ''}{', '.join(at)}"]
+
+
+def _wrapped(pieces: Iterable[str], most: int) -> list[str]:
+    """Pieces with commas, in lines; a piece is cut only where it is longer than a line."""
+    size = SIZES["caption"]
+    lines: list[str] = []
+    for piece in pieces:
+        longer = f"{lines[-1]}, {piece}" if lines else piece
+        if lines and text_width(longer, size) <= most - 8:
+            lines[-1] = longer
+        else:
+            lines[-1:] = [f"{lines[-1]},", piece] if lines else [piece]
+    return [fit(line, size, most) for line in lines]
+
+
+def description(drawing: Drawing) -> str:
+    """The figure in words, column by column."""
+    return " ".join(_sentence(column) for column in drawing.figure.columns)
+
+
+def _sentence(column: Series) -> str:
+    return f"{', then '.join(_said(column))}."
+
+
+def _said(series: Series) -> Iterator[str]:
+    for item in series.items:
+        if isinstance(item, Card):
+            times = f"{item.count} times " if item.count > 1 else ""
+            yield f"{times}{item.title or 'a pattern'} ({'; '.join(_said(item.body))})"
+        elif isinstance(item, Fan):
+            yield from _branches(item)
+        elif isinstance(item, Jump):
+            yield "from another column"
+        elif isinstance(item, Box):
+            yield item.title
+        else:
+            yield item.text
+
+
+def _branches(fan: Fan) -> Iterator[str]:
+    full = [branch for branch in fan.branches if branch.items]
+    told = [", ".join(_said(branch)) for branch in full]
+    if len(full) < len(fan.branches):
+        told = [f"{each} with a residual" for each in told]
+    yield " beside ".join(told)
+    if fan.join is not None and fan.join.form == "box":
+        yield fan.join.title

@@ -1,0 +1,230 @@
+"""The pass `draw`: a model as a figure, in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from tfspec.diagnostics import Diagnostic, Rule, nearest
+from tfspec.diagnostics.escape import escape, quoted
+from tfspec.graph.graph import Graph
+from tfspec.graph.trace import Trace
+from tfspec.passes.draw.fit import columns, scale
+from tfspec.passes.draw.measure import cells, points
+from tfspec.passes.draw.opened import by_name, main_blocks
+from tfspec.passes.draw.parts import Box, Figure
+from tfspec.passes.draw.place import place
+from tfspec.passes.draw.read import read, read_one
+from tfspec.passes.draw.shapes import Layout
+from tfspec.passes.draw.shares import Quantity, shares
+from tfspec.passes.draw.theme import THEMES
+from tfspec.passes.draw.words import Words
+from tfspec.program.refusal import NotYet
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Direction = Literal["up", "down"]
+DIRECTIONS: tuple[Direction, ...] = ("up", "down")
+FORMATS = ("svg", "png", "pdf", "dot", "mmd")
+"""What a figure can be written as, by the ending of the file."""
+Level = Literal["blocks", "ops"]
+LEVELS: tuple[Level, ...] = ("blocks", "ops")
+
+NO_BLOCK = Rule(
+    "TS490",
+    "a block to open that the model has not",
+    "`--open` names a block of the spec, or a module of one, and there is no such thing.",
+    "A figure without what was asked for would look as if it were the whole answer.",
+    "tfspec draw gpt2 --open atention",
+    "Name a block or a module: the message lists them.",
+)
+
+
+class How(TypedDict):
+    """How a figure looks, whatever it shows."""
+
+    theme: str
+    direction: Direction
+    cost: Quantity
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Drawing:
+    """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
+
+    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit a page
+    the figure may be `tight`, scaled, or cut into several columns.
+    """
+
+    graph: Graph
+    figure: Figure
+    words: Words
+    shares: Mapping[Box, float]
+    theme: str = "light"
+    direction: Direction = "up"
+    cost: Quantity = "none"
+    tight: bool = False
+    scale: float = 1.0
+    cut: int = 1
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Everything at its place, in points."""
+        m = points(self.direction == "up", self.tight)
+        return place(columns(self.figure, m, self.cut), m, self.shares)
+
+    @cached_property
+    def caption(self) -> list[str]:
+        from tfspec.passes.draw.caption import caption
+        from tfspec.passes.draw.svg import NARROWEST
+
+        return caption(self, max(self.layout.width, NARROWEST))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture in points, before it is scaled."""
+        from tfspec.passes.draw.svg import page
+
+        return page(self.layout, self.caption)
+
+    def svg(self) -> str:
+        """A picture that needs nothing to be seen."""
+        return self._picture("pt")
+
+    def _picture(self, unit: str) -> str:
+        from tfspec.passes.draw.caption import description
+        from tfspec.passes.draw.svg import svg
+
+        theme, title = THEMES[self.theme], escape(self.figure.name)
+        return svg(self.layout, theme, title, description(self), self.caption, self.scale, unit)
+
+    def text(self) -> str:
+        """The figure with box characters."""
+        from tfspec.passes.draw.caption import sentences
+        from tfspec.passes.draw.text import text
+        from tfspec.passes.text_table import COLUMNS, joined
+
+        up = self.direction == "up"
+        layout = place(self.figure, cells(up), self.shares)
+        if layout.width > COLUMNS:
+            layout = place(self.figure, cells(up, narrow=True), self.shares)
+        found = text(layout)
+        said = [line for part in sentences(self) for line in joined([", ".join(part)])]
+        return "\n".join([found, "", *said])
+
+    def dot(self) -> str:
+        """Text for Graphviz."""
+        from tfspec.passes.draw.dot import dot
+
+        return dot(self.figure, self.theme, self.direction == "up")
+
+    def mmd(self) -> str:
+        """Text for Mermaid, which GitHub draws."""
+        from tfspec.passes.draw.dot import mermaid
+
+        return mermaid(self.figure, self.theme, self.direction == "up")
+
+    def networkx(self) -> nx.DiGraph[str]:
+        """The boxes and their edges as a networkx graph; see `tfspec.passes.draw.network`."""
+        from tfspec.passes.draw.network import network
+
+        return network(self.graph, self.figure)
+
+    def png(self, dpi: int = 300) -> bytes:
+        """The picture in pixels. Raises ImportError where its package is missing."""
+        from tfspec.passes.draw.render import png
+
+        return png(self.svg(), dpi)
+
+    def pdf(self) -> bytes:
+        """The picture as one page, its fonts embedded. Raises ImportError as `png` does."""
+        from tfspec.passes.draw.render import pdf
+
+        return pdf(self._picture("px"))  # the renderer's px is a point of the page
+
+    def format(self, name: str) -> str | bytes:
+        """The figure in one of FORMATS."""
+        found: str | bytes = getattr(self, name)()
+        return found
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the figure in the format that the file's ending names. Raises ValueError."""
+        name = PurePath(path).suffix.lower().removeprefix(".")
+        if name not in FORMATS:
+            raise ValueError(f"unknown format {name!r}: it is one of {', '.join(FORMATS)}")
+        made = self.format(name)
+        Path(path).write_bytes(made.encode() if isinstance(made, str) else made)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def _repr_html_(self) -> str:
+        return f'<figure style="margin: 0">{self.svg()}</figure>'
+
+
+def draw(
+    graph: Graph,
+    opened: Sequence[str] = (),
+    *,
+    level: Level = "blocks",
+    numbers: bool = False,
+    theme: str = "light",
+    direction: Direction = "up",
+    cost: Quantity = "none",
+) -> Drawing:
+    """The figure of a checked graph, made to fit a page where that is possible.
+
+    Raises NotYet for a block that the model has not, and for a cost at a dim without a value.
+    """
+    how: How = {"theme": theme, "direction": direction, "cost": cost}
+    ops, named = level == "ops", _chosen(graph, opened)
+    blocks = named or main_blocks(graph)[: 1 if ops else None]
+    fewest = len(named) or 1
+    for count in range(len(blocks), fewest, -1):
+        found = _fitting(_drawing(graph, blocks[:count], ops, numbers, how))
+        if found is not None:
+            return found
+    drawing = _drawing(graph, blocks[:fewest], ops, numbers, how)
+    return _fitting(drawing) or drawing
+
+
+def _drawing(graph: Graph, opened: Sequence[Trace], ops: bool, numbers: bool, how: How) -> Drawing:
+    words = Words(graph, numbers)
+    whole = not ops or not opened
+    figure = read(graph, words, opened, ops) if whole else read_one(graph, opened[-1], words)
+    return Drawing(graph, figure, words, shares(graph, figure, how["cost"]), **how)
+
+
+def _fitting(whole: Drawing) -> Drawing | None:
+    """The figure so that a page has room for it: as it is, closer, smaller, or in columns."""
+    close = replace(whole, tight=True)
+    for found in (whole, close):
+        if scale(found.size) == 1:
+            return found
+    for cut in (1, 2, 3):
+        found = close if cut == 1 else replace(close, cut=cut)
+        factor = scale(found.size)
+        if factor is not None:
+            return replace(found, scale=factor)
+    return None
+
+
+def _chosen(graph: Graph, opened: Sequence[str]) -> list[Trace]:
+    known = by_name(graph)
+    found: list[Trace] = []
+    for name in opened:
+        if name not in known:
+            near = nearest(name, known)
+            help = f"did you mean `{near}`?" if near else f"one of: {', '.join(known)}"
+            message = f"there is no block or module {quoted(name)} to open"
+            raise NotYet(Diagnostic(NO_BLOCK, message, None, help=(help,)))
+        found += known[name]
+    return found

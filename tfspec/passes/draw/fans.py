@@ -1,0 +1,157 @@
+"""Branches: a residual in a lane beside its trunk, and several branches side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tfspec.passes.draw.parts import Box, Fan
+from tfspec.passes.draw.shapes import Path
+
+if TYPE_CHECKING:
+    from tfspec.passes.draw.layout import Block, Placer
+
+
+def fan(placer: Placer, item: Fan, half: int) -> Block:
+    """One branch stays on the trunk; several stand side by side; empty ones are lanes."""
+    full = [branch for branch in item.branches if branch.items]
+    lanes = len(item.branches) - len(full)
+    if len(full) == 1 and item.join is not None and item.split:
+        return _residual(placer, item, item.join, half, lanes)
+    return _parallel(placer, item, lanes)
+
+
+def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Block:
+    from tfspec.passes.draw.layout import Block
+
+    m = placer.m
+    branch = next(branch for branch in item.branches if branch.items)
+    body, joint = placer.series(branch, half), placer.box(join, half)
+    entry = m.point + m.gap
+    leave = m.gap_for(placer.label(branch))
+    length = entry + body.length + leave + joint.length
+    inner = max(body.right, joint.right, placer.beside(placer.label(branch)))
+    right = inner + m.lane * lanes
+
+    def draw(x: int, s: int) -> None:
+        start, end = s + entry, s + entry + body.length
+        placer.line([(x, s - m.point), (x, start - m.point)], body.solid)
+        body.draw(x, start)
+        placer.edge(x, end, end + leave, True, placer.label(branch))
+        joint.draw(x, end + leave)
+        center = end + leave + (joint.length - m.point) // 2
+        for at in range(1, lanes + 1):
+            lane(placer, x, s, x + inner + m.lane * at, center, joint.right)
+
+    return Block(max(body.left, joint.left), right, length, draw, solid=False)
+
+
+def lane(placer: Placer, x: int, tap: int, side: int, center: int, half: int) -> None:
+    """A residual: from the trunk out to its lane, along it, and back into the join."""
+    edge = x + half + placer.m.point
+    points = ((x, tap), (side, tap), (side, center), (edge, center))
+    placer.out.paths.append(Path(points, "residual", arrow=True, tap=True))
+
+
+class _Parallel:
+    """Branches beside each other, the trunk in the middle of the outermost two.
+
+    Lengths along the flow: `bus` to where the trunk parts, `entry` to where the branches begin,
+    `meet` to where they meet or a box joins them, `arrive` from there to the join.
+    """
+
+    def __init__(self, placer: Placer, item: Fan, lanes: int) -> None:
+        m = placer.m
+        self.placer, self.item, self.lanes = placer, item, lanes
+        self.branches = [branch for branch in item.branches if branch.items]
+        self.bodies = [placer.series(each, placer.natural(each)) for each in self.branches]
+        pairs = list(zip(self.branches, self.bodies, strict=True))
+        rights = [max(body.right, placer.beside(placer.label(each))) for each, body in pairs]
+        self.centers = _centers([body.left for body in self.bodies], rights, m.branch)
+        self.joint = self._joint()
+        self.boxed = item.join is not None and item.join.form == "box"
+        self.bus = m.point + m.gap if lanes else 0
+        self.entry = self.bus + m.point + m.gap if item.split else 0
+        longest = max(body.length for body in self.bodies)
+        self.meet = self.entry + longest + m.gap_for("".join(map(placer.label, self.branches)))
+        self.arrive = 0 if self.boxed else m.point + m.gap
+        reach = [
+            (b.left - c, r + c) for b, r, c in zip(self.bodies, rights, self.centers, strict=True)
+        ]
+        if self.joint is not None:
+            reach.append((self.joint.left, self.joint.right))
+        self.left, self.right = (max(side) for side in zip(*reach, strict=True))
+
+    def _joint(self) -> Block | None:
+        """What joins the branches; a box is as wide as to be under all of them."""
+        join, m = self.item.join, self.placer.m
+        if join is None:
+            return None
+        span = max(self.centers[-1] + m.pad, m.half(m.narrowest), self.placer.natural_of(join))
+        return self.placer.box(join, span)
+
+    @property
+    def length(self) -> int:
+        if self.joint is None:
+            return self.entry + max(body.length for body in self.bodies)
+        return self.meet + self.arrive + self.joint.length
+
+    def draw(self, x: int, s: int) -> None:
+        self._part(x, s)
+        for body, center in zip(self.bodies, self.centers, strict=True):
+            body.draw(x + center, s + self.entry)
+        if self.joint is not None:
+            self._join(x, s, self.joint)
+
+    def _part(self, x: int, s: int) -> None:
+        """From the trunk to each branch: the outermost two by the bus, others straight from it."""
+        point, bus = self.placer.m.point, s + self.bus
+        if self.lanes:
+            self.placer.line([(x, s), (x, bus)])
+        for at, (body, center) in enumerate(zip(self.bodies, self.centers, strict=True)):
+            if self.item.split:
+                way = [(x + center, bus), (x + center, s + self.entry - point)]
+                if self._outermost(at):
+                    way = [*([(x, bus - point)] if at == 0 and point else []), (x, bus), *way]
+                self.placer.line(way, body.solid)
+
+    def _outermost(self, at: int) -> bool:
+        return at in (0, len(self.centers) - 1)
+
+    def _join(self, x: int, s: int, joint: Block) -> None:
+        point, meet = self.placer.m.point, s + self.meet
+        for at, branch in enumerate(self.branches):
+            center, end = x + self.centers[at], s + self.entry + self.bodies[at].length
+            if self.boxed:
+                self.placer.line([(center, end), (center, meet - point)], True)
+            else:
+                side = [(x, meet)] if self._outermost(at) else []
+                self.placer.line([(center, end), (center, meet), *side])
+            label = self.placer.label(branch)
+            self.placer.shape(center, end, end + self.placer.m.gap_for(label), label)
+        if not self.boxed:
+            self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
+        joint.draw(x, meet + self.arrive)
+        middle = meet + self.arrive + (joint.length - point) // 2
+        for number in range(1, self.lanes + 1):
+            side = x + self.right + self.placer.m.lane * number
+            lane(self.placer, x, s, side, middle, joint.right)
+
+
+def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
+    from tfspec.passes.draw.layout import Block
+
+    side = _Parallel(placer, item, lanes)
+    right = side.right + placer.m.lane * lanes
+    return Block(side.left, right, side.length, side.draw, solid=False)
+
+
+def _centers(lefts: Sequence[int], rights: Sequence[int], gap: int) -> list[int]:
+    """Where branches stand, so that the trunk is in the middle of the first and the last."""
+    places: list[int] = []
+    at = 0
+    for left, right in zip(lefts, rights, strict=True):
+        places.append(at + left)
+        at += left + right + gap
+    middle = (places[0] + places[-1]) // 2
+    return [place - middle for place in places]

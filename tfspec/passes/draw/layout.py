@@ -1,0 +1,269 @@
+"""Where everything stands: trunks straight, residuals in lanes beside them, cards around blocks.
+
+Lengths along the flow grow from the inputs; `place` turns the figure at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tfspec.graph.tensor import Tensor
+from tfspec.passes.draw.measure import Measure
+from tfspec.passes.draw.parts import (
+    Box,
+    Card,
+    End,
+    Fan,
+    Item,
+    Jump,
+    Series,
+    Start,
+    label_of,
+    made_by,
+)
+from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
+
+Shares = Mapping[Box, float]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A thing of known size: how far it reaches left and right of its trunk, and how long it is.
+
+    `draw(x, s)` puts it down with its trunk at x and its beginning at s. `solid` says that what
+    leads to it ends there, with an arrow.
+    """
+
+    left: int
+    right: int
+    length: int
+    draw: Callable[[int, int], None]
+    solid: bool = True
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place that a cross edge leads to."""
+
+    source: Tensor
+    x: int
+    s: int
+    line: Line = "cross"
+    arrow: bool = True
+
+
+@dataclass
+class Placer:
+    """Makes blocks of items; what they draw is collected in `out`."""
+
+    m: Measure
+    shares: Shares = field(default_factory=dict[Box, float])
+    out: Layout = field(default_factory=Layout)
+    ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
+    targets: list[Target] = field(default_factory=list[Target])
+    depth: int = 0
+
+    # ---- series
+    def label(self, item: Item | Series) -> str:
+        """The shape on the edge that leaves an item, where there is room for shapes."""
+        found = item.label if isinstance(item, Series) else label_of(item)
+        return found if self.m.shapes else ""
+
+    def series(self, series: Series, half: int) -> Block:
+        """Items in a row along the trunk, an edge between each two."""
+        m = self.m
+        blocks = [self.item(item, half) for item in series.items]
+        gaps = [m.gap_for(self.label(item)) for item in series.items[:-1]]
+        labels = [self.beside(self.label(item)) for item in series.items[:-1]]
+        right = max([block.right for block in blocks] + labels, default=0)
+
+        def draw(x: int, s: int) -> None:
+            for at, (item, block) in enumerate(zip(series.items, blocks, strict=True)):
+                block.draw(x, s)
+                s += block.length
+                made = made_by(item)
+                if made is not None:
+                    self.ends.setdefault(made, (x, s))
+                if at < len(gaps):
+                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid, self.label(item))
+                    s += gaps[at]
+
+        length = sum(block.length for block in blocks) + sum(gaps)
+        left = max((block.left for block in blocks), default=0)
+        solid = blocks[0].solid if blocks else False
+        return Block(left, right, length, draw, solid)
+
+    def edge(self, x: int, start: int, end: int, arrow: bool, label: str = "") -> None:
+        """A piece of the trunk, and beside it the shape of what flows there."""
+        self.line([(x, start), (x, end - self.m.point)], arrow)
+        self.shape(x, start, end, label)
+
+    def shape(self, x: int, start: int, end: int, label: str) -> None:
+        """A shape's label, halfway beside the trunk; none where there is nothing to say."""
+        if label:
+            y = (start + end - self.m.point) // 2
+            self.out.texts.append(Text(x + self.m.beside, y, label, "label", "start"))
+
+    def beside(self, label: str) -> int:
+        """How far a label reaches to the right of the trunk."""
+        return self.m.beside + self.m.width(label, "label") if label else 0
+
+    def line(self, points: Sequence[Point], arrow: bool = False) -> None:
+        self.out.paths.append(Path(tuple(points), "trunk", arrow))
+
+    def item(self, item: Item, half: int) -> Block:
+        match item:
+            case Box():
+                return self.box(item, half)
+            case Start() | End():
+                return self._name(item.text)
+            case Jump():
+                return self._jump(item)
+            case Card():
+                return self._card(item, half)
+            case Fan():
+                from tfspec.passes.draw.fans import fan
+
+                return fan(self, item, half)
+
+    # ---- boxes and names
+    def natural(self, series: Series) -> int:
+        """Half the width that the boxes along a trunk need to be equally wide."""
+        deep = any(isinstance(item, Card) for item in series.items)
+        least = self.m.trunk if deep else self.m.narrowest
+        return max([self.m.half(least), *map(self.natural_of, series.items)])
+
+    def natural_of(self, item: Item) -> int:
+        if isinstance(item, Box) and item.form == "box":
+            return self.m.half(max(self._lines(item)[2], self.m.narrowest))
+        if isinstance(item, Card):
+            return self.natural(item.body)
+        if not isinstance(item, Fan):
+            return 0
+        full = [branch for branch in item.branches if branch.items]
+        if len(full) > 1:
+            return 0
+        return max([self.natural_of(item.join) if item.join else 0, *map(self.natural, full)])
+
+    def _lines(self, box: Box) -> tuple[str, tuple[str, ...], int]:
+        """A box's title, its knobs in lines, and how wide it must be."""
+        m = self.m
+        most = m.most - 2 * m.pad
+        title = f"{box.title} × {box.count}" if box.count > 1 else box.title
+        title = m.cut(title, "title", most)
+        knobs = wrapped(m, box.knobs, max(most * 3 // 4, min(most, m.width(title, "title"))))
+        if self.m.point and self._share(box) is not None:
+            knobs = (*knobs, f"{self.shares[box]:.1%}")
+        widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
+        return title, knobs, max(widths) + 2 * m.pad
+
+    def _share(self, box: Box) -> float | None:
+        share = self.shares.get(box)
+        return share if share is not None and share >= 0.0005 else None
+
+    def box(self, box: Box, half: int) -> Block:
+        if box.form == "sign":
+            return self._sign(box)
+        m, (title, knobs, width) = self.m, self._lines(box)
+        share = self._share(box)
+        if box.form == "chip":
+            half, length, knobs = m.half(width - (m.pad if not m.point else 0)), m.chip, ()
+        else:
+            length = m.title + m.knob * len(knobs) + (m.share if share is not None else 0)
+        whole = ", ".join(
+            (f"{box.title} × {box.count}" if box.count > 1 else box.title, *box.knobs)
+        )
+
+        def draw(x: int, s: int) -> None:
+            rect = Rect(x - half, s, 2 * half + m.point, length)
+            self.out.boxes.append(
+                BoxShape(rect, title, whole, knobs, box.kind, box.form, box.block, share, box.nodes)
+            )
+            self.reached(box, x - half, s + length // 2)
+
+        return Block(half, half, length, draw)
+
+    def _sign(self, box: Box) -> Block:
+        m = self.m
+
+        def draw(x: int, s: int) -> None:
+            rect = Rect(x - m.sign, s, 2 * m.sign + m.point, 2 * m.sign + m.point)
+            shape = BoxShape(rect, box.title, box.title, (), box.kind, "sign", nodes=box.nodes)
+            self.out.boxes.append(shape)
+            self.reached(box, x - m.sign, s + m.sign)
+
+        return Block(m.sign, m.sign, 2 * m.sign + m.point, draw)
+
+    def reached(self, box: Box, x: int, s: int) -> None:
+        """Edges from elsewhere end at a box's left side."""
+        self.targets += [Target(tensor, x, s) for tensor in box.reads]
+
+    def _name(self, text: str) -> Block:
+        shown = self.m.cut(text, "name", self.m.most)
+        half = self.m.half(self.m.width(shown, "name") + 1)
+
+        def draw(x: int, s: int) -> None:
+            y = s + (self.m.name - self.m.point) // 2
+            self.out.texts.append(Text(x, y, shown, "name"))
+
+        return Block(half, half, self.m.name, draw)
+
+    def _jump(self, jump: Jump) -> Block:
+        length = self.m.name + self.m.tap
+
+        def draw(x: int, s: int) -> None:
+            s += length - self.m.point
+            self.targets.append(
+                Target(jump.source, x, s, "trunk" if jump.goes_on else "cross", arrow=False)
+            )
+
+        return Block(0, 0, length, draw, solid=False)
+
+    # ---- cards
+    def _card(self, card: Card, half: int) -> Block:
+        m = self.m
+        self.depth += 1
+        depth, body = self.depth, self.series(card.body, half)
+        self.depth -= 1
+        label = self.label(card.body)
+        entry = m.point + m.gap
+        leave = m.gap_for(label) + m.point
+        before, behind = (0, m.header) if m.up else (m.header, 0)
+        length = before + entry + body.length + leave + behind
+        count = f"× {card.count}" if card.count > 1 else ""
+        words = m.cut(card.title, "card", m.most // 2)
+        beside = m.frame + m.beside
+        left = max(body.left + m.frame, m.width(words, "card") + beside if words else 0)
+        right = max(
+            body.right + m.frame,
+            m.width(count, "count") + beside if count else 0,
+            self.beside(label) + m.frame,
+        )
+
+        def draw(x: int, s: int) -> None:
+            rect = Rect(x - left, s, left + right + m.point, length)
+            self.out.cards.append(CardShape(rect, words, card.count, depth))
+            self.ends.setdefault(card.entry, (x, s + before))
+            inner = s + before + entry
+            self.edge(x, s, inner, body.solid)
+            body.draw(x, inner)
+            end = inner + body.length
+            self.edge(x, end, s + length, False)
+            self.shape(x, end, end + m.gap_for(label), label)
+
+        return Block(left, right, length, draw, solid=False)
+
+
+def wrapped(m: Measure, knobs: Sequence[str], most: int) -> tuple[str, ...]:
+    """Knobs in lines with commas; what does not fit into the last line is cut."""
+    lines: list[str] = []
+    for knob in knobs:
+        longer = f"{lines[-1]}, {knob}" if lines else knob
+        if lines and m.width(longer, "knob") <= most:
+            lines[-1] = longer
+        elif len(lines) < m.knobs:
+            lines.append(knob)
+        else:
+            lines[-1] = longer
+    return tuple(m.cut(line, "knob", most) for line in lines)

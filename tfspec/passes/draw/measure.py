@@ -1,0 +1,106 @@
+"""The units of a layout: points for a page, cells for a terminal."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tfspec.passes.draw.font import fit, text_width
+
+Style = Literal["title", "knob", "label", "name", "card", "count", "share", "sign", "caption"]
+SIZES: dict[Style, float] = {
+    "title": 10, "knob": 8, "label": 8.5, "name": 10, "card": 8, "count": 11, "share": 8,
+    "sign": 11, "caption": 8,
+}  # fmt: skip
+"""Font sizes in points."""
+BOLD: tuple[Style, ...] = ("count",)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How wide words are, and how far things stand from each other. All are whole units.
+
+    `tap` is where an edge to elsewhere leaves the trunk, behind a box and before a label.
+    `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `shapes`
+    says whether edges are labelled.
+    """
+
+    width: Callable[[str, Style], int]
+    cut: Callable[[str, Style, int], str]
+    up: bool
+    point: int
+    most: int
+    knobs: int
+    pad: int
+    title: int
+    chip: int
+    knob: int
+    share: int
+    gap: int
+    labelled: int
+    name: int
+    sign: int
+    lane: int
+    frame: int
+    header: int
+    branch: int
+    column: int
+    channel: int
+    beside: int
+    tap: int
+    narrowest: int
+    trunk: int
+    odd: bool
+    shapes: bool = True
+
+    def half(self, width: int) -> int:
+        """Half of a width, so that something of this width has a middle."""
+        return width // 2 if self.odd else math.ceil(width / 2)
+
+    def gap_for(self, label: str) -> int:
+        return self.labelled if label else self.gap
+
+
+def points(up: bool = True, tight: bool = False) -> Measure:
+    """A page, in points (1/72 inch); tight where a figure is long."""
+    return Measure(
+        width=lambda text, style: math.ceil(text_width(text, SIZES[style], style in BOLD)),
+        cut=lambda text, style, most: fit(text, SIZES[style], most, style in BOLD),
+        up=up, point=0, most=176, knobs=3, pad=9, title=21, chip=16, knob=10, share=9,
+        gap=10 if tight else 14, labelled=14 if tight else 19, name=15, sign=7, lane=11,
+        frame=10, header=15, branch=12, column=26, channel=9, beside=4, tap=3,
+        narrowest=44, trunk=124, odd=False,
+    )  # fmt: skip
+
+
+def cells(up: bool = False, narrow: bool = False) -> Measure:
+    """A terminal, in rows and columns; narrow, and without shapes, where a figure is wide."""
+    most, trunk, lane, column = (26, 13, 2, 2) if narrow else (34, 21, 3, 4)
+    return Measure(
+        width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
+        up=up, point=1, most=most, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
+        labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
+        channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, odd=True, shapes=not narrow,
+    )  # fmt: skip
+
+
+def cut(text: str, most: int) -> str:
+    """The text, cut with … where it takes more columns."""
+    if _columns(text) <= most:
+        return text
+    while text and _columns(text) > most - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _columns(text: str) -> int:
+    return sum(_column(char) for char in text)
+
+
+def _column(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

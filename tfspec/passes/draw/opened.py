@@ -1,0 +1,66 @@
+"""Which blocks and modules a figure draws open: those that are named, or the main stacks' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tfspec.graph.class_names import class_name
+from tfspec.graph.graph import Graph
+from tfspec.graph.scope import Place
+from tfspec.graph.trace import Node, Trace, inner_traces
+
+
+def main_blocks(graph: Graph) -> list[Trace]:
+    """The first block of the deepest stack between each two joins, the deepest of all first."""
+    stacks = [node for node in graph.trace.body if _layers(graph, node)]
+    chosen: dict[object, Node] = {}
+    for node in stacks:
+        key = _line(graph, node)
+        if key not in chosen or _layers(graph, node) > _layers(graph, chosen[key]):
+            chosen[key] = node
+    order = sorted(chosen.values(), key=lambda node: -_layers(graph, node))
+    if not order:
+        calls = [node for node in graph.trace.body if inner_traces(node.op)]
+        return [inner_traces(calls[0].op)[0]] if calls else []
+    return [inner_traces(node.op)[0] for node in order]
+
+
+def _layers(graph: Graph, node: Node) -> int:
+    traces = [trace for trace in inner_traces(node.op) if isinstance(trace.scope, Place)]
+    counts = [graph.facts.value(trace.scope.copies) or 0 for trace in traces]
+    return sum(counts)
+
+
+def _line(graph: Graph, node: Node) -> object:
+    """The inputs that a step comes from: what tells one column of a figure from another."""
+    wanted = set(node.inputs)
+    for step in reversed(graph.trace.body):
+        if wanted.intersection(step.outputs):
+            wanted.update(step.inputs)
+    return tuple(tensor.role for tensor in graph.inputs if tensor in wanted)
+
+
+def by_name(graph: Graph) -> dict[str, list[Trace]]:
+    """What can be opened, by each name that it goes by, with what must be open around it.
+
+    A block is named as the spec does; a module as its class or its place: `attention`, `mlp`.
+    """
+    found: dict[str, list[Trace]] = {}
+    classes = {class_name(name, "Block"): str(name) for name in graph.spec.blocks}
+    deepest = sorted(graph.trace.body, key=lambda node: -_layers(graph, node))
+    for node in deepest:
+        for trace in inner_traces(node.op):
+            name = classes.get(trace.scope.kind, trace.scope.name)
+            found.setdefault(name, [trace])
+    for outer in [chain[0] for chain in found.values()]:
+        for path in _modules(outer):
+            found.setdefault(path[-1].scope.base, path)
+    return found
+
+
+def _modules(trace: Trace) -> Iterator[list[Trace]]:
+    """Every module below, with the traces that lead to it."""
+    for node in trace.body:
+        for inner in inner_traces(node.op):
+            yield [trace, inner]
+            yield from ([trace, *path] for path in _modules(inner))

@@ -1,0 +1,163 @@
+"""What a figure is made of, before it has any size: boxes in series, side by side, and in cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tfspec.graph.look import Form, Kind
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node
+from tfspec.symbolic import Dim
+
+
+@dataclass(eq=False)
+class Box:
+    """A step, or a module or block that is drawn closed.
+
+    `nodes` are the primitive steps that it stands for; `reads` are values that come from elsewhere
+    than from the box below; `label` is the shape of what it makes, where that is a new one.
+    """
+
+    title: str
+    kind: Kind
+    form: Form
+    knobs: tuple[str, ...]
+    made: Tensor
+    nodes: tuple[Node, ...] = ()
+    reads: tuple[Tensor, ...] = ()
+    label: str = ""
+    count: int = 1
+    block: bool = False
+
+
+@dataclass(eq=False)
+class Start:
+    """An input of the model, by name, and its shape."""
+
+    text: str
+    label: str
+    made: Tensor
+
+
+@dataclass(eq=False)
+class End:
+    """An output of the model, by name."""
+
+    text: str
+
+
+@dataclass(eq=False)
+class Jump:
+    """A series begins with a value that is made somewhere else in the figure.
+
+    `goes_on`: it is the rest of the column before, which is too long for a page.
+    """
+
+    source: Tensor
+    label: str = ""
+    goes_on: bool = False
+
+
+@dataclass(eq=False)
+class Fan:
+    """Branches side by side. An empty one passes the value on: a residual.
+
+    They begin at one value where `split`, else each with its own; they end in `join`, or not.
+    """
+
+    branches: tuple[Series, ...]
+    join: Box | None
+    split: bool
+
+
+@dataclass(eq=False)
+class Card:
+    """A block or a module drawn open, that runs `count` times; `entry` is what it is given."""
+
+    title: str
+    count: int
+    body: Series
+    entry: Tensor
+    made: Tensor
+    label: str = ""
+
+
+_FEW = 2
+Item = Box | Start | End | Jump | Fan | Card
+
+
+@dataclass(eq=False)
+class Series:
+    """Steps in the order in which they run."""
+
+    items: Sequence[Item] = ()
+
+    @property
+    def label(self) -> str:
+        """The shape of what the last step makes, where it is a new one."""
+        return label_of(self.items[-1]) if self.items else ""
+
+
+@dataclass(eq=False)
+class Figure:
+    """Columns from left to right, and what of the model they do not show."""
+
+    name: str
+    columns: list[Series] = field(default_factory=list[Series])
+    unseen: tuple[Tensor, ...] = ()
+    params: Dim = field(default_factory=lambda: Dim.of(0))
+
+    def boxes(self) -> Iterator[Box]:
+        """Every box, joins too."""
+        return (box for column in self.columns for box in boxes(column))
+
+    @property
+    def tangled(self) -> bool:
+        """Whether branches read each other so often that their lines may have to cross."""
+        return sum(1 for column in self.columns for _ in jumps(column)) > _FEW
+
+    def cards(self) -> Iterator[Card]:
+        return (card for column in self.columns for card in _cards(column))
+
+
+def label_of(item: Item) -> str:
+    """The shape on the edge that leaves an item."""
+    if isinstance(item, Fan):
+        return item.join.label if item.join is not None else ""
+    return item.label if isinstance(item, Box | Start | Card | Jump) else ""
+
+
+def made_by(item: Item) -> Tensor | None:
+    """The value at an item's end."""
+    if isinstance(item, Fan):
+        return item.join.made if item.join is not None else None
+    return item.made if isinstance(item, Box | Start | Card) else None
+
+
+def boxes(series: Series) -> Iterator[Box]:
+    return (item for item in _every(series) if isinstance(item, Box))
+
+
+def _cards(series: Series) -> Iterator[Card]:
+    return (item for item in _every(series) if isinstance(item, Card))
+
+
+def jumps(series: Series) -> Iterator[Jump]:
+    return (item for item in _every(series) if isinstance(item, Jump))
+
+
+def _every(series: Series) -> Iterator[Item]:
+    """Each item, then what is in it, then where its branches meet."""
+    for item in series.items:
+        yield item
+        for inner in _inside(item):
+            yield from _every(inner)
+        if isinstance(item, Fan) and item.join is not None:
+            yield item.join
+
+
+def _inside(item: Item) -> tuple[Series, ...]:
+    if isinstance(item, Fan):
+        return item.branches
+    return (item.body,) if isinstance(item, Card) else ()

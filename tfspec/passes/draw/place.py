@@ -1,0 +1,95 @@
+"""A figure on its page: columns side by side, the edges between them, and the way it is turned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from tfspec.passes.draw.layout import Block, Placer, Shares
+from tfspec.passes.draw.measure import Measure
+from tfspec.passes.draw.parts import Figure, Series
+from tfspec.passes.draw.route import channels, route
+from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Rect, Text
+
+Shape = TypeVar("Shape", BoxShape, CardShape)
+
+
+def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
+    """The layout of a figure, y growing downwards, its upper left corner at 0, 0."""
+    placer = Placer(m, shares or {})
+    x = 0
+    sides: list[int] = []
+    for column, block in _in_order(placer, figure):
+        x += channels(column) * m.channel + (m.column if sides else 0)
+        sides.append(x)
+        block.draw(x + block.left, 0)
+        x += block.left + block.right
+    route(placer, sides)
+    return turned(placer.out, m)
+
+
+def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
+    """The columns with their blocks. Of several that one column reads, the tallest stands
+    farthest from it: edges pass over the others."""
+    found: list[tuple[Series, Block]] = []
+    sources: list[tuple[Series, Block]] = []
+    for column in figure.columns:
+        pair = column, placer.series(column, placer.natural(column))
+        if channels(column):
+            found += [*sorted(sources, key=lambda each: -each[1].length), pair]
+            sources = []
+        else:
+            sources.append(pair)
+    return [*found, *sources]
+
+
+def turned(out: Layout, m: Measure) -> Layout:
+    """Flow coordinates to those of a page: turned if it goes up, and moved to 0, 0."""
+    left, right = _span(out, m)
+    top, bottom = _reach(out, m)
+
+    def y(s: int) -> int:
+        return bottom - s - m.point if m.up else s - top
+
+    def rect(r: Rect) -> Rect:
+        return Rect(r.x - left, bottom - r.bottom if m.up else r.y - top, r.w, r.h)
+
+    return Layout(
+        right - left,
+        bottom - top,
+        [_moved(box, rect(box.rect)) for box in out.boxes],
+        [_moved(card, rect(card.rect)) for card in out.cards],
+        [
+            Path(tuple((px - left, y(s)) for px, s in p.points), p.line, p.arrow, p.tap)
+            for p in out.paths
+        ],
+        [Text(t.x - left, y(t.y), t.text, t.role, t.anchor) for t in out.texts],
+    )
+
+
+def _moved(shape: Shape, rect: Rect) -> Shape:
+    return replace(shape, rect=rect)
+
+
+def _span(out: Layout, m: Measure) -> tuple[int, int]:
+    rects = [*(b.rect for b in out.boxes), *(c.rect for c in out.cards)]
+    xs = [end for p in out.paths for x, _ in p.points for end in (x, x + m.point)]
+    for t in out.texts:
+        width = m.width(t.text, t.role)
+        start = t.x if t.anchor == "start" else t.x - m.half(width)
+        xs += [start, start + width]
+    every = [*xs, *(r.x for r in rects), *(r.right for r in rects)]
+    return min(every), max(every)
+
+
+def _reach(out: Layout, m: Measure) -> tuple[int, int]:
+    rects = [*(b.rect for b in out.boxes), *(c.rect for c in out.cards)]
+    half = m.name // 2
+    ys = [
+        *(end for p in out.paths for _, s in p.points for end in (s, s + m.point)),
+        *(t.y - half for t in out.texts),
+        *(t.y + half + m.point for t in out.texts),
+        *(r.y for r in rects),
+        *(r.bottom for r in rects),
+    ]
+    return min(ys), max(ys)

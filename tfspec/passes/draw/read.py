@@ -1,0 +1,295 @@
+"""From a graph to a figure's parts: series, branches, residuals, cards and cross edges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+
+from tfspec.diagnostics.escape import escape
+from tfspec.graph.graph import Graph
+from tfspec.graph.look import Look
+from tfspec.graph.scope import Place
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.draw.branches import flat, forked, wanted
+from tfspec.passes.draw.dominators import Dominators
+from tfspec.passes.draw.parts import (
+    Box,
+    Card,
+    End,
+    Fan,
+    Figure,
+    Item,
+    Jump,
+    Series,
+    Start,
+    made_by,
+)
+from tfspec.passes.draw.walks import free, primitives, signature
+from tfspec.passes.draw.words import Words
+
+
+def read(graph: Graph, words: Words, opened: Collection[Trace], ops: bool = False) -> Figure:
+    """The figure of a whole model, these blocks and modules drawn open."""
+    reader = _Reader(words, opened, ops)
+    reader.enter(graph.trace, graph.inputs)
+    return Figure(graph.name, reader.columns(graph), reader.unseen(graph.inputs), graph.params)
+
+
+def read_one(graph: Graph, trace: Trace, words: Words) -> Figure:
+    """The figure of one block or module, every step of it."""
+    reader = _Reader(words, list(_below(trace)), ops=True)
+    reader.enter(trace, trace.inputs)
+    name = escape(trace.scope.base or trace.scope.kind)
+    series = reader.series(trace.results[0], None)
+    columns = reader.with_sources(Series((*series.items, End("out"))))
+    unseen = reader.unseen(trace.inputs)
+    return Figure(f"{graph.name}: {name}", columns, unseen, trace.scope.params)
+
+
+def _below(trace: Trace) -> Iterator[Trace]:
+    for node in trace.nodes():
+        yield from inner_traces(node.op)
+
+
+class _Reader:
+    """Walks from results back to where they come from; each value is drawn once."""
+
+    def __init__(self, words: Words, opened: Collection[Trace], ops: bool) -> None:
+        self.words, self.opened, self.ops = words, set(opened), ops
+        self.maker: dict[Tensor, Node] = {}
+        self.alias: dict[Tensor, Tensor] = {}
+        self.starts: dict[Tensor, str] = {}
+        self.inside: dict[Tensor, Trace] = {}
+        self.dominators: dict[Trace, Dominators] = {}
+        self.placed: set[Tensor] = set()
+        self.uses = Counter[Tensor]()
+        self.twins: list[tuple[Node, Node]] = []
+
+    # ---- the graph as it is drawn: composites opened, values by one name
+    def enter(self, trace: Trace, starts: Sequence[Tensor] = ()) -> None:
+        """Learn a trace's steps; `starts` are drawn as inputs."""
+        self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
+        tree = self.dominators[trace] = Dominators(trace.inputs)
+        self.inside.update((tensor, trace) for tensor in trace.inputs)
+        steps = list(self._steps(trace.body))
+        for node in steps:
+            inner = (tensor for below in inner_traces(node.op) for tensor in free(below))
+            self.uses.update(map(self._known, (*node.inputs, *inner)))
+        for node in steps:
+            self.maker[node.outputs[0]] = node
+            self.inside[node.outputs[0]] = trace
+            tree.add(node.outputs[0], self._trunk(node))
+
+    def _steps(self, body: Iterable[Node]) -> Iterator[Node]:
+        """Every step, composites opened where a figure shows ops."""
+        for node in body:
+            look = node.op.look(*node.inputs)
+            if look.form == "quiet" and not self.ops:
+                self.alias[node.outputs[0]] = node.inputs[0]
+            if node.inner is None or not self.ops:
+                if look.form != "quiet" or self.ops:
+                    yield node
+                continue
+            yield from self._steps(node.inner.body)
+            self.alias[node.outputs[0]] = node.inner.results[0]
+
+    def _known(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.original
+        while tensor in self.alias:
+            tensor = self.alias[tensor]
+        return tensor
+
+    def _operands(self, node: Node) -> list[Tensor]:
+        return list(dict.fromkeys(map(self._known, node.inputs)))
+
+    def _trunk(self, node: Node) -> list[Tensor]:
+        """The operands that lines lead to: of its own trace, and none that a step brings along."""
+        trace = self.inside[node.outputs[0]]
+        own = [each for each in self._operands(node) if self.inside.get(each) is trace]
+        made = [each for each in own if not self._brought(each)]
+        return made or own
+
+    def _brought(self, tensor: Tensor) -> bool:
+        """Whether it comes from nothing, as a learned token does, and goes to one step alone."""
+        node = self.maker.get(tensor)
+        return node is not None and not node.inputs and self.uses[tensor] == 1
+
+    # ---- columns
+    def columns(self, graph: Graph) -> list[Series]:
+        """The outputs' column with, at its left, those that it reads; then what else there is."""
+        tree = self.dominators[graph.trace]
+        ends = {escape(name): self._known(tensor) for name, tensor in graph.outputs.items()}
+        origin = tree.common(list(ends.values()))
+        found: list[Series] = []
+        if len(ends) > 1 and origin is not None:
+            heads = tuple(self._head(name, tensor, origin) for name, tensor in ends.items())
+            fan = Fan(heads, None, split=True)
+            trunk = self.series(origin, None)
+            return self.with_sources(Series((*trunk.items, fan)))
+        for name, tensor in ends.items():
+            head = self._head(name, tensor, None)
+            if not self._put_on(found, head):
+                found += self.with_sources(head)
+        return found
+
+    def _head(self, name: str, tensor: Tensor, origin: Tensor | None) -> Series:
+        return Series((*self.series(tensor, origin).items, End(name)))
+
+    def _put_on(self, columns: list[Series], head: Series) -> bool:
+        """Whether an output goes on where a column ends: it is drawn on top of that."""
+        first = head.items[0]
+        for at, column in enumerate(columns):
+            made = [made_by(item) for item in column.items]
+            if isinstance(first, Jump) and first.source in made:
+                columns[at] = forked(column, made.index(first.source) + 1, head.items[1:])
+                return True
+        return False
+
+    def with_sources(self, column: Series) -> list[Series]:
+        """A column behind those of the values that its steps read from elsewhere."""
+        found: list[Series] = []
+        order = {tensor: at for at, tensor in enumerate(self.maker)}
+        for tensor in sorted(wanted(column), key=lambda each: -order.get(each, 0)):
+            if tensor not in self.placed:  # the last made first: others may lie on its way
+                found += self.with_sources(self.series(tensor, None))
+        return [*found, column]
+
+    def unseen(self, inputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
+        """Inputs that no line leads to: flags, which masks read."""
+        return tuple(tensor for tensor in inputs if tensor not in self.placed)
+
+    # ---- series
+    def series(self, tensor: Tensor, stop: Tensor | None) -> Series:
+        """The steps from `stop`, or from inputs, to a value."""
+        found: list[Item] = []
+        value: Tensor | None = self._known(tensor)
+        while value is not None and value is not stop:
+            item, value = self._step(value)
+            found.append(item)
+        return Series(tuple(found[::-1]))
+
+    def _step(self, value: Tensor) -> tuple[Item, Tensor | None]:
+        """What makes a value, and the value before it."""
+        if value in self.placed:
+            return Jump(value), None
+        self.placed.add(value)
+        node = self.maker.get(value)
+        if node is None:
+            name = self.starts.get(value, escape(value.role or ""))
+            return Start(name, self.words.shape(value.shape), value), None
+        trunk = self._trunk(node)
+        if len(trunk) < 2:
+            return self._item(node), next(iter(trunk), None)
+        tree = self.dominators[self.inside[value]]
+        origin = tree.common(trunk)
+        branches = tuple(self.series(each, origin) for each in trunk)
+        return flat(Fan(branches, self._box(node), origin is not None), self.uses), origin
+
+    def _item(self, node: Node) -> Item:
+        """One step: a card where it is to be open, else a box."""
+        traces = inner_traces(node.op)
+        if not any(trace in self.opened for trace in traces):
+            return self._box(node)
+        first, made = traces[0].scope, node.outputs[0]
+        if not isinstance(first, Place):
+            self._enter_module(node, traces[0])
+            title = self._box(node).title
+            label = self._label(node)
+            return Card(title, 1, self._body(traces[0]), traces[0].inputs[0], made, label)
+        count = self.words.count(first.copies)
+        if len(traces) == 1:
+            self.enter(traces[0])
+            return Card(escape(first.kind), count, self._body(traces[0]), traces[0].inputs[0], made)
+        return Card("", count, Series(tuple(self._pattern(traces))), traces[0].inputs[0], made)
+
+    def _enter_module(self, node: Node, trace: Trace) -> None:
+        """A module's further inputs are the values that it is called with."""
+        self.enter(trace)
+        for inner, outer in zip(trace.inputs[1:], node.inputs[1:], strict=True):
+            self.alias[inner] = self._known(outer)
+
+    def _body(self, trace: Trace) -> Series:
+        entry = trace.inputs[0]
+        self.placed.add(entry)
+        return self.series(trace.results[0], entry)
+
+    def _pattern(self, traces: Sequence[Trace]) -> Iterator[Item]:
+        """The layers of a pattern; equal neighbours once, with how many there are."""
+        for kind, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
+            group, kind = list(equal), kind[0]
+            first, made = group[0], group[-1].results[0]
+            if first in self.opened:
+                self.enter(first)
+                for other in group[1:]:
+                    self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
+                yield Card(escape(kind), len(group), self._body(first), first.inputs[0], made)
+            else:
+                yield self._closed(escape(kind), len(group), group, made)
+
+    # ---- boxes
+    def _box(self, node: Node) -> Box:
+        traces = inner_traces(node.op)
+        if traces and isinstance(traces[0].scope, Place):
+            kinds = [(kind, len(list(run))) for kind, run in groupby(t.scope.kind for t in traces)]
+            title = ", ".join(kind if n == 1 else f"{kind} × {n}" for kind, n in kinds)
+            count = self.words.count(traces[0].scope.copies)
+            return self._closed(escape(title), count, traces, node.outputs[0])
+        if traces and traces[0].look is None:  # a block that stands alone
+            return self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
+        look = node.op.look(*node.inputs)
+        brought = [
+            self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
+        ]
+        return Box(
+            self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
+            tuple(map(self.words.knob, look.knobs)), node.outputs[0],
+            self._stands_for([*brought, node]), self._reads(node), self._label(node),
+        )  # fmt: skip
+
+    def _stands_for(self, nodes: Sequence[Node]) -> tuple[Node, ...]:
+        """The primitive steps below, and those of equal layers that one open card shows."""
+        own = list(primitives(nodes))
+        twins = [twin for node in own for first, twin in self.twins if first is node]
+        return (*own, *twins)
+
+    def _is_brought(self, node: Node, tensor: Tensor) -> bool:
+        return self._brought(tensor) and tensor not in self._trunk(node)
+
+    def _named(self, node: Node, look: Look) -> str:
+        """Maps of a module go by their names: q, up, out."""
+        group = node.group
+        if group is None or group.parent is None or group.parent.parent is None:
+            return escape(look.title)
+        if look.kind == "linear" and group.base != "linear":
+            return escape(group.name)
+        return escape(look.title)
+
+    def _closed(self, title: str, count: int, traces: Sequence[Trace], made: Tensor) -> Box:
+        """Layers that are not open: what modules they have is said below their name."""
+        looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
+        seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
+        nodes = [node for trace in traces for node in trace.body]
+        reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
+        inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}
+        return Box(
+            title, "other", "box", tuple(map(escape, seen)), made, tuple(primitives(nodes)),
+            tuple(each for each in reads if each not in inside), "", count, block=True,
+        )  # fmt: skip
+
+    def _reads(self, node: Node) -> tuple[Tensor, ...]:
+        trace = self.inside[node.outputs[0]]
+        outer = [each for each in self._operands(node) if self.inside.get(each) is not trace]
+        inner = [self._known(t) for below in inner_traces(node.op) for t in free(below)]
+        return tuple(
+            dict.fromkeys(
+                each for each in (*outer, *inner) if each not in node.inputs or each in outer
+            )
+        )
+
+    def _label(self, node: Node) -> str:
+        trunk = self._trunk(node)
+        made = node.outputs[0]
+        changed = not trunk or any(each.shape != made.shape for each in trunk)
+        return self.words.shape(made.shape) if changed else ""

@@ -1,0 +1,89 @@
+"""A laid-out figure as plain data: rectangles, signs, lines and words at their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tfspec.graph.look import Form, Kind
+from tfspec.graph.trace import Node
+
+Point = tuple[int, int]
+Line = Literal["trunk", "residual", "cross"]
+Role = Literal["name", "label", "card", "count"]
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle; y grows downwards once the figure is turned, along the flow before."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.w
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.h
+
+
+@dataclass(frozen=True)
+class BoxShape:
+    """A step. `knobs` are lines below its title; `share` is its part of the whole's cost."""
+
+    rect: Rect
+    title: str
+    whole: str
+    knobs: tuple[str, ...]
+    kind: Kind
+    form: Form
+    block: bool = False
+    share: float | None = None
+    nodes: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True)
+class CardShape:
+    """The frame around an open block, `depth` cards deep."""
+
+    rect: Rect
+    title: str
+    count: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Path:
+    """A line through corners: the trunk, a residual, or one from another column."""
+
+    points: tuple[Point, ...]
+    line: Line
+    arrow: bool = False
+    tap: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A word at a place: its middle, or its left end."""
+
+    x: int
+    y: int
+    text: str
+    role: Role
+    anchor: Literal["middle", "start", "end"] = "middle"
+
+
+@dataclass
+class Layout:
+    """Everything at its place, and how large the page is."""
+
+    width: int = 0
+    height: int = 0
+    boxes: list[BoxShape] = field(default_factory=list[BoxShape])
+    cards: list[CardShape] = field(default_factory=list[CardShape])
+    paths: list[Path] = field(default_factory=list[Path])
+    texts: list[Text] = field(default_factory=list[Text])

@@ -1,0 +1,118 @@
+"""A figure as boxes and the edges between them: what DOT, Mermaid and networkx take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tfspec.graph.tensor import Tensor
+from tfspec.passes.draw.parts import Box, Card, End, Fan, Figure, Jump, Series, Start, label_of
+from tfspec.passes.draw.shapes import Line
+
+Stop = Box | Start | End
+"""Where an edge may begin or end."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From one box to another; `label` is the shape of what flows, where that is a new one."""
+
+    source: Stop
+    target: Stop
+    label: str
+    line: Line
+
+
+@dataclass
+class Wiring:
+    """The boxes in order of execution, their edges, and the cards with what is in them."""
+
+    stops: list[Stop] = field(default_factory=list[Stop])
+    edges: list[Edge] = field(default_factory=list[Edge])
+    cards: dict[Stop, tuple[Card, ...]] = field(default_factory=dict[Stop, tuple[Card, ...]])
+
+
+def wiring(figure: Figure) -> Wiring:
+    walk = _Walk()
+    for column in figure.columns:
+        walk.series(column, [])
+    walk.cross()
+    return walk.out
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.out = Wiring()
+        self.open: list[Card] = []
+        self.makers: dict[Tensor, Stop] = {}
+        self.waiting: list[tuple[Tensor, Stop]] = []
+
+    def series(self, series: Series, before: Sequence[Stop], line: Line = "trunk") -> list[Stop]:
+        """Steps behind these; what the last of them are."""
+        last: list[Stop] = list(before)
+        for item in series.items:
+            match item:
+                case Jump():
+                    pending: list[Stop] = [_Pending(item.source)]
+                    last = pending
+                case Card():
+                    self._made(item.entry, last)
+                    self.open.append(item)
+                    last = self.series(item.body, last)
+                    self.open.pop()
+                    self._made(item.made, last)
+                case Fan():
+                    last = self._fan(item, last)
+                case _:
+                    last = [self._stop(item, last, line)]
+            line = "trunk"
+        return last
+
+    def _fan(self, fan: Fan, before: Sequence[Stop]) -> list[Stop]:
+        ends: list[tuple[Stop, Line]] = []
+        for branch in fan.branches:
+            line: Line = "trunk" if branch.items else "residual"
+            start = before if fan.split else ()
+            ends.extend((stop, line) for stop in self.series(branch, start))
+        if fan.join is None:
+            return [stop for stop, _ in ends]
+        stop = self._stop(fan.join, [], "trunk")
+        for source, line in ends:
+            self._edge(source, stop, line)
+        return [stop]
+
+    def _stop(self, stop: Stop, before: Sequence[Stop], line: Line) -> Stop:
+        self.out.stops.append(stop)
+        self.out.cards[stop] = tuple(self.open)
+        for source in before:
+            self._edge(source, stop, line)
+        if not isinstance(stop, End):
+            self._made(stop.made, [stop])
+        if isinstance(stop, Box):
+            self.waiting += [(tensor, stop) for tensor in stop.reads]
+        return stop
+
+    def _made(self, tensor: Tensor, by: Sequence[Stop]) -> None:
+        if by:
+            self.makers.setdefault(tensor, by[0])
+
+    def _edge(self, source: Stop, target: Stop, line: Line) -> None:
+        if isinstance(source, _Pending):
+            self.waiting.append((source.source, target))
+        else:
+            label = "" if line == "residual" else label_of(source)
+            self.out.edges.append(Edge(source, target, label, line))
+
+    def cross(self) -> None:
+        """Edges from where values are made to the boxes that read them elsewhere."""
+        for tensor, target in self.waiting:
+            source = self.makers[tensor]
+            self.out.edges.append(Edge(source, target, label_of(source), "cross"))
+
+
+class _Pending(End):
+    """The place of a value that is made elsewhere."""
+
+    def __init__(self, source: Tensor) -> None:
+        super().__init__("")
+        self.source = source

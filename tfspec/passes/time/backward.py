@@ -1,0 +1,137 @@
+"""Bytes that the backward of each kernel moves, and those of the optimizer's step.
+
+- A product reads its gradient and the other operand once for each operand that needs a gradient,
+  and writes that; a bias reads the gradient again.
+- A look-up reads its gradient and the index, and writes its whole table's gradient.
+- All others read their gradient, weights and what was kept for it, and write a gradient for every
+  operand that needs one; of a part of a weight, the whole's gradient is written too. What keeps
+  nothing hands its gradient on: operands of one size share it, and line by line a sum of such moves
+  nothing.
+- A value that is read in part, or several times, has its gradient put together: each piece read,
+  the whole written; compiled, by the kernel that reads it next, if that is pointwise.
+- Compiled, what was not written in the forward is computed again from what was.
+- The optimizer reads weights, gradients and states, and writes weights and states, each once, in
+  one kernel (torch's fused optimizers).
+Not counted: copies by which torch lays a gradient out anew for a product, and the sums of the
+gradients of a weight that several steps share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tfspec.passes.time.regions import Region, Run
+from tfspec.passes.time.traffic import ZERO, Traffic
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Backward:
+    """The backward of runs whose forward moves so much."""
+
+    traffic: Traffic
+
+    def bytes(self, run: Run) -> Dim:
+        """What the backward of one run reads and writes."""
+        if not run.needs:
+            return ZERO
+        if self.traffic.fuses(run):
+            return self._fused(run)
+        return self._put_together(run) + self._alone(run)
+
+    def launches(self, run: Run) -> int:
+        """Kernels that are started for it."""
+        if not run.needs or self.traffic.fuses(run):
+            return self.traffic.launches(run) if run.needs else 0
+        together = bool(self._put_together(run).terms)
+        if run.kernel.kind in ("product", "convolution"):
+            return together + len(list(self._learning(run))) + len(run.weights)
+        return together + (self.traffic.launches(run) if self._alone(run).terms else 0)
+
+    # ---- kernels of their own
+    def _alone(self, run: Run) -> Dim:
+        gradient = self.traffic.bytes(run.makes[0])
+        match run.kernel.kind:
+            case "product" | "convolution":
+                return self._product(run, gradient)
+            case "gather":
+                rest = [region for region in run.reads if region.dtype != "float"]
+                return gradient + self.traffic.all(rest) + self._gradients(run)
+            case _ if run.kept or run.left:
+                kept = self.traffic.all((*run.kept, *run.left)) + self.traffic.inside(run)
+                return gradient + kept + self.traffic.weights(run) + self._gradients(run)
+            case _:
+                return self._handed(run, gradient)
+
+    def _product(self, run: Run, gradient: Dim) -> Dim:
+        weights = [(w.elements * self.traffic.each["float"], w.rank) for w in run.weights]
+        matrices = [self.traffic.bytes(region) for region in run.reads]
+        matrices += [size for size, rank in weights if rank > 1]
+        every = sum(matrices, ZERO)
+        learning = [self.traffic.bytes(region) for region in self._learning(run)]
+        learning += [size for size, rank in weights if rank > 1]
+        found = sum((gradient + every for _ in learning), ZERO)  # the others, and its own
+        return found + sum((gradient + size for size, rank in weights if rank == 1), ZERO)
+
+    def _handed(self, run: Run, gradient: Dim) -> Dim:
+        """A sum's operands share its gradient; one that was repeated gets the sum over that."""
+        learning = list(self._learning(run))
+        whole = [region for region in learning if self.traffic.bytes(region) == gradient]
+        if len(run.reads) == 1 and not run.weights:
+            return sum(map(self._gradient, learning), gradient)
+        smaller = [region for region in learning if region not in whole]
+        return sum((gradient + self._gradient(region) for region in smaller), ZERO)
+
+    # ---- gradients
+    def _learning(self, run: Run) -> Iterator[Region]:
+        return (region for region in run.reads if region.needs)
+
+    def _gradients(self, run: Run) -> Dim:
+        """A gradient for each operand, and for its module's weights."""
+        return sum(map(self._gradient, self._learning(run)), self.traffic.weights(run))
+
+    def _gradient(self, operand: Region) -> Dim:
+        """What is written; of a part of a weight, the whole's gradient is made of it."""
+        size, whole = self.traffic.bytes(operand), operand.block.elements
+        if operand.block.maker is not None or operand.elements == whole:
+            return size
+        return 2 * size + whole * self.traffic.each[operand.dtype]
+
+    def _pieces(self, run: Run) -> list[tuple[Run, Region]]:
+        """The readers that give the result's gradient, and of which part."""
+        return [(reader, part) for reader, part in run.makes[0].block.pieces if reader.needs]
+
+    def _put_together(self, run: Run) -> Dim:
+        whole = self.traffic.bytes(run.makes[0])
+        sizes = [self.traffic.bytes(part) for _, part in self._pieces(run)]
+        if not sizes or sizes == [whole] or run.makes[0].block.result:
+            return ZERO
+        return sum(sizes, whole)
+
+    # ---- in a kernel of the compiler's
+    def _fused(self, run: Run) -> Dim:
+        outside = (
+            part for reader, part in self._pieces(run) if not self.traffic.joined(run, reader)
+        )
+        result = run.makes if run.makes[0].block.result else []
+        again = dict.fromkeys(self._again(run, run.kept)) if run.kept or run.left else {}
+        outer = [x for x in self._learning(run) if not self.traffic.joined(x.block.maker, run)]
+        sizes = list(map(self._gradient, outer))
+        written = sum(sizes if run.kept or run.left else dict.fromkeys(sizes), ZERO)
+        read = self.traffic.all((*outside, *result, *again))
+        return read + written + 2 * self.traffic.weights(run)  # read, and their gradients written
+
+    def _again(self, run: Run, kept: Iterable[Region]) -> Iterator[Region]:
+        """What is read to have kept values again: themselves, or what they were made of."""
+        for region in kept:
+            maker = region.block.maker
+            if maker is None or self.traffic.stays(region.block) or not self.traffic.fuses(maker):
+                yield region
+            else:
+                yield from self._again(maker, maker.reads)
+
+
+def optimizer(weights: Dim, size: int, states: int) -> Dim:
+    """Bytes of one step: `size` bytes a number, so many states a weight."""
+    return (3 + 2 * states) * size * weights

@@ -1,0 +1,156 @@
+"""What a model does in one mode as jobs: FLOPs executed, bytes moved and kernels started, by step.
+
+Executed FLOPs differ from those of the formulas: attention in one kernel leaves out what a causal
+mask hides, and its backward makes the scores anew: 5 products for the forward's 2 (Dao 2023,
+section 4.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tfspec.graph.graph import Graph
+from tfspec.graph.trace import Node
+from tfspec.passes.cost.names import Counts
+from tfspec.passes.cost.work import Work
+from tfspec.passes.time.backward import Backward, optimizer
+from tfspec.passes.time.order import Order
+from tfspec.passes.time.regions import Run
+from tfspec.passes.time.traffic import ZERO, Traffic
+from tfspec.program.kernels import Kernel, Kind
+from tfspec.program.lowering import lower
+from tfspec.program.method import Assign, When
+from tfspec.program.program import Mode, Precision, Style
+from tfspec.symbolic import Dim
+from tfspec.targets import Target
+
+Phase = Literal["forward", "backward", "again", "optimizer"]
+Step = Assign | When
+COMPUTING: tuple[Kind, ...] = ("product", "convolution", "attention")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step's kernels in one phase, in all layers: what they compute, move, and how many.
+
+    `nodes` are the graph's primitive steps that it is for.
+    """
+
+    phase: Phase
+    kind: Kind
+    nodes: tuple[Node, ...]
+    flops: Dim
+    bytes: Dim
+    launches: Dim
+    stacked: bool = False
+    """Whether it is in a layer of a stack."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is asked: how the model runs, and where."""
+
+    target: Target
+    dtype: Precision
+    mode: str
+    compiled: bool = True
+    checkpoint: str = "none"
+    states: int = 2
+    style: Style = "fast"
+
+    @property
+    def train(self) -> bool:
+        return self.mode == "train"
+
+
+def jobs(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> list[Job]:
+    """The jobs of a mode. `done` is the work of each primitive step. Raises NotYet as lowering."""
+    cached = setting.mode in ("prefill", "decode")
+    modes: tuple[Mode, ...] = ("prefill", "decode") if cached else ("forward",)
+    program = lower(
+        graph, setting.target, modes, setting.style, dtype=setting.dtype, learns=setting.train
+    )
+    root = program.roots["decode" if setting.mode == "decode" else modes[0]]
+    runs = Order(program, Counts(graph).lettered).root(root)
+    return list(_Jobs(runs, done, setting).all(graph.params))
+
+
+class _Jobs:
+    """The runs of each step, and which of the graph's work is done by it."""
+
+    def __init__(self, runs: Sequence[Run], done: Mapping[Node, Work], setting: Setting) -> None:
+        self.setting = setting
+        self.traffic = Traffic(runs, setting.dtype, setting.compiled, setting.train)
+        self.backward = Backward(self.traffic)
+        self.steps: dict[Step, list[Run]] = {}
+        for run in runs:
+            self.steps.setdefault(run.step, []).append(run)
+        self.work = _shared_out(list(self.steps), done)
+
+    def all(self, weights: Dim) -> Iterator[Job]:
+        forward = [self._forward(step) for step in self.steps]
+        yield from forward
+        if not self.setting.train:
+            return
+        if self.setting.checkpoint != "none":
+            yield from (replace(job, phase="again") for job in forward if job.stacked)
+        yield from (self._backward(step) for step, runs in self.steps.items() if runs[0].needs)
+        moved = optimizer(weights, self.traffic.each["float"], self.setting.states)
+        yield Job("optimizer", "pointwise", (), ZERO, moved, Dim.of(1))
+
+    def _forward(self, step: Step) -> Job:
+        flops = _executed(self.steps[step][0].kernel, self.work[step])
+        return self._job("forward", step, flops, self.traffic.forward, self.traffic.launches)
+
+    def _backward(self, step: Step) -> Job:
+        work, kernel = self.work[step], self.steps[step][0].kernel
+        flops = work.backward
+        if kernel.recomputes and flops.terms:
+            flops = 5 * _executed(kernel, work).exact_div(2)
+        return self._job("backward", step, flops, self.backward.bytes, self.backward.launches)
+
+    def _job(
+        self, phase: Phase, step: Step, flops: Dim, moved: Callable[[Run], Dim],
+        launches: Callable[[Run], int],
+    ) -> Job:  # fmt: skip
+        runs = self.steps[step]
+        moves = sum((moved(run) * run.times for run in runs), ZERO)
+        starts = sum((launches(run) * run.times for run in runs), ZERO)
+        kind = runs[0].kernel.kind
+        if flops.terms and kind not in COMPUTING:
+            kind = "product"
+        nodes = tuple(leaf for node in step.nodes for leaf in leaves(node))
+        return Job(phase, kind, nodes, flops, moves, starts, runs[0].inside)
+
+
+def leaves(node: Node) -> Iterator[Node]:
+    """The primitive steps that a node is made of."""
+    if node.inner is None:
+        yield node
+        return
+    for step in node.inner.body:
+        yield from leaves(step)
+
+
+def _computes(step: Step) -> bool:
+    return isinstance(step, Assign) and step.kernel.kind in COMPUTING
+
+
+def _executed(kernel: Kernel, work: Work) -> Dim:
+    return work.needed if kernel.skips else work.forward
+
+
+def _shared_out(steps: Sequence[Step], done: Mapping[Node, Work]) -> dict[Step, Work]:
+    """The work that each step does: that of its nodes goes to the one which computes, once.
+
+    Where an op says of none of its steps that it computes, its first step does.
+    """
+    left = dict(done)
+    found: dict[Step, Work] = {}
+    for step in (*filter(_computes, steps), *steps):
+        mine = [leaf for node in step.nodes for leaf in leaves(node)]
+        work = sum((left.pop(leaf, Work()) for leaf in mine), Work())
+        found[step] = found.get(step, Work()) + work
+    return found

@@ -1,0 +1,190 @@
+"""A program's forward as kernels in the order in which they run, each with what it reads and makes.
+
+The layers of a stack are three: the first, the last, and one that stands for all between them. So
+a layer's neighbours are layers wherever they are in the model, and depth costs nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from tfspec.passes.time.regions import Block, Held, Region, Run
+from tfspec.program import expr as ex
+from tfspec.program.kernels import POINTWISE
+from tfspec.program.method import Assign, Loop, Method, When
+from tfspec.program.program import Program
+from tfspec.program.saves import Keep, Kept, Made
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim, product
+
+ZERO = Dim.of(0)
+
+ShapeOf = Callable[[Sequence[Dim]], tuple[Dim, ...]]
+
+
+class Order:
+    """The runs of a root method. Where the program learns, dropout is there, and values know
+    their gradients."""
+
+    def __init__(self, program: Program, shape_of: ShapeOf) -> None:
+        self.program, self.shape_of = program, shape_of
+        self.runs: list[Run] = []
+        self._times, self._depth = Dim.of(1), 0
+
+    def root(self, method: Method) -> list[Run]:
+        frame: dict[Value, Region] = {}
+        self._run(method, frame)
+        for value in method.results:
+            self._region(frame, value).block.result = True
+        return self.runs
+
+    def _run(self, method: Method, frame: dict[Value, Region]) -> None:
+        for step in method.steps:
+            match step:
+                case Loop():
+                    self._loop(frame, step)
+                case When():
+                    self._when(frame, step)
+                case Assign(expr=ex.Invoke() as call):
+                    sources = {param: param.source for param, _ in call.given}
+                    inner = self._call(frame, call.child, sources)
+                    frame[step.outputs[0]] = self._region(inner, call.child.results[0])
+                case Assign():
+                    self._step(method, frame, step)
+
+    # ---- calls and loops
+    def _call(
+        self, frame: dict[Value, Region], child: Method, sources: Mapping[Value, Value | None]
+    ) -> dict[Value, Region]:
+        inner: dict[Value, Region] = {}
+        for param, source in sources.items():
+            assert source is not None, "a child's parameters stand for values of its caller"
+            if param.dtype != "state":
+                inner[param] = self._region(frame, source)
+        self._run(child, inner)
+        return inner
+
+    def _loop(self, frame: dict[Value, Region], loop: Loop) -> None:
+        outer, carry = self._times, loop.carry
+        self._depth += 1
+        for layers in _turns(loop):
+            self._times = outer * layers
+            for place in loop.places:
+                sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
+                inner = self._call(frame, place.child, sources)
+                carry = place.child.results[0]
+                frame[carry] = self._region(inner, carry)
+        self._times = outer
+        self._depth -= 1
+        frame[loop.outputs[0]] = frame[carry]
+
+    # ---- steps
+    def _when(self, frame: dict[Value, Region], step: When) -> None:
+        """New keys and values written to a cache; what is read afterwards is another storage."""
+        if not step.outputs:
+            return
+        reads = [self._region(frame, value) for value in step.before]
+        run = self._add(Run(step, POINTWISE, self._times, self._depth > 0, reads, [], []))
+        for value, new in zip(step.outputs, reads, strict=True):
+            run.makes.append(replace(new, block=Block(run, new.elements)))
+            held = value.storage.holds == "buffer"
+            frame[value] = self._given(value) if held else new
+
+    def _step(self, method: Method, frame: dict[Value, Region], step: Assign) -> None:
+        first = step.outputs[0]
+        if first.dtype == "state":
+            return
+        read = [part.to for part in ex.operands(step.expr) if isinstance(part, ex.Ref)]
+        given = [value for value in read if value.dtype != "state" and not value.absent]
+        known = {value: self._region(frame, value) for value in given}
+        base = next((v for v in given if v.storage is first.storage), None)
+        if step.kernel.trains and not self.program.learns:
+            frame[first] = known[given[0]]
+        elif base is not None:
+            for value in step.outputs:
+                frame[value] = self._view(known[base], value)
+        elif first.storage.holds != "result":
+            frame[first] = self._given(first, step)
+        else:
+            run = self._makes(method, step, known)
+            frame[first] = run.makes[0]
+
+    def _makes(self, method: Method, step: Assign, known: Mapping[Value, Region]) -> Run:
+        (output,) = step.outputs
+        reads = list(dict.fromkeys(known.values()))
+        weights = list(self._held(method, step))
+        run = self._add(Run(step, step.kernel, self._times, self._depth > 0, reads, [], weights))
+        run.needs = output.dtype == "float" and step.needs_gradient(
+            lambda value: value in known and known[value].needs
+        )
+        run.makes.append(self._of(output, Block(run, ZERO)))
+        run.makes[0].block.elements = run.makes[0].elements
+        run.makes[0].needs = run.needs
+        for each in step.saves.kept if run.needs else ():
+            if not each.when or any(value in known and known[value].needs for value in each.when):
+                self._keeps(run, each, known)
+        return run
+
+    def _keeps(self, run: Run, kept: Kept, known: Mapping[Value, Region]) -> None:
+        match kept:
+            case Made(_, elements, dtype):
+                run.left.append(Region(Block(None, elements), elements, dtype, 0))
+            case Keep(value):
+                same = (known[v] for v in known if v.storage is value.storage)
+                assert value.dtype != "state", "only tensors are kept"
+                size = product(value.shape)
+                copied = Region(Block(None, size), size, value.dtype, len(value.shape))
+                run.kept.append(next(same, copied))
+            case _:
+                run.kept.append(run.makes[0])
+
+    def _add(self, run: Run) -> Run:
+        self.runs.append(run)
+        for region in run.reads:
+            region.block.pieces.append((run, region))
+        return run
+
+    def _held(self, method: Method, step: Assign) -> Iterator[Held]:
+        """The weights of the modules that a step calls."""
+        members = self.program.members.get(method.scope, {})
+        for leaf in step.expr.leaves():
+            if isinstance(leaf, ex.Member) and leaf.name in members:
+                for weights in members[leaf.name].holds.values():
+                    elements = sum((weight.elements for weight in weights), Dim.of(0))
+                    yield Held(elements, len(weights[0].shape))
+
+    # ---- values in memory
+    def _region(self, frame: dict[Value, Region], value: Value) -> Region:
+        """The value's; an input of the model is there from the start."""
+        if value not in frame:
+            frame[value] = self._given(value)
+        return frame[value]
+
+    def _given(self, value: Value, step: Assign | None = None) -> Region:
+        """What no kernel makes: an input, a weight, a table, a cache."""
+        region = self._of(value, Block(None, value.storage.elements))
+        region.needs = step is not None and step.saves.learns
+        return region
+
+    def _view(self, base: Region, value: Value) -> Region:
+        region = self._of(value, base.block)
+        if region.elements == base.elements:
+            return base
+        region.needs = base.needs
+        return region
+
+    def _of(self, value: Value, block: Block) -> Region:
+        """Its different elements: an axis of stride 0 repeats them."""
+        assert value.dtype != "state", "what is no tensor is nowhere in memory"
+        sizes = self.shape_of(value.shape)
+        seen = [size for size, step in zip(sizes, value.strides, strict=True) if step != 0]
+        return Region(block, product(seen), value.dtype, len(value.shape))
+
+
+def _turns(loop: Loop) -> list[Dim]:
+    """How many layers each turn stands for: the first, those between, the last."""
+    count, layers = len(loop.turns), loop.places[0].child.scope.copies
+    if count < 3:
+        return [layers] if count == 1 else [Dim.of(1), layers - 1]
+    return [Dim.of(1), layers - 2, Dim.of(1)]

@@ -1,0 +1,61 @@
+"""What a kernel reads, makes and keeps: parts of allocations, and who else reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tfspec.program.kernels import Kernel
+from tfspec.program.method import Assign, When
+from tfspec.program.saves import SavedDtype
+from tfspec.symbolic import Dim
+
+
+@dataclass(eq=False, repr=False)
+class Block:
+    """One allocation. `pieces` are the readers of each part of it, in order."""
+
+    maker: Run | None
+    elements: Dim
+    pieces: list[tuple[Run, Region]] = field(default_factory=list["tuple[Run, Region]"])
+    result: bool = False
+
+
+@dataclass(eq=False, repr=False)
+class Region:
+    """What a value is in memory: so many different elements of an allocation."""
+
+    block: Block
+    elements: Dim
+    dtype: SavedDtype
+    rank: int
+    needs: bool = False
+    """Whether a gradient flows to it."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor of a module: several of the graph's weights where maps run as one."""
+
+    elements: Dim
+    rank: int
+
+
+@dataclass(eq=False, repr=False)
+class Run:
+    """One kernel, or one step's few. `times` counts the layers that it stands for; `inside` a
+    stack. `weights` are those that its module holds; `step` is what all of its layers share.
+
+    `needs`: a gradient flows through it. For that it keeps operands or its result, `kept`, and what
+    it makes beside its result, `left`.
+    """
+
+    step: Assign | When
+    kernel: Kernel
+    times: Dim
+    inside: bool
+    reads: list[Region]
+    makes: list[Region]
+    weights: list[Held]
+    needs: bool = False
+    kept: list[Region] = field(default_factory=list[Region])
+    left: list[Region] = field(default_factory=list[Region])

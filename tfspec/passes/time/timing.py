@@ -1,0 +1,121 @@
+"""The pass `time`: how long a mode takes on a target, step by step, and what bounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from tfspec.diagnostics import Diagnostic, Rule
+from tfspec.graph.trace import Node
+from tfspec.passes.cost.sizes import OPTIMIZERS
+from tfspec.passes.cost.work import Work
+from tfspec.passes.time.efficiency import Efficiency
+from tfspec.passes.time.jobs import Job, Setting, jobs
+from tfspec.passes.time.rates import Rates, Seconds
+from tfspec.program.refusal import NotYet
+from tfspec.symbolic import Dim
+from tfspec.targets import Target
+
+if TYPE_CHECKING:
+    from tfspec.passes.cost.report import Cost
+
+AUTOCAST = Rule(
+    "TS482",
+    "a time that cannot be told",
+    "A time is asked for under autocast, whose casts are not counted yet.",
+    "Weights are read in fp32 and written in bf16 before every product: a time without that would "
+    "be too short.",
+    "tfspec cost gpt2 --mode train --dtype mixed --target h200",
+    "Ask for `--dtype bf16`, or leave `--target` out.",
+)
+
+
+@dataclass(frozen=True)
+class How:
+    """How the model runs: where, with which measurements, compiled as a whole or line by line."""
+
+    target: Target
+    efficiency: Efficiency | None = None
+    compiled: bool = True
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The jobs of a mode, and how fast a target is at them. Times are in seconds."""
+
+    how: How
+    rates: Rates
+    jobs: tuple[Job, ...]
+    work: Mapping[Node, Work]
+
+    @property
+    def kind(self) -> Literal["roofline", "calibrated"]:
+        """What a time is worth: a bound of the target's peaks, or by measured efficiencies."""
+        return "roofline" if self.how.efficiency is None else "calibrated"
+
+    @cached_property
+    def traffic(self) -> Dim:
+        """Bytes moved."""
+        return sum((job.bytes for job in self.jobs), Dim.of(0))
+
+    @cached_property
+    def executed(self) -> Dim:
+        """FLOPs that kernels compute: fewer where they skip, more where they compute again."""
+        return sum((job.flops for job in self.jobs), Dim.of(0))
+
+    def seconds(self, values: Mapping[str, int]) -> Seconds:
+        """The whole's time at these sizes."""
+        return sum((self._of(job, values) for job in self.jobs), Seconds())
+
+    def by_node(self, values: Mapping[str, int]) -> Times:
+        """The time of each primitive step, and what is left: the optimizer's."""
+        found: dict[Node, Seconds] = {}
+        rest = Seconds()
+        for job in self.jobs:
+            span = self._of(job, values)
+            for node, share in self._shares(job, values):
+                found[node] = found.get(node, Seconds()) + span * share
+            rest = rest if job.nodes else rest + span
+        return Times(found, rest)
+
+    def _of(self, job: Job, values: Mapping[str, int]) -> Seconds:
+        flops, moved, launches = (x.value(values) for x in (job.flops, job.bytes, job.launches))
+        return self.rates.seconds(job.kind, flops, moved, launches)
+
+    def _shares(self, job: Job, values: Mapping[str, int]) -> Iterable[tuple[Node, float]]:
+        """Steps that run as one have its time by their FLOPs; the first has it where none has."""
+        flops = [self.work.get(node, Work()).forward.value(values) for node in job.nodes]
+        total = sum(flops)
+        if not total:
+            return ((node, 1.0) for node in job.nodes[:1])
+        return ((node, one / total) for node, one in zip(job.nodes, flops, strict=True))
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds by primitive step; `rest` is no step's: the optimizer."""
+
+    nodes: Mapping[Node, Seconds]
+    rest: Seconds
+
+    def of(self, nodes: Iterable[Node]) -> Seconds:
+        """Of several steps together."""
+        return sum((self.nodes.get(node, Seconds()) for node in nodes), Seconds())
+
+
+def timing(cost: Cost, work: Mapping[Node, Work], how: How) -> Timing:
+    """The timing of a mode. Raises NotYet for autocast, and for what the target's sheet lacks."""
+    dtype = cost.precision.activations
+    if dtype is None:
+        message = "the time under autocast is not told yet: its casts are not counted"
+        raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
+    rates = Rates(how.target, dtype, how.efficiency, how.compiled)
+    setting = Setting(
+        how.target, dtype, cost.mode, how.compiled, cost.checkpoint, OPTIMIZERS[cost.optimizer],
+        cost.style,
+    )  # fmt: skip
+    found = tuple(jobs(cost.graph, work, setting))
+    rates.check(found)
+    return Timing(how, rates, found, work)
