@@ -57,9 +57,13 @@ def how(args: Namespace) -> dict[str, Any]:
         if asked:
             message = f"`--{asked[0]}` asks about a machine, and none is named"
             raise Failure(NEEDS_TARGET, message, "name one: `--target h200`")
-        return {}
+        return {"compiled": args.compiled or None}
     _check_form(args)
-    ways = {"target": args.target, "efficiency": args.efficiency, "compiled": not args.eager}
+    ways = {
+        "target": args.target,
+        "efficiency": args.efficiency,
+        "compiled": False if args.eager else args.compiled or None,
+    }
     return {**ways, "fit": args.fit, "run": _run(args)}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tfspec.shadow.dtypes import Dtype
 
 if TYPE_CHECKING:
+    from tfspec.shadow.joint import Joint
     from tfspec.shadow.modules import Module
     from tfspec.shadow.tensor import Tensor
 
@@ -82,7 +83,8 @@ class Machine:
     """Rules and ledger of one run.
 
     `dispatch`: as under a TorchDispatchMode, where gradients are not added in place. `block`: what
-    an allocator rounds sizes up to. While `building`, all that is made is known.
+    an allocator rounds sizes up to. While `building`, all that is made is known. A `joint` graph
+    is told of every op, as torch.compile would trace it.
     """
 
     def __init__(self, device: Device = "cpu", *, dispatch: bool = False, block: int = 1) -> None:
@@ -98,6 +100,7 @@ class Machine:
         self.of_loss = False
         self.module: Module | None = None
         self.pack: Callable[[Tensor], Any] | None = None
+        self.joint: Joint | None = None
 
     def take(self, record: Record) -> None:
         self.clock += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -107,12 +107,20 @@ def graph_of(outputs: Sequence[Tensor]) -> list[Node]:
     return [nodes[order] for order in sorted(nodes, reverse=True)]
 
 
-def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
+def train(run: Run) -> int:
     """A step: forward, loss, backward. Gradients stay with the weights.
 
-    The bytes that are alive between the loss and backward. `at_loss` gets the loss there; it must
-    not hold it.
+    The bytes that are alive between the loss and backward.
     """
+    loss = loss_of(run)
+    between = run.machine.now
+    run.machine.phase = "backward"
+    backward(loss)
+    return between
+
+
+def loss_of(run: Run) -> Tensor:
+    """Forward and loss of a step, with their graph."""
     machine = run.machine
     names: dict[str, Any] = {"__name__": "step", "__builtins__": importing(machine)}
     exec(_compiled(STEP), names)
@@ -125,10 +133,4 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
 
     names["criterion"] = criterion
     machine.building, machine.phase = False, "forward"
-    loss = names["loss_of"](run.model, run.inputs, run.labels)
-    between = machine.now
-    if at_loss is not None:
-        at_loss(loss)
-    machine.phase = "backward"
-    backward(loss)
-    return between
+    return names["loss_of"](run.model, run.inputs, run.labels)
