@@ -10,13 +10,16 @@ from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
+from tfspec.shadow.patterns import begin, whole
 from tfspec.shadow.pointwise import dropout, to
 from tfspec.shadow.products import add_onto, matmul
 from tfspec.shadow.strides import Ints, alike
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
-from tfspec.shadow.views import transpose
+from tfspec.shadow.views import contiguous, transpose
 
 Kernel = Literal["flash", "efficient", "math"]
+SOME = 0.5
+"""A rate of dropout: what is kept is the same for all."""
 
 
 def attention(
@@ -34,6 +37,19 @@ def attention(
     if kernel != "math":
         return _fused(q, k, v, attn_mask, kernel)
     return _math(q, k, v, attn_mask, dropout_p, is_causal)
+
+
+def written(a: Tensor, b: Tensor) -> Tensor:
+    """torch.matmul where attention may be written out: a compiler takes the end of its pattern for
+    attention of packed queries, keys and values."""
+    found = whole(a) if len(b.shape) == 4 else None
+    if found is None:
+        out = matmul(a, b)
+        begin(a, b, out)
+        return out
+    q, turned = found
+    k = transpose(turned, -2, -1)
+    return attention(contiguous(q), contiguous(k), contiguous(b), dropout_p=SOME)
 
 
 def _kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Kernel:

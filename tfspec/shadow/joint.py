@@ -62,12 +62,14 @@ class Step:
 class Joint:
     """The steps in order. Equal ops on equal values are one step, as `fx_graph_cse` has it.
 
-    `within` has what an op is made of, where its backward asks for it again.
+    `within` has what an op is made of, where its backward asks for it again; `chains` what may
+    become a pattern (`patterns`).
     """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.within: dict[Step, tuple[Step, ...]] = {}
+        self.chains: dict[Step | None, tuple[str, tuple[Tensor, Tensor]]] = {}
         self._nodes: list[tuple[str, list[Step], list[Step]]] = []
         self._same: dict[tuple[object, ...], Step] = {}
 
@@ -115,8 +117,10 @@ class Joint:
     # ---- what the stand-in for torch tells of
     def made(self, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> None:
         from tfspec.shadow.decomposed import FORWARD, plain
+        from tfspec.shadow.patterns import follow
 
         out.step = FORWARD.get(op, plain)(self, op, out, of, by)
+        follow(self, op, out, of, by)
 
     def viewed(self, name: str, x: Tensor, out: Tensor, at: int) -> Step:
         parent = self.of(x) if x is not out else self._known(x.storage.record)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tfspec.shadow import arithmetic, joining, norms, pointwise, products, views
-from tfspec.shadow.attention import attention
+from tfspec.shadow.attention import attention, written
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT64, Dtype, Finfo
 from tfspec.shadow.engine import backward
@@ -88,14 +88,14 @@ OPERATORS: dict[str, Function] = {
     "truediv": arithmetic.divide, "rtruediv": constant("reciprocal", real=True),
     "pow": constant("pow"), "rpow": constant("pow", real=True), "neg": arithmetic.negative,
     "mod": constant("remainder"), "floordiv": constant("floor_divide"),
-    "matmul": products.matmul, "invert": constant("bitwise_not"),
+    "matmul": written, "invert": constant("bitwise_not"),
     "and": constant("bitwise_and"), "or": constant("bitwise_or"), "xor": constant("bitwise_xor"),
     "lt": compare("lt"), "le": compare("le"), "gt": compare("gt"), "ge": compare("ge"),
     "eq": compare("eq"), "ne": compare("ne"), "getitem": joining.index, "iter": _iterated,
 }  # fmt: skip
 TORCH: dict[str, Function] = {
     "cat": joining.cat, "stack": joining.stack, "where": pointwise.where, "tanh": TANH,
-    "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": products.matmul,
+    "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": written,
     "finfo": Finfo, "roll": joining.roll,
 }  # fmt: skip
 FUNCTIONAL: dict[str, Function] = {

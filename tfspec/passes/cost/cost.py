@@ -21,6 +21,7 @@ from tfspec.passes.shapes.rows import flow_rows
 from tfspec.program.program import Style
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
+from tfspec.targets import sheet_of
 
 if TYPE_CHECKING:
     from tfspec.passes.time.timing import How
@@ -61,11 +62,23 @@ def cost(
         counts.values(values), counts.letters, taken, checkpoint=checkpoint, style=style,
         compiled=compiled,
     )  # fmt: skip
+    if checkpoint != "none":
+        found = replace(found, recomputed=_recomputed(found, done, how))
     if how is None:
         return found
     from tfspec.passes.time.timing import timing
 
     return replace(found, timing=timing(found, done, how))
+
+
+def _recomputed(cost: Cost, done: Mapping[Node, Work], how: How | None) -> Dim:
+    """FLOPs that checkpointing does again, by the kernels of the target, or of a CPU."""
+    from tfspec.passes.time.jobs import Setting, recomputed
+
+    target = sheet_of("cpu") if how is None else how.target
+    dtype = cost.precision.activations or "fp32"
+    setting = Setting(target, dtype, cost.mode, checkpoint=cost.checkpoint, style=cost.style)
+    return recomputed(cost.graph, done, setting)
 
 
 def _bindings(

@@ -89,6 +89,8 @@ class Cost:
     checkpoint: Checkpoint = "none"
     style: Style = "fast"
     compiled: bool = False
+    recomputed: Dim | None = None
+    """FLOPs that checkpointing does again, in no other count; None without it."""
 
     @property
     def name(self) -> str:
@@ -162,6 +164,8 @@ class Cost:
             found.append(self._of("needed", "FLOPs", done.needed))
         if self.mode == "train":
             found.append(self._of("backward", "FLOPs", done.backward))
+        if self.recomputed is not None:
+            found.append(self._of("recomputed", "FLOPs", self.recomputed))
         return found
 
     def _active(self) -> list[Quantity]:
