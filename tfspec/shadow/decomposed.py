@@ -46,6 +46,26 @@ def _apart(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
     return joint.step(op, parents, numel(out.shape), out.dtype, "apart", (by, out.shape))
 
 
+def _bmm(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    """Products of a column with a row are products of elements (`decomposition.bmm`), also those
+    that backward makes where there is one column: they read the second operand one by one."""
+    if of[0].shape[2] != 1:
+        result = _apart(joint, op, out, of, by)
+        joint.within[result] = (joint.of(of[1]),) if out.shape[2] == 1 else ()
+        return result
+    parents = [_full(joint, joint.of(x)) for x in of]
+    result = joint.step("mul", parents, numel(out.shape), parents[0].dtype, by=out.shape)
+    last = _cast(joint, result, out.dtype)
+    joint.within[last] = ()
+    return last
+
+
+def _bmm_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    near = joint.within[outs[0]]
+    read_near(joint, [step for step in kept if step in near], outs)
+    _read_far(joint, [step for step in kept if step not in near], outs)
+
+
 def _filled(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
     """Of another's dtype, and of none of its numbers."""
     return joint.step(op, (), numel(out.shape), out.dtype, by=(by, out.shape))
@@ -244,7 +264,7 @@ def _softmax(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: objec
     seen = joint.step("logical_not", (hidden,), size, BOOL)
     some = joint.step("any", (seen,), rows, BOOL)
     none = joint.step("logical_not", (some,), rows, BOOL)
-    zeros = joint.step("full", (), size, out.dtype, by=0)
+    zeros = joint.step("full", (), size, out.dtype, by=(0, out.shape))
     return joint.step("where", (none, zeros, result), size, out.dtype)
 
 
@@ -359,20 +379,20 @@ def _read_far(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
 
 
 FORWARD: dict[str, Forward] = {
-    **dict.fromkeys(("mm", "bmm", "conv", "embedding", "flip"), _apart),
+    **dict.fromkeys(("mm", "conv", "embedding", "flip"), _apart),
     **dict.fromkeys(("layer_norm_mean", "layer_norm_rstd", "total_weight"), _moment),
     **dict.fromkeys(("new_ones", "zeros", "ones", "full", "arange", "tensor"), _filled),
-    "gelu": _gelu, "silu": _silu, "cat": _of_lists, "stack": _stack, "index": _index, "roll": _roll,
-    "tril": _tril, "layer_norm": _layer_norm, "masked_fill": _masked, "where": _where,
-    "scalar_tensor": _scalar, "softmax": _softmax, "log_softmax": _log_softmax, "nll_loss": _nll,
-    "dropout_mask": _noise, "dropout": _dropout, "flash": _flash, "logsumexp": _beside_flash,
+    "bmm": _bmm, "gelu": _gelu, "silu": _silu, "cat": _of_lists, "stack": _stack, "index": _index,
+    "roll": _roll, "tril": _tril, "layer_norm": _layer_norm, "masked_fill": _masked, "where":
+    _where, "scalar_tensor": _scalar, "softmax": _softmax, "log_softmax": _log_softmax, "nll_loss":
+    _nll, "dropout_mask": _noise, "dropout": _dropout, "flash": _flash, "logsumexp": _beside_flash,
     "random_state": _beside_flash,
 }  # fmt: skip
 BACKWARD: dict[str, Backward] = {
-    **dict.fromkeys(("Addmm", "Mm", "Bmm", "Conv", "Flash", "Index", "Embedding"), _read_far),
+    **dict.fromkeys(("Addmm", "Mm", "Conv", "Flash", "Index", "Embedding"), _read_far),
     **dict.fromkeys(("tanh", "sigmoid"), _slope),
-    "Roll": _roll_back, "gelu": _gelu_back, "silu": _silu_back, "relu": _relu_back, "Abs":
-    _abs_back, "LayerNorm": _layer_norm_back, "Pow": _pow_back, "Rsqrt": _rsqrt_back, "Softmax":
-    _softmax_back, "LogSoftmax": _log_softmax_back, "NllLoss": _nll_back, "NativeDropout":
-    _dropout_back,
+    "Bmm": _bmm_back, "Roll": _roll_back, "gelu": _gelu_back, "silu": _silu_back, "relu":
+    _relu_back, "Abs": _abs_back, "LayerNorm": _layer_norm_back, "Pow": _pow_back, "Rsqrt":
+    _rsqrt_back, "Softmax": _softmax_back, "LogSoftmax": _log_softmax_back, "NllLoss": _nll_back,
+    "NativeDropout": _dropout_back,
 }  # fmt: skip
