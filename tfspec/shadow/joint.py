@@ -116,8 +116,9 @@ class Joint:
 
     # ---- what the stand-in for torch tells of
     def made(self, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> None:
-        from tfspec.shadow.decomposed import FORWARD, plain
+        from tfspec.shadow.decomposed import FORWARD
         from tfspec.shadow.patterns import follow
+        from tfspec.shadow.traced import plain
 
         out.step = FORWARD.get(op, plain)(self, op, out, of, by)
         follow(self, op, out, of, by)
@@ -160,7 +161,8 @@ class Joint:
 
     def forward(self, loss: Tensor) -> list[Step]:
         """The steps that the loss is made of, in order. What backward of those reads is noted."""
-        from tfspec.shadow.decomposed import BACKWARD, read_near
+        from tfspec.shadow.decomposed import BACKWARD
+        from tfspec.shadow.traced import read_near
 
         found: set[Step] = set()
         todo = [self.of(loss)]
