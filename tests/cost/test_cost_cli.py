@@ -223,6 +223,47 @@ def test_checkpointing_is_about_training(mode: str, capsys: pytest.CaptureFixtur
     ]
 
 
+def test_a_compiled_step(capsys: pytest.CaptureFixture[str]) -> None:
+    """GPT-2 at 1,024 tokens: what each layer keeps, by hand."""
+    words = ("gpt2", "--set", "B=1,T=1024", "--mode", "train", "--compiled")
+    memory = memory_of(capsys, *words)
+    n, d, f, vocabulary = 1024, 768, 3072, 50257
+    of_products = 12 * (3 * n * d + n * f) + n * vocabulary  # qkv, up; logits
+    assert memory["activations_by_op"]["mm"] == 4 * of_products
+    assert sum(memory["activations_by_op"].values()) == memory["activations"]
+    assert not {"peak", "loss"} & memory.keys()
+    _, out, _ = run(capsys, *words)
+    assert "Activations are what torch.compile keeps of forward and loss, both compiled as a" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "help"),
+    [
+        (
+            [],
+            "`--compiled` is about training, and the mode is forward",
+            "add `--mode train`, or leave `--compiled` out",
+        ),
+        (
+            ["--mode", "train", "--checkpoint", "full"],
+            "`--compiled` and `--checkpoint full` are not told together",
+            "leave one of them out",
+        ),
+        (
+            ["--mode", "train", "--target", "h200", "--fit"],
+            "`--compiled` and `--fit` are not told together",
+            "leave one of them out",
+        ),
+    ],
+)
+def test_compiled_beside_what_it_is_not_told_of(
+    words: list[str], message: str, help: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "gpt2", "--compiled", *words)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[:2] == [f"error[TS479]: {message}", f"  = help: {help}"]
+
+
 def test_peaks_in_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("gpt2", "--mode", "train")
     _, out, _ = run(capsys, *words, "--sweep", "T=256..1024", "--format", "csv")

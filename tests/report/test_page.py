@@ -222,7 +222,7 @@ def test_what_a_spec_has_not_is_one_plain_sentence() -> None:
     assert "In mode decode nothing is kept for backward." in decode.by_id("figure").text
     assert [e for e in decode.elements if e.attributes.get("id") == "by-m"] == []
     mixed = tfspec.report("gpt2", dtype="mixed").html()
-    assert "Activations under autocast are not counted yet" in mixed
+    assert "Activations under autocast have no formula" in mixed
 
 
 def test_labels_of_charts_are_inside_and_axes_are_named() -> None:

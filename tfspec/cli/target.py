@@ -60,8 +60,9 @@ def how(args: Namespace) -> dict[str, Any]:
     """The keywords of `Architecture.cost`. Raises Failure for what cannot be asked."""
     ways = machine(args, (*WAYS, *PLANS))
     if not ways:
-        return {}
+        return {"compiled": args.compiled or None}
     _check_form(args)
+    ways["compiled"] = False if args.eager else args.compiled or None
     return {**ways, "fit": args.fit, "run": _run(args)}
 
 

@@ -36,7 +36,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shape = (*first.shape[:at], size, *first.shape[at + 1 :])
     last = all(channels_last(x.shape, x.strides) for x in tensors)
     strides = with_channels_last(shape) if last else None
-    out = fresh("cat", tensors, shape, cumulative(tensors), strides)
+    out = fresh("cat", tensors, shape, cumulative(tensors), strides, at)
 
     def back(given: list[Tensor]) -> Grads:
         (g,) = given
@@ -52,7 +52,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shape = (*first.shape[:at], count, *first.shape[at:])
     needing = [x.node is not None for x in tensors]
     node = opened("Stack", tensors)
-    out = fresh("stack", tensors, shape, cumulative(tensors))
+    out = fresh("stack", tensors, shape, cumulative(tensors), by=at)
 
     def back(given: list[Tensor]) -> Grads:
         (g,) = given
@@ -64,13 +64,14 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     node = opened("Roll", (x,))
-    out = fresh("roll", (x,), x.shape)
+    each = zip(shifts, dims, strict=True) if dims is not None else ()
+    out = fresh("roll", (x,), x.shape, by=tuple(each))
     return closed(node, out, lambda g: [fresh("roll", g, g[0].shape)])
 
 
 def flip(x: Tensor, *dims: Any) -> Tensor:
     def copied(g: Tensor) -> Tensor:
-        return fresh("flip", (g,), g.shape, strides=alike(g.shape, g.strides))
+        return fresh("flip", (g,), g.shape, strides=alike(g.shape, g.strides), by=repr(dims))
 
     return closed(opened("Flip", (x,)), copied(x), lambda g: [copied(g[0])])
 
@@ -142,7 +143,7 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0)
     for at in range(len(pad) // 2):
         shape[-1 - at] += pad[2 * at] + pad[2 * at + 1]
     node = opened("ConstantPadNd", (x,))
-    out = fresh("pad", (x,), tuple(shape))
+    out = fresh("pad", (x,), tuple(shape), by=(*pad, value))
     return closed(node, out, lambda g: [fresh("pad_backward", g, had)])
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tfspec.shadow.dtypes import Dtype
 
 if TYPE_CHECKING:
+    from tfspec.shadow.joint import Joint
     from tfspec.shadow.modules import Module
     from tfspec.shadow.tensor import Tensor
 
@@ -91,6 +92,7 @@ class Machine:
     an allocator rounds sizes up to. While `building`, all that is made is known. `shares` says how
     many of so many rows each of so many experts gets, which data decide: `routed` once it is asked.
     `autocast`: the lower precision of the region that runs, whose `copies` are those of weights.
+    A `joint` graph is told of every op, as torch.compile would trace it.
     """
 
     def __init__(self, device: Device = "cpu", *, dispatch: bool = False, block: int = 1) -> None:
@@ -110,6 +112,7 @@ class Machine:
         self.routed = False
         self.autocast: Dtype | None = None
         self.copies: dict[int, Tensor] = {}
+        self.joint: Joint | None = None
 
     def take(self, record: Record) -> None:
         self.clock += 1

@@ -11,7 +11,7 @@ from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.pointwise import at_least, to
 from tfspec.shadow.strides import Ints
-from tfspec.shadow.tensor import Tensor, alias, fresh, like
+from tfspec.shadow.tensor import Tensor, alias, fresh, in_place, like
 from tfspec.shadow.views import contiguous, expand
 
 
@@ -37,9 +37,10 @@ def total(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 
 @in_full("cuda")
-def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None) -> Tensor:
+def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None, *, safe: bool = False) -> Tensor:
+    """`safe`: rows in which all is hidden become 0."""
     node, had = opened("Softmax", (x,)), x.shape
-    out = fresh("softmax", (x,), had, dtype)
+    out = fresh("softmax", (x,), had, dtype, by=safe)
     return closed(node, out, lambda g: [fresh("softmax_backward", g, had)], (out,))
 
 
@@ -115,7 +116,11 @@ def rms_norm(
     x: Tensor, shape: Ints, weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
     """One kernel on a GPU; on a CPU the steps that it stands for, in fp32 at least."""
-    if x.machine.device == "cuda" and (weight is None or x.dtype is weight.dtype):
+    if (
+        x.machine.device == "cuda"
+        and x.machine.joint is None
+        and (weight is None or x.dtype is weight.dtype)
+    ):
         return _rms_fused(x, shape, weight)
     axes = tuple(range(-len(shape), 0))
     full = to(x, FLOAT32) if x.dtype.size == 2 else x
@@ -164,8 +169,7 @@ def square(x: Tensor) -> Tensor:
 
 def _add_in_place(x: Tensor) -> Tensor:
     """A number added to a result that nothing else reads."""
-    out = Tensor(x.storage, x.shape, x.strides, x.dtype)
-    return closed(opened("AddScalar", (x,)), out, list[Tensor])
+    return closed(opened("AddScalar", (x,)), in_place("add", x), list[Tensor])
 
 
 def _rsqrt(x: Tensor) -> Tensor:

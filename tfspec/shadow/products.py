@@ -9,7 +9,7 @@ from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.strides import Ints, broadcast, numel
-from tfspec.shadow.tensor import Tensor, alias, fresh
+from tfspec.shadow.tensor import Tensor, alias, fresh, in_place
 from tfspec.shadow.views import expand, reshape, seen
 
 
@@ -69,7 +69,7 @@ def add_onto(x: Tensor, other: Tensor) -> Tensor:
         return add(x, other)
     to_x, to_other = x.node is not None, other.node is not None
     node = opened("Add_", (x, other))
-    out = Tensor(x.storage, x.shape, x.strides, x.dtype)
+    out = in_place("add", x, other)
     return closed(node, out, lambda g: [g[0] if to_x else None, g[0] if to_other else None])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -116,6 +116,17 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
     The bytes that are alive between the loss and backward. `at_loss` gets the loss there; it must
     not hold it.
     """
+    loss = loss_of(run)
+    between = run.machine.now
+    if at_loss is not None:
+        at_loss(loss)
+    run.machine.phase = "backward"
+    backward(loss)
+    return between
+
+
+def loss_of(run: Run) -> Tensor:
+    """Forward and loss of a step, with their graph."""
     machine = run.machine
     names: dict[str, Any] = {"__name__": "step", "__builtins__": importing(machine)}
     exec(_compiled(STEP), names)
@@ -129,10 +140,5 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
     names["criterion"] = criterion
     machine.building, machine.phase = False, "forward"
     with region(machine, run.autocast):
-        loss = names["loss_of"](run.model, run.inputs, run.labels)
-    between = machine.now
-    if at_loss is not None:
-        at_loss(loss)
-    machine.phase = "backward"
-    backward(loss)
-    return between
+        loss: Tensor = names["loss_of"](run.model, run.inputs, run.labels)
+    return loss

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tfspec.shadow import arithmetic, joining, norms, pointwise, products, routing, views
-from tfspec.shadow.attention import attention
+from tfspec.shadow.attention import attention, written
 from tfspec.shadow.autocast import in_full
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT64, Dtype, Finfo
@@ -98,7 +98,7 @@ OPERATORS: dict[str, Function] = {
     "truediv": arithmetic.divide, "rtruediv": in_full("cuda")(constant("reciprocal", real=True)),
     "pow": POWER, "rpow": in_full("cuda")(constant("pow", real=True)), "neg": arithmetic.negative,
     "mod": constant("remainder"), "floordiv": constant("floor_divide"),
-    "matmul": products.matmul, "invert": constant("bitwise_not"),
+    "matmul": written, "invert": constant("bitwise_not"),
     "and": constant("bitwise_and"), "or": constant("bitwise_or"), "xor": constant("bitwise_xor"),
     "lt": compare("lt"), "le": compare("le"), "gt": compare("gt"), "ge": compare("ge"),
     "eq": routing.equal, "ne": compare("ne"), "getitem": joining.index, "setitem": joining.put,
@@ -106,7 +106,7 @@ OPERATORS: dict[str, Function] = {
 }  # fmt: skip
 TORCH: dict[str, Function] = {
     "cat": joining.cat, "stack": joining.stack, "where": pointwise.where, "tanh": TANH,
-    "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": products.matmul,
+    "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": written,
     "finfo": Finfo, "roll": joining.roll, "ones_like": joining.ones_like,
 }  # fmt: skip
 FUNCTIONAL: dict[str, Function] = {

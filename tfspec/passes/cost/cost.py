@@ -45,12 +45,13 @@ def cost(
     how: How | None = None,
     checkpoint: Checkpoint = "none",
     style: Style = "fast",
+    compiled: bool = False,
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
     `bound` are the sizes of dims that vary, by default those that the graph was bound to. A dim
     that is not bound counts as its largest value, a batch as 1; NotYet where there is none. `how`
-    the model runs says how long it takes.
+    the model runs says how long it takes; `compiled`: activations are those of a compiled step.
     """
     counts, precision = Counts(graph), PRECISIONS[dtype]
     shape_of, results = _shapes(graph, mode, counts)  # first: it refuses what has not the mode
@@ -59,6 +60,7 @@ def cost(
     found = Cost(
         graph, mode, precision, optimizer, tuple(_rows(graph, shape_of, results, done)),
         counts.values(values), counts.letters, taken, checkpoint=checkpoint, style=style,
+        compiled=compiled,
     )  # fmt: skip
     if checkpoint != "none":
         found = replace(found, recomputed=_recomputed(found, done, how))

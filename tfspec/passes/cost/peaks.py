@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.memory.compiled import Compiled, kept_compiled
 from tfspec.passes.memory.peak import SAID, Peak, peak
 from tfspec.passes.memory.saved import BYTES
 from tfspec.shadow.machine import Unpriced
@@ -25,8 +26,11 @@ BLOCK = 512
 
 
 def measured(cost: Cost) -> Peak | str | None:
-    """The peak at the cost's sizes, or why it is not known; None where a mode has none."""
-    if cost.mode not in ("forward", "train"):
+    """The peak at the cost's sizes, or why it is not known; None where a mode has none.
+
+    It is told of eager mode alone.
+    """
+    if cost.mode not in ("forward", "train") or cost.compiled:
         return None
     try:
         return peak(
@@ -42,6 +46,30 @@ def measured(cost: Cost) -> Peak | str | None:
         )
     except Unpriced as refusal:
         return str(refusal)
+
+
+def compiled(cost: Cost) -> Compiled | str | None:
+    """What a compiled step keeps, or why that is not known; None where it is not asked."""
+    dtype = cost.precision.activations
+    if not cost.compiled or cost.mode != "train":
+        return None
+    if dtype == "mixed":
+        return "the casts of autocast are not traced"
+    try:
+        return kept_compiled(
+            cost.graph,
+            dtype=dtype,
+            target=cost.target or "cpu",
+            style=cost.style,
+            sizes=cost.sizes_of_dims,
+        )
+    except Unpriced as refusal:
+        return str(refusal)
+
+
+def kept_terms(found: Compiled) -> tuple[str, int, str]:
+    """What a compiled step keeps: its name, its bytes, and what they are made of."""
+    return "activations", found.bytes, _together((row.op, row.bytes) for row in found.rows)
 
 
 def loss_bytes(cost: Cost) -> Dim:
@@ -65,8 +93,11 @@ def terms(cost: Cost, found: Peak) -> Iterator[tuple[str, int, str]]:
 
 def _made_of(found: Peak) -> str:
     """Where a peak falls, and what it is made of, the most first."""
+    parts = sorted(found.kinds.items(), key=lambda pair: -pair[1])
+    return f"{found.where}: {_together((SAID[kind], size) for kind, size in parts)}"
+
+
+def _together(parts: Iterable[tuple[str, int]]) -> str:
     from tfspec.passes.cost.text import scaled
 
-    parts = sorted(found.kinds.items(), key=lambda pair: -pair[1])
-    made = ", ".join(f"{SAID[kind]} {scaled(size, 'B')}" for kind, size in parts if size)
-    return f"{found.where}: {made}"
+    return ", ".join(f"{name} {scaled(size, 'B')}" for name, size in parts if size)

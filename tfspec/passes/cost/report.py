@@ -14,6 +14,7 @@ from tfspec.passes.cost.groups import GROUPS, By, grouped
 from tfspec.passes.cost.sizes import OPTIMIZERS, Cached, Precision, cached
 from tfspec.passes.cost.work import Work
 from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.memory.compiled import Compiled
 from tfspec.passes.memory.peak import Peak
 from tfspec.passes.memory.saved import saved
 from tfspec.passes.shapes.rows import Kind
@@ -70,7 +71,8 @@ class Cost:
 
     `values` has every symbol of the formulas: dims, and letters such as N for numbers of tokens.
     `chosen` are the dims that nobody set, and what was taken for them. On a target: its `timing`,
-    the `largest` sizes that fit and a `training` run, where these are asked.
+    the `largest` sizes that fit and a `training` run, where these are asked. `compiled`: its
+    activations are those of a compiled step.
     """
 
     graph: Graph
@@ -86,6 +88,7 @@ class Cost:
     training: Training | None = None
     checkpoint: Checkpoint = "none"
     style: Style = "fast"
+    compiled: bool = False
     recomputed: Dim | None = None
     """FLOPs that checkpointing does again, in no other count; None without it."""
 
@@ -226,8 +229,11 @@ class Cost:
         return self.checkpoint == "none" and self.precision.activations != "mixed"
 
     def _activations(self) -> list[Quantity]:
-        """The loss alone where a run tells what is kept."""
-        dtype, loss = self.precision.activations, self._of("loss", "bytes", peaks.loss_bytes(self))
+        """The loss alone where a run tells what is kept; nothing where that has the loss too."""
+        dtype = self.precision.activations
+        if self.compiled:
+            return []
+        loss = self._of("loss", "bytes", peaks.loss_bytes(self))
         if dtype == "mixed" or self.checkpoint != "none":
             return [loss]
         kept = saved(
@@ -241,14 +247,19 @@ class Cost:
         return [self._of("activations", "bytes", kept.size, missing), loss]
 
     @cached_property
+    def stays(self) -> Compiled | str | None:
+        """What a compiled step keeps, or why it is not known; None where that is not asked."""
+        return peaks.compiled(self)
+
+    @cached_property
     def by_run(self) -> tuple[Quantity, ...]:
-        """What no formula gives, but a run of the stand-in for torch: the peak, and with
-        checkpointing or autocast the activations."""
-        if not isinstance(self.peak, Peak):
-            return ()
+        """What no formula gives, but a run of the stand-in for torch: the peak, and compiled, with
+        checkpointing or under autocast the activations."""
+        found = [peaks.kept_terms(self.stays)] if isinstance(self.stays, Compiled) else []
+        if isinstance(self.peak, Peak):
+            found += peaks.terms(self, self.peak)
         return tuple(
-            Quantity(name, "bytes", Dim.of(size), size, said)
-            for name, size, said in peaks.terms(self, self.peak)
+            Quantity(name, "bytes", Dim.of(size), size, said) for name, size, said in found
         )
 
     def _each(self, name: str, size: int) -> Quantity:

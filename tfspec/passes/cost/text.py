@@ -34,6 +34,7 @@ _TIMED = (
 )
 BAR = 20
 KEPT = "Activations are what autograd keeps of an eager forward on {}, no loss."
+COMPILED = "Activations are what torch.compile keeps of forward and loss, both compiled as a whole."
 UNPROVED = "What a GPU's kernels keep is written down from their source, and no GPU has proved it."
 PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
 ROUTED = "Every expert is taken to get an equal share of the rows there."
@@ -202,7 +203,12 @@ def remarks(cost: Cost, by: By) -> list[str]:
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
         lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
-        lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
+        if isinstance(cost.stays, str):
+            lines.append(f"What a compiled step keeps is not known: {cost.stays}.")
+        elif cost.stays is not None:
+            lines += [COMPILED, LOSS]
+        else:
+            lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
     if cost.target is not None and cost.target.kind == "cuda" and cost.mode == "train":
         lines.append(UNPROVED)
     lines += _of_peak(cost)

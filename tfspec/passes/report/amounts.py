@@ -56,8 +56,8 @@ class Amounts:
         """Why it is not known what training keeps; empty where it is."""
         if self.cost.mode not in ONE_PASS:
             return f"In mode {self.cost.mode} nothing is kept for backward."
-        if self.cost.precision.activations is None:
-            return "What autograd keeps under autocast is not counted yet."
+        if self.cost.precision.activations == "mixed":
+            return "What autograd keeps of each step is not told under autocast."
         return ""
 
     @cached_property
@@ -67,7 +67,7 @@ class Amounts:
         What a kernel of several steps keeps stands at the last of them.
         """
         dtype = self.cost.precision.activations
-        if self.unkept or dtype is None:
+        if self.unkept or dtype == "mixed":
             return {}
         memory = saved(
             self.cost.graph,

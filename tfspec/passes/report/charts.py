@@ -108,8 +108,8 @@ def _over(cost: Cost, along: Length | None) -> tuple[Length, list[int]]:
 
 
 def _uncounted(cost: Cost) -> Iterator[str]:
-    if cost.precision.activations is None:
-        yield "Activations under autocast are not counted yet, and the bars are without them."
+    if cost.precision.activations == "mixed":
+        yield "Activations under autocast have no formula, and the bars are without them."
 
 
 def sentence(text: str) -> str:
