@@ -14,12 +14,12 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from tfspec.passes.draw.dot import nested
+from tfspec.passes.draw.graphviz import run_dot
 from tfspec.passes.draw.layout import Block, Placer, Shares
 from tfspec.passes.draw.measure import Measure
 from tfspec.passes.draw.network import connected, names
 from tfspec.passes.draw.parts import Box, Card, Figure
 from tfspec.passes.draw.place import turned
-from tfspec.passes.draw.graphviz import run_dot
 from tfspec.passes.draw.shapes import CardShape, Curve, Layout, Place, Rect, Text
 from tfspec.passes.draw.strokes import HEAD
 from tfspec.passes.draw.wiring import Stop, wiring
