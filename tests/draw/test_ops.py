@@ -22,7 +22,12 @@ from tfspec.passes.draw.opened import by_name
 
 HAS_DOT = shutil.which("dot") is not None
 with_dot = pytest.mark.skipif(not HAS_DOT, reason="Graphviz is not installed")
-PLACES = [(name, what) for name in BUNDLED for what in by_name(loaded(name).graph)]
+FEW = ("gpt2", "llama-3-8b", "mixtral-8x7b", "swin-t", "t5-base", "palm-540b")
+PLACES = [
+    pytest.param(name, what, marks=[] if name in FEW else pytest.mark.slow)
+    for name in BUNDLED
+    for what in by_name(loaded(name).graph)
+]
 
 
 def drawn(name: str, what: str, **how: str) -> Picture:
