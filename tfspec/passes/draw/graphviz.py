@@ -16,7 +16,7 @@ class GraphvizError(RuntimeError):
 
 def run_dot(text: str, form: str) -> str:
     """What `dot` makes of a graph, in one of its formats. Raises GraphvizError."""
-    from graphviz import CalledProcessError, ExecutableNotFound, Source
+    from graphviz import CalledProcessError, ExecutableNotFound, Source  # pyright: ignore[reportMissingTypeStubs]
 
     try:
         return Source(text).pipe(format=form, encoding="utf-8", quiet=True)
