@@ -52,13 +52,13 @@ def test_the_options_are_those_of_cost(run: Run) -> None:
 WRONG = [
     (
         ["gpt2", "-o", "a.pdf"],
-        "error[TS493]: the output `a.pdf` does not end in .html\n"
+        "error[TS494]: the output `a.pdf` does not end in .html\n"
         "  = help: name a page: `-o report.html`\n"
         "  = help: a browser prints it as a PDF\n",
     ),
     (
         ["gpt2", "-o", "a"],
-        "error[TS493]: the output `a` does not end in .html\n"
+        "error[TS494]: the output `a` does not end in .html\n"
         "  = help: name a page: `-o report.html`\n"
         "  = help: a browser prints it as a PDF\n",
     ),

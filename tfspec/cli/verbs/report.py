@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfspec.api import Architecture
 
 NO_PAGE = Rule(
-    "TS493",
+    "TS494",
     "a report in a file that is no page",
     "`tfspec report -o FILE` writes HTML, and the file's ending says something else.",
     "A browser, and everyone whom it is sent to, goes by the ending.",
