@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.parity import (
     bert,
     dalle,
+    decision,
     gemma,
     gpt2,
     llama,
@@ -15,6 +16,7 @@ from tests.parity import (
     qwen,
     swin,
     t5,
+    uniter,
     video_swin,
     vit,
 )
@@ -46,4 +48,7 @@ REFERENCES = (
     *video_swin.SHAPES,
     mixtral.MIXTRAL,
     *mixtral.SHAPES,
+    uniter.UNITER,
+    decision.DECISION,
+    *decision.SHAPES,
 )
