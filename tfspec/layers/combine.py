@@ -76,13 +76,13 @@ class Sum(Layer):
 
 def _lacks_axes(g: Builder, a: Tensor, b: Tensor) -> bool:
     """Whether a lacks axes of the one part of b, and has its others as b has them."""
-    if a.space.batch != b.space.batch or len(a.space.parts) > 1 or len(b.space.parts) > 1:
+    (part, *rest), (other, *others) = a.space.parts, b.space.parts
+    if a.space.batch != b.space.batch or rest or others:
         return False
-    own, wider = a.space.parts[0].axes, b.space.parts[0].axes
-    there = [axis for axis in wider if axis.name in a.space.parts[0]]
-    names = [axis.name for axis in own] == [axis.name for axis in there]
-    same = names and all(g.same(x.size, y.size) for x, y in zip(own, there, strict=True))
-    return same and len(own) < len(wider)
+    there = [axis for axis in other.axes if axis.name in part]
+    names = [axis.name for axis in part.axes] == [axis.name for axis in there]
+    same = names and all(g.same(x.size, y.size) for x, y in zip(part.axes, there, strict=True))
+    return same and len(part.axes) < len(other.axes)
 
 
 class Join(Layer):
