@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from tests.parity import (
+    ast,
     bert,
     dalle,
     decision,
+    dinov2,
+    flamingo,
     gemma,
     gpt2,
     llama,
+    llava,
     marian,
     mistral,
     mixtral,
     palm,
+    palm_e,
     qwen,
     swin,
     t5,
+    timesformer,
     uniter,
     video_swin,
     vit,
+    whisper,
 )
 
 REFERENCES = (
@@ -51,4 +58,17 @@ REFERENCES = (
     uniter.UNITER,
     decision.DECISION,
     *decision.SHAPES,
+    whisper.WHISPER,
+    *whisper.SHAPES,
+    ast.AST,
+    *ast.SHAPES,
+    dinov2.DINOV2,
+    *dinov2.SHAPES,
+    llava.LLAVA,
+    *llava.SHAPES,
+    flamingo.FLAMINGO,
+    *flamingo.SHAPES,
+    palm_e.PALM_E,
+    timesformer.TIMESFORMER,
+    *timesformer.SHAPES,
 )

@@ -17,6 +17,7 @@ from tfspec.spec import predicate as sp
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
     from tfspec.layers.attend import Attend
+    from tfspec.layers.base import Layer
 
 NOT_SELF = Rule(
     "TS223",
@@ -69,7 +70,7 @@ def _hides_all(g: Builder, layer: Attend, names: MaskNames) -> Exception:
 class Reading:
     """Reads one predicate: the names in it are looked up among the queries and keys."""
 
-    def __init__(self, g: Builder, layer: Attend, names: MaskNames) -> None:
+    def __init__(self, g: Builder, layer: Layer, names: MaskNames) -> None:
         self.g, self.layer, self.names = g, layer, names
 
     def condition(self, tree: sp.Condition) -> mt.Answer:

@@ -41,7 +41,7 @@ UNEQUAL = Rule(
 )
 
 TAKEN_AXIS = Rule(
-    "TS271",
+    "TS285",
     "two axes of one name",
     "`zip` makes an axis under a name that an axis of its values has.",
     "Axes are spoken of by their names.",

@@ -33,7 +33,7 @@ NOTHING_LEFT = Rule(
 )
 
 NO_LABEL = Rule(
-    "TS270",
+    "TS284",
     "a label that an axis has not",
     "`take` names a position of an axis, and the axis has no position of this name.",
     "Only the axis that `zip` makes has names for its positions.",
