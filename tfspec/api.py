@@ -149,7 +149,8 @@ class Architecture:
         """The model as a figure, which shows itself in a notebook, and which `save` writes.
 
         `opened` names blocks or modules to draw open, by default the main stacks' blocks; levels:
-        blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops, params.
+        blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops,
+        params, memory.
         Sizes are numbers where a dim is set, else symbols, or as `numbers` says. Raises SpecError.
         """
         from tfspec.passes.draw.draw import DIRECTIONS, LEVELS

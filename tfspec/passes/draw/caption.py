@@ -19,6 +19,10 @@ def caption(drawing: Drawing, most: int) -> list[str]:
     return [line for part in sentences(drawing) for line in _wrapped(part, most)]
 
 
+OF_SIZES = {"flops": "the forward FLOPs", "memory": "the bytes that training keeps"}
+"""What costs depend on sizes, in words."""
+
+
 def sentences(drawing: Drawing) -> Iterator[list[str]]:
     graph = drawing.graph
     figure = drawing.figure
@@ -30,12 +34,12 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():
         yield drawing.words.legend()
-    if drawing.cost == "flops":
+    if drawing.cost in OF_SIZES:
         from tfspec.passes.cost.cost import chosen
 
         taken = chosen(graph, graph.bound)
         at = [escape(f"{name} = {size}") for name, size in taken.items()]
-        yield [f"bars: share of the forward FLOPs{' at ' if at else ''}{', '.join(at)}"]
+        yield [f"bars: share of {OF_SIZES[drawing.cost]}{' at ' if at else ''}{', '.join(at)}"]
 
 
 def _wrapped(pieces: Iterable[str], most: int) -> list[str]:

@@ -11,7 +11,7 @@ from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.work import Work
 from tfspec.passes.draw.parts import Box, Figure
-from tfspec.passes.draw.shares import params
+from tfspec.passes.draw.shares import kept_by_step, params
 from tfspec.passes.draw.walks import primitives
 from tfspec.passes.memory.saved import saved
 from tfspec.symbolic import Dim
@@ -62,10 +62,7 @@ class Amounts:
 
     @cached_property
     def kept(self) -> Mapping[Node, int]:
-        """Bytes that autograd keeps of each primitive step's operands or result, all layers.
-
-        What a kernel of several steps keeps stands at the last of them.
-        """
+        """Bytes that autograd keeps of each primitive step's operands or result, all layers."""
         dtype = self.cost.precision.activations
         if self.unkept or dtype == "mixed":
             return {}
@@ -76,12 +73,7 @@ class Amounts:
             style=self.cost.style,
             sizes=self.cost.sizes_of_dims,
         )
-        found: dict[Node, int] = {}
-        for row in memory.rows:
-            *_, last = primitives([row.node]) if row.node is not None else (None,)
-            if last is not None:
-                found[last] = found.get(last, 0) + row.bytes
-        return found
+        return kept_by_step(memory)
 
     def bytes(self, nodes: Iterable[Node]) -> int:
         return sum(self.kept.get(node, 0) for node in nodes)
