@@ -26,15 +26,14 @@ OF_SIZES = {"flops": "the forward FLOPs", "memory": "the bytes that training kee
 def sentences(drawing: Drawing) -> Iterator[list[str]]:
     graph = drawing.graph
     figure = drawing.figure
-    yield [f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"]
+    name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
+    yield [name, "bars: the share of each"] if drawing.cost == "params" else [name]
     shapes = drawing.words.shape
     unseen = [f"{escape(t.role or '')} {shapes(t.shape)}" for t in figure.unseen]
     if unseen:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():
         yield drawing.words.legend()
-    if drawing.cost == "params":
-        yield ["bars: share of the parameters"]
     if drawing.cost in OF_SIZES:
         from tfspec.passes.cost.cost import chosen
 
