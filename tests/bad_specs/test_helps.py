@@ -99,6 +99,9 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
         "- [{linear: d}]\nstreams:\n  text: [tokens, {embed: d}, {prepend: cls},",
     ),
     ("concat_of_different_widths", "end"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
+    ("similarity_of_two_widths", "end"): ("{linear: e}]", "{linear: e}, {linear: d}]"),
+    ("take_by_conditions", "give an index"): ("first(d == 64)", "0"),
+    ("take_by_conditions", "write a flag"): ("first(causal)", "first(pos == 3)"),
     ("sum_of_different_widths", "end"): ("{embed: e}", "{embed: e}, {linear: d}"),
     ("concat_of_one_name", "name them"): ("[text, text]", "{a: text, b: text}"),
     ("join_of_different_tokens", "`concat`"): (
@@ -176,6 +179,9 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ("experts_of_a_range", "give"): ("T: 1..512", "T: 8"),
     ("not_yet_in_streams", "write the axes"): ("pos: sinusoidal", "pos: {sinusoidal: T}"),
     ("shared_name_of_two_kinds", "give"): ("act: gelu, share: words", "act: gelu, share: mlp"),
+    ("label_that_an_axis_has_not", "its labels"): ("{side: left}", "{side: up}"),
+    ("label_that_an_axis_has_not", "write an index"): ("{T: left}", "{T: 0}"),
+    ("zips_that_do_not_fit", "give the new axis"): ("{zip: {T:", "{zip: {side:"),
 }  # fmt: skip
 
 
