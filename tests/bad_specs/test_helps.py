@@ -100,7 +100,6 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("concat_of_different_widths", "end"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
     ("similarity_of_two_widths", "end"): ("{linear: e}]", "{linear: e}, {linear: d}]"),
-    ("take_by_conditions", "give an index"): ("first(d == 64)", "0"),
     ("take_by_conditions", "write a flag"): ("first(causal)", "first(pos == 3)"),
     ("sum_of_different_widths", "end"): ("{embed: e}", "{embed: e}, {linear: d}"),
     ("concat_of_one_name", "name them"): ("[text, text]", "{a: text, b: text}"),
