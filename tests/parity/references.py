@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.parity import (
     bert,
+    clip,
     dalle,
     gemma,
     gpt2,
@@ -44,6 +45,7 @@ REFERENCES = (
     dalle.DALLE,
     video_swin.VIDEO_SWIN,
     *video_swin.SHAPES,
+    clip.CLIP,
     mixtral.MIXTRAL,
     *mixtral.SHAPES,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Container, Mapping
-from types import ModuleType
+from types import EllipsisType, ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ _NUMBERS = itertools.count()
 # the fast style stacks what reads one value; the rows are in this order, of experts in each matrix
 STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "gate_up": ("gate", "up")}
 
-Piece = tuple[str, slice | tuple[slice, slice]]
+Piece = tuple[str, slice | EllipsisType | tuple[slice, slice]]
 
 
 def run_file(source: str) -> ModuleType:
@@ -37,7 +37,7 @@ def pieces(model: nn.Module, shapes: Mapping[str, Tensor]) -> dict[str, Piece]:
     parameters = dict(model.named_parameters())
     for name in shapes:
         whole = name in parameters
-        found[name] = (name, slice(None)) if whole else _stacked(name, shapes, parameters)
+        found[name] = (name, ...) if whole else _stacked(name, shapes, parameters)
     missing = parameters.keys() - {parameter for parameter, _ in found.values()}
     assert not missing, f"no semantic weight is for {sorted(missing)}"
     return found

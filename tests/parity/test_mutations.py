@@ -12,6 +12,7 @@ from tests.parity.marian import MARIAN
 from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
+from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
@@ -147,7 +148,7 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutation", [*MUTATIONS, *OF_TEXTS, *OF_GRIDS], ids=str)
+@pytest.mark.parametrize("mutation", [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES], ids=str)
 def test_a_mistake_is_seen(mutation: Mutation) -> None:
     weights = answer(mutation.reference).weights
     without = tuple(name for name in weights if name.endswith(mutation.without or ("?",)))

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
-from tfspec.graph.space import Axis, Part
+from tfspec.graph.space import Axis, Part, Space
 from tfspec.layers.base import Layer
+from tfspec.layers.token_condition import read_tokens
 from tfspec.ops import tokens as ops
+from tfspec.ops.found import TakeFound
 from tfspec.spec.expression import SizeExpr
 from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
@@ -35,8 +37,9 @@ NOTHING_LEFT = Rule(
 class Take(Layer):
     """Some tokens: parts by name, a position on an axis, or those that an ids input names.
 
-    `{T: 0}`: the axis goes, and parts without it go. An ids input: the tokens at those flat
-    positions, whose axes become the input's.
+    `{T: 0}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`: another index in
+    every row; where no token is such, the first. An ids input: the tokens at those flat positions,
+    whose axes become the input's.
     """
 
     step: ClassVar[str] = "take"
@@ -76,14 +79,22 @@ class Take(Layer):
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
         part = x.space.parts[0]
-        if where.index is None:
-            raise g.not_yet("`take` by a condition or a label", self.at.span_of(name))
+        if where.label is not None:
+            raise g.not_yet("`take` by a label", self.at.span_of(name))
         if len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
             what = "`take` of an index in a value of several axes or parts"
             raise g.not_yet(what, self.at.span_of(name))
-        index = self._position(g, axis, where.index)
         space = x.space.with_parts(Part(part.name))
+        if where.index is None:
+            return self._found(g, x, where, space)
+        index = self._position(g, axis, where.index)
         return ops.Take(space, index, f"{name} = {where.index.text}")(x)
+
+    def _found(self, g: Builder, x: Tensor, where: Position, space: Space) -> Tensor:
+        assert where.predicate is not None and where.which is not None
+        if not space.batch:
+            raise g.not_yet("`take` by a condition in a value without a batch", where.span)
+        return TakeFound(space, where.which, *read_tokens(g, where.predicate, x))(x)
 
     def _position(self, g: Builder, axis: Axis, index: SizeExpr) -> Dim:
         """The index counted from the front, for every allowed length."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, cast
 
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.pointwise import cumulative
-from tfspec.shadow.strides import alike, channels_last, with_channels_last
+from tfspec.shadow.strides import alike, broadcast, channels_last, with_channels_last
 from tfspec.shadow.tensor import Tensor, alias, fresh
 from tfspec.shadow.views import (
     aliased,
@@ -84,12 +85,13 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     return closed(node, out, lambda g: [fresh("embedding_backward", g, had)])
 
 
-def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
-    """table[index], or so along a later axis."""
+def rows(table: Tensor, indices: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """table[index], or so from a later axis on; several indices, one an axis, are stretched."""
     had = table.shape
-    node = opened("Index", (table,), (index,))
-    shape = (*had[:axis], *index.shape, *had[axis + 1 :])
-    out = fresh("index", (table, index), shape)
+    node = opened("Index", (table,), indices)
+    found = reduce(broadcast, [index.shape for index in indices])
+    shape = (*had[:axis], *found, *had[axis + len(indices) :])
+    out = fresh("index", (table, *indices), shape)
 
     def back(given: list[Tensor]) -> Grads:
         """Zeros, to which rows are added: in place, but under a dispatch mode."""
@@ -130,10 +132,11 @@ def index(x: Tensor, key: Any) -> Tensor:
         else:
             out = narrowed(out, axis, item)
         axis += 1
-    if len(taken) > 1:
-        raise Unpriced("an index of several tensors")
+    axes = [axis for _, axis in taken]
+    if axes != list(range(axes[0], axes[0] + len(axes)) if axes else ()):
+        raise Unpriced("an index of several tensors", "that do not stand side by side is refused")
     if taken:
-        return rows(out, *taken[0])
+        return rows(out, [tensor for tensor, _ in taken], axes[0])
     return aliased(x) if out is x else out
 
 
