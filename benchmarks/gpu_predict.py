@@ -15,7 +15,7 @@ from gpu_points import MEMORY, TIME, Point, points
 
 OPTIMIZER, CUDA_BLOCK = "adamw", 512
 PEAK, TIMING = "tfspec.passes.memory.peak", "tfspec.passes.time.timing"
-COMPILED = "the memory of compiled code is not predicted yet"
+COMPILED = "peaks of compiled code are not predicted yet"
 AGAIN = "what checkpointing keeps is not predicted yet"
 UNPEAKED = "peaks are not predicted yet"
 UNTIMED = "times are not predicted yet"
@@ -75,13 +75,28 @@ def predicted_bytes(point: Point, target: str) -> Figures:
     """`saved` between loss and backward, the loss too; `peak` beside what a step begins with
     (weights, inputs, optimizer); `total` with weights and optimizer, its step too."""
     if point.form == "compiled":
-        return {"why": COMPILED}
+        return {"why": COMPILED} | _compiled(point, _kernels(point, target))
     if _there(PEAK):
         return _peak(point, _kernels(point, target))
     if point.checkpoint != "none":
         return {"why": AGAIN}
     told = {"saved": _saved(point, _kernels(point, target))} if point.mode == "train" else {}
     return told | {"why": UNPEAKED}
+
+
+def _compiled(point: Point, target: str) -> Figures:
+    """What backward is given, where nothing is checkpointed and no function is without a rule."""
+    from tfspec.passes.memory.compiled import kept_compiled
+    from tfspec.shadow.machine import Unpriced
+
+    if point.mode != "train" or point.checkpoint != "none":
+        return {}
+    graph = _graph(point)
+    sizes = graph.bindings() | point.load
+    try:
+        return {"saved": kept_compiled(graph, dtype=point.dtype, target=target, sizes=sizes).bytes}
+    except Unpriced as refusal:
+        return {"why": str(refusal)}
 
 
 def _peak(point: Point, target: str) -> Figures:

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 Case = dict[str, Any]
 Said = dict[str, float]
-HUGE = ("llama-3-8b",)  # 32 GB of weights in fp32: no numbers, on the meta device
-CAUSAL = ("gpt2", "llama-3-8b")
+HUGE = ("llama-3-8b", "mixtral-8x7b")  # 32 and 187 GB in fp32: no numbers, on the meta device
+CAUSAL = ("gpt2", *HUGE)
 
 
 def device(case: Case) -> str:
@@ -30,10 +30,10 @@ def device(case: Case) -> str:
 
 
 def model(case: Case, where: str, attention: str = "sdpa") -> nn.Module:
-    from gpu_models import TRANSFORMERS
+    from peer_models import MODELS
 
     with torch.device(where):
-        made = TRANSFORMERS[case["model"]](case["sizes"])[0].eval()
+        made = MODELS[case["model"]](case["sizes"])[0].eval()
     made.model.set_attn_implementation(attention)
     if where == "meta" and case["model"] in CAUSAL:
         # without a mask, transformers asks the numbers whether texts are packed
@@ -43,9 +43,9 @@ def model(case: Case, where: str, attention: str = "sdpa") -> nn.Module:
 
 
 def inputs(case: Case, where: str) -> dict[str, Tensor]:
-    from gpu_inputs import INPUTS
+    from peer_models import GIVEN
 
-    return INPUTS[case["model"]](case["sizes"], case["load"], 1, False, where)
+    return GIVEN[case["model"]](case["sizes"], case["load"], 1, False, where)
 
 
 class Positional(nn.Module):
@@ -156,6 +156,7 @@ def llm_analysis(case: Case) -> Said:
         case["model"], num_layers=sizes["L"], n_head=sizes["h"], hidden_dim=sizes["d"],
         vocab_size=sizes["V"], max_seq_len=sizes["T"], num_key_value_heads=sizes.get("g"),
         ffn_embed_dim=hidden, expansion_ratio=hidden / sizes["d"],
+        moe_num_experts=sizes.get("E", 1), moe_top_k=sizes.get("K", 1),
     )  # fmt: skip
     roomy = GPUConfig("roomy", 1e6, 1, 1, 0, 1)  # it refuses what does not fit
     analysis = LLMAnalysis(config, roomy)

@@ -47,7 +47,7 @@ WRONG_CALLS = [
     (
         ["zzz"],
         "error[TS420]: unknown verb `zzz`\n"
-        "  = help: one of: build, check, cost, diff, draw, explain, list, schema, shapes, show\n",
+        "  = help: one of: build, check, cost, diff, draw, explain, list, report, schema, shapes, show\n",
     ),
     (
         ["--format", "check"],
@@ -97,7 +97,7 @@ WRONG_CALLS = [
     (
         ["show\x1b[31m[red]\n\u202e"],
         "error[TS420]: unknown verb `show\\x1b[31m[red]\\n\\u202e`\n"
-        "  = help: one of: build, check, cost, diff, draw, explain, list, schema, shapes, show\n",
+        "  = help: one of: build, check, cost, diff, draw, explain, list, report, schema, shapes, show\n",
     ),
 ]
 
@@ -112,7 +112,8 @@ def test_help_and_version_go_to_stdout(run: Run) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("tfspec: from a YAML spec")
     assert [line.split()[0] for line in out.splitlines() if line.startswith("  ")] == [
-        *("check", "shapes", "cost", "draw", "build", "diff", "list", "show", "schema", "explain")
+        *("check", "shapes", "cost", "draw", "build", "report"),
+        *("diff", "list", "show", "schema", "explain"),
     ]
     assert run("--version") == (0, "tfspec 0.1.0\n", "")
     assert run()[0] == 2

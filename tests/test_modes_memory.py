@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tests.parity.compare import answer
 from tests.parity.marian import MARIAN, sentences
 from tests.parity.reference import PAD, Reference, tokens
-from tests.parity.running import place, randomise, run_file
+from tests.parity.running import learned_of, place, randomise, run_file
 from tests.parity.t5 import T5
 from tests.test_modes import STYLES, assert_equal_at_every_position
 
@@ -68,7 +68,7 @@ def test_decode_equals_the_forward_at_every_position(
 def test_greedy_equals_transformers_token_for_token(reference: Reference, style: str) -> None:
     """From their start token, on padded sources. Weights are large, so that the texts are lively."""
     file, theirs = file_of(reference, style), reference.make().eval()
-    learned = {n: p for n, p in theirs.named_parameters() if "embed_positions" not in n}
+    learned = learned_of(theirs)
     randomise(learned, seed=5, scale=5)
     for name, parameter in learned.items():
         if name.endswith(".bias"):  # a bias of the last norm would outweigh what the text says

@@ -27,6 +27,7 @@ VERB_CALLS = [
     ["check", "gpt2", "--set", "d=7"],
     ["shapes", "vit-b16"],
     ["build", "gpt2"],
+    ["report", "gpt2", "--target", "h200"],
     ["list"],
     ["show", "gpt2"],
     ["schema"],
@@ -61,7 +62,7 @@ def _imports(tree: ast.AST) -> set[str]:
 
 
 def test_importing_tfspec_imports_nothing_heavy() -> None:
-    heavy = ("torch", "pydantic", "rich", "networkx", "yaml", "graphviz", "tfspec.api")
+    heavy = ("torch", "pydantic", "rich", "networkx", "yaml", "graphviz", "jinja2", "tfspec.api")
     assert imported("import tfspec", *heavy) == set()
 
 
@@ -147,6 +148,8 @@ def test_the_wheel_has_the_specs_and_checks_without_torch(tmp_path: Path) -> Non
     assert bundled | {"tfspec/py.typed"} <= set(held)
     fonts = {f"tfspec/passes/draw/fonts/{each}" for each in ("LiberationSans-Bold.ttf", "OFL.txt")}
     assert fonts <= set(held)
+    page = {f"tfspec/passes/report/page/{each}" for each in ("page.html", "page.css", "page.js")}
+    assert page <= set(held)
     assert not [name for name in held if name.startswith(("tests/", "examples/"))]
     venv.create(tmp_path / "venv", with_pip=True)
     python = str(tmp_path / "venv" / "bin" / "python")

@@ -1,7 +1,7 @@
 """tfspec: from a YAML spec of a Transformer to checked shapes and a standalone PyTorch file.
 
 spec = tfspec.load("gpt2")                         # a path, or the name of a bundled spec
-spec.check(), spec.shapes(), spec.cost(), spec.draw(), spec.emit()
+spec.check(), spec.shapes(), spec.cost(), spec.draw(), spec.emit(), spec.report()
 model = tfspec.build("vit-b16", compile=True)      # the only call that imports torch
 """
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         draw,
         emit,
         load,
+        report,
         shapes,
     )
 
@@ -33,6 +34,7 @@ __all__ = [
     "draw",
     "emit",
     "load",
+    "report",
     "shapes",
 ]
 __version__ = "0.1.0"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tfspec.passes.diff.diff import Diff
     from tfspec.passes.draw.draw import Direction, Drawing, Level
     from tfspec.passes.draw.shares import Quantity
+    from tfspec.passes.report.report import Report
     from tfspec.passes.shapes.shapes import Flow
     from tfspec.passes.time.runs import Amount
     from tfspec.passes.time.timing import How
@@ -85,7 +86,7 @@ class Architecture:
         checkpoint: str = "none",
         target: str | None = None,
         efficiency: str | None = None,
-        compiled: bool = True,
+        compiled: bool | None = None,
         fit: bool = False,
         run: Amount | None = None,
     ) -> Cost:
@@ -94,11 +95,14 @@ class Architecture:
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
         sgd, momentum, lion; style: as of the emitted file, `explicit` with eager attention, which
         writes and keeps every score; checkpoint: none, block (each layer of a stack runs again in
-        backward) or full (each stack as a whole). `target` is a name or a YAML file, `efficiency`
-        the file of an efficiency table. There, `fit` looks for the largest sizes, and `run` says of
-        so many tokens or samples how long training takes. Raises SpecError for a mode that this
-        model has not, for a dim that has no largest value and is not set, and for what is wrong
-        with a file.
+        backward) or full (each stack as a whole). `compiled`: True for a step that is compiled as a
+        whole: its activations are what the compiler keeps, and it has no peak, so that with a
+        checkpoint or `fit` they are of eager mode all the same; False for time line by line; by
+        default activations are of eager mode, and time is compiled. `target` is a name or a YAML
+        file, `efficiency` the file of an efficiency table. There, `fit` looks for the largest
+        sizes, and `run` says of so many tokens or samples how long training takes. Raises SpecError
+        for a mode that this model has not, for a dim that has no largest value and is not set, and
+        for what is wrong with a file.
         """
         from tfspec.passes.cost.cost import cost as cost_pass
         from tfspec.passes.cost.report import MODES
@@ -109,11 +113,12 @@ class Architecture:
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
-            how = None if target is None else _how(target, efficiency, compiled)
+            how = None if target is None else _how(target, efficiency, compiled is not False)
+            keeps = compiled is True and mode == "train" and checkpoint == "none" and not fit
             found = cost_pass(
                 self.graph, mode, dtype, optimizer, how=how,
                 checkpoint=_one_of(checkpoint, CHECKPOINTS, "checkpoint"),
-                style=_one_of(style, STYLES, "style"),
+                style=_one_of(style, STYLES, "style"), compiled=keeps,
             )  # fmt: skip
             return _planned(found, fit, run) if how else found
 
@@ -144,7 +149,8 @@ class Architecture:
         """The model as a figure, which shows itself in a notebook, and which `save` writes.
 
         `opened` names blocks or modules to draw open, by default the main stacks' blocks; levels:
-        blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops, params.
+        blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops,
+        params, memory.
         Sizes are numbers where a dim is set, else symbols, or as `numbers` says. Raises SpecError.
         """
         from tfspec.passes.draw.draw import DIRECTIONS, LEVELS
@@ -161,6 +167,33 @@ class Architecture:
             return draw_pass(
                 self.graph, opened, level=level, numbers=shown, theme=theme,
                 direction=direction, cost=cost,
+            )  # fmt: skip
+
+    def report(
+        self,
+        mode: CostMode = "forward",
+        *,
+        dtype: str = "fp32",
+        target: str | None = None,
+        efficiency: str | None = None,
+        compiled: bool = True,
+    ) -> Report:
+        """Everything about the model on one offline page, which shows itself in a notebook, and
+        which `save` writes: figure, costs, charts, shapes, the spec and its code.
+
+        Takes what `cost` takes, and raises as it does.
+        """
+        from tfspec.passes.cost.report import MODES
+        from tfspec.passes.cost.sizes import PRECISIONS
+        from tfspec.passes.report.report import report as report_pass
+
+        _one_of(mode, MODES, "mode")
+        _one_of(dtype, tuple(PRECISIONS), "dtype")
+        with self._refusals():
+            how = None if target is None else _how(target, efficiency, compiled)
+            sources = self.loaded.sources
+            return report_pass(
+                self.graph, sources, mode, dtype, how=how, numbers=bool(self.sets)
             )  # fmt: skip
 
     @property
@@ -260,6 +293,11 @@ def cost(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how
 def draw(spec: Spec, sets: Sets | None = None, *opened: str, **how: Any) -> Drawing:
     """The model as a figure; takes what `Architecture.draw` takes. Raises SpecError."""
     return load(spec, sets).draw(*opened, **how)
+
+
+def report(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how: Any) -> Report:
+    """Everything about a model on one offline page; see `Architecture.report`."""
+    return load(spec, sets).report(mode, **how)
 
 
 def diff(

@@ -32,11 +32,15 @@ def device(graph: Graph) -> str:
 
 def model(architecture: Architecture, **how: Any) -> nn.Module:
     """The emitted model in eval mode, without memory where it can be."""
+    return compiled(architecture.emit(**how), device(architecture.graph)).eval()
+
+
+def compiled(source: str, where: str) -> nn.Module:
+    """The model of an emitted file's text."""
     space: dict[str, Any] = {"__name__": "emitted"}
-    exec(compile(architecture.emit(**how), "<emitted>", "exec"), space)
-    where = device(architecture.graph)
+    exec(compile(source, "<emitted>", "exec"), space)
     with torch.device(where):
-        return space["build"](device=where).eval()
+        return space["build"](device=where)
 
 
 def sizes(architecture: Architecture, seed: int) -> dict[str, int]:

@@ -51,7 +51,8 @@ def test_json_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str]) -
     assert {"forward", "backward", "formula", "by_module"} <= found["flops"].keys()
     assert found["flops"]["forward"] == 35127656448
     # mixed precision with AdamW: 16 bytes a parameter (Rajbhandari et al. 2019)
-    assert sum(found["memory"].values()) == 16 * 86567656
+    states = [found["memory"][name] for name in ("weights", "gradients", "optimizer")]
+    assert sum(states) == 16 * 86567656
 
 
 def test_optimizers_and_dtypes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,6 +125,15 @@ def test_what_is_refused(
     assert (found, out) == (code, "")
     assert message in err
     assert "help:" in err
+
+
+def test_a_cache_that_is_unknown_is_refused_in_prefill_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for mode in ("prefill", "decode"):
+        code, out, err = run(capsys, "dall-e", "--mode", mode)
+        assert (code, out) == (1, "")
+        assert err.startswith("error[TS901]: `concat` is not supported yet in decoding\n")
 
 
 def test_max_is_the_end_of_a_range(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,6 +221,47 @@ def test_checkpointing_is_about_training(mode: str, capsys: pytest.CaptureFixtur
         f"error[TS474]: `--checkpoint full` is about training, and the mode is {mode}",
         "  = help: add `--mode train`, or leave `--checkpoint` out",
     ]
+
+
+def test_a_compiled_step(capsys: pytest.CaptureFixture[str]) -> None:
+    """GPT-2 at 1,024 tokens: what each layer keeps, by hand."""
+    words = ("gpt2", "--set", "B=1,T=1024", "--mode", "train", "--compiled")
+    memory = memory_of(capsys, *words)
+    n, d, f, vocabulary = 1024, 768, 3072, 50257
+    of_products = 12 * (3 * n * d + n * f) + n * vocabulary  # qkv, up; logits
+    assert memory["activations_by_op"]["mm"] == 4 * of_products
+    assert sum(memory["activations_by_op"].values()) == memory["activations"]
+    assert not {"peak", "loss"} & memory.keys()
+    _, out, _ = run(capsys, *words)
+    assert "Activations are what torch.compile keeps of forward and loss, both compiled as a" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "help"),
+    [
+        (
+            [],
+            "`--compiled` is about training, and the mode is forward",
+            "add `--mode train`, or leave `--compiled` out",
+        ),
+        (
+            ["--mode", "train", "--checkpoint", "full"],
+            "`--compiled` and `--checkpoint full` are not told together",
+            "leave one of them out",
+        ),
+        (
+            ["--mode", "train", "--target", "h200", "--fit"],
+            "`--compiled` and `--fit` are not told together",
+            "leave one of them out",
+        ),
+    ],
+)
+def test_compiled_beside_what_it_is_not_told_of(
+    words: list[str], message: str, help: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "gpt2", "--compiled", *words)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[:2] == [f"error[TS479]: {message}", f"  = help: {help}"]
 
 
 def test_peaks_in_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,10 +55,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Trace:
-    """A line through its corners; rounded corners are taken as square."""
+    """A line through its corners; rounded corners are taken as square, curves as many points."""
 
     kind: str
     points: tuple[Point, ...]
+    bent: bool = False
 
     def segments(self) -> Iterator[Area]:
         for (x1, y1), (x2, y2) in pairwise(self.points):
@@ -121,7 +122,9 @@ def _read(found: Picture, element: ElementTree.Element, dx: float, dy: float) ->
     elif tag == "text":
         found.words.append(_word(element, dx, dy, None))
     elif tag == "path" and kind != "head":
-        found.lines.append(Trace(kind, _points(element.attrib["d"], dx, dy)))
+        way = element.attrib["d"]
+        points = _bezier(way, dx, dy) if "C" in way else _points(way, dx, dy)
+        found.lines.append(Trace(kind, points, bent="C" in way))
 
 
 def _area(element: ElementTree.Element, dx: float, dy: float) -> Area:
@@ -161,6 +164,22 @@ def _points(path: str, dx: float, dy: float) -> tuple[Point, ...]:
         if command == "Q":
             found.append((values[2] + dx, values[3] + dy))
     return tuple(found)
+
+
+def _bezier(path: str, dx: float, dy: float) -> tuple[Point, ...]:
+    """Points on the curves, closer to each other than a letter is wide."""
+    numbers = [float(each) for each in re.findall(r"[-0-9.]+", path)]
+    ends = [(x + dx, y + dy) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+    found = [ends[0]]
+    for at in range(0, len(ends) - 1, 3):
+        found += [_on_curve(ends[at : at + 4], step / 32) for step in range(1, 33)]
+    return tuple(found)
+
+
+def _on_curve(four: Sequence[Point], t: float) -> Point:
+    shares = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+    x, y = (sum(s * p[axis] for s, p in zip(shares, four, strict=True)) for axis in (0, 1))
+    return x, y
 
 
 # ---- what may be wrong
@@ -247,6 +266,6 @@ def _overflows(p: Picture) -> Iterator[str]:
 
 def _crooked(p: Picture) -> Iterator[str]:
     for line in p.lines:
-        for segment in line.segments():
+        for segment in () if line.bent else line.segments():
             if segment.left != segment.right and segment.top != segment.bottom:
                 yield f"a {line.kind} is crooked"

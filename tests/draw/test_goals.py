@@ -85,16 +85,17 @@ def test_no_block_is_open_twice_and_counts_are_the_specs(name: str) -> None:
     assert len(titles) == len(set(titles))
     stacks = [traces for node in graph.trace.body if (traces := inner_traces(node.op))]
     rounds = sorted(graph.facts.value(traces[0].scope.copies) or 0 for traces in stacks)
-    outer = [item for column in figure.columns for item in _outside_of_cards(column)]
+    outer = [item for column in figure.columns for item in _outer(column)]
     drawn = sorted(getattr(item, "count", 1) for item in outer if _is_stack(item))
     assert drawn == rounds
 
 
-def _outside_of_cards(series: Series) -> Iterator[Item]:
-    for item in series.items:
+def _outer(column: Series) -> Iterator[Item]:
+    """The items of a column, those of the branches that it joins too."""
+    for item in column.items:
         yield item
         for branch in item.branches if isinstance(item, Fan) else ():
-            yield from _outside_of_cards(branch)
+            yield from _outer(branch)
 
 
 def _is_stack(item: object) -> bool:

@@ -19,6 +19,7 @@ def test_gpt2_as_a_graph() -> None:
         "knobs": ("h heads × k", "causal"),
         "count": 1,
         "inside": (("Layer", 12),),
+        "shape": "[B, T, d]",
         "params": 12 * (4 * 768 * 768 + 4 * 768),
         "flops": 12 * (8 * 1024 * 768 * 768 + 4 * 1024 * 1024 * 768),
     }

@@ -11,9 +11,10 @@ from tests.draw.figures import BUNDLED, MIXED, loaded, of
 from tests.draw.picture import picture
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.draw.draw import Drawing
+from tfspec.passes.draw.shares import memory
 
 
-@pytest.mark.parametrize("what", ["flops", "params"])
+@pytest.mark.parametrize("what", ["flops", "params", "memory"])
 @pytest.mark.parametrize("name", BUNDLED)
 def test_shares_are_100_percent_together(name: str, what: str) -> None:
     shares = loaded(name).draw(cost=what).shares
@@ -92,3 +93,13 @@ def test_equal_neighbours_of_a_pattern_all_count() -> None:
     total = cost.number(cost.flops)
     linear = 2 * 64 * 8 * 11
     assert shown["Linear"] == pytest.approx(linear / total)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "vit-l16", "llama-3-70b", "swin-t", "mixtral-8x7b"])
+def test_boxes_keep_what_the_text_report_says(name: str) -> None:
+    """Together they keep the activations of `cost --mode train`, but for what stands in no box."""
+    spec = loaded(name)
+    told = next(each.value for each in spec.cost("train").quantities if each.name == "activations")
+    kept = sum(memory(spec.graph, spec.draw().figure).values())
+    assert kept == pytest.approx(told, rel=1e-3)
+    assert kept <= told

@@ -75,7 +75,7 @@ WRONG = [
     ),
     (
         ["gpt2", "--cost", "time"],
-        "error[TS420]: unknown cost `time`\n  = help: one of: none, flops, params\n",
+        "error[TS420]: unknown cost `time`\n  = help: one of: none, flops, params, memory\n",
     ),
     (
         ["gpt2", "--direction", "left"],

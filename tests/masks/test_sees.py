@@ -99,8 +99,8 @@ def parts_from_zero(patch: Patch) -> None:
 def flags_of_the_other_side(patch: Patch) -> None:
     laid = predicate_inputs.laid
 
-    def turned(low: Any, given: Any, value: Any) -> Any:
-        made = laid(low, given, value)
+    def turned(low: Any, given: Any, value: Any, **options: Any) -> Any:
+        made = laid(low, given, value, **options)
         return made.transpose(len(made.shape) - 2, len(made.shape) - 1)
 
     patch.setattr(predicates, "laid", turned)

@@ -62,4 +62,22 @@ class FusedNorm(torch.autograd.Function):
 
 
 def fused_rms_norm(self: nn.RMSNorm, x: Tensor) -> Tensor:
+    """Autocast has it on its list of fp32."""
+    x = x.float() if torch.is_autocast_enabled("cuda") else x
     return FusedNorm.apply(x, self.weight)
+
+
+@contextmanager
+def autocast() -> Generator[None]:
+    """torch.autocast("cuda", torch.bfloat16), which does nothing where there is no CUDA."""
+    before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
+    torch.set_autocast_enabled("cuda", True)
+    torch.set_autocast_dtype("cuda", torch.bfloat16)
+    torch.autocast_increment_nesting()
+    try:
+        yield
+    finally:
+        if torch.autocast_decrement_nesting() == 0:
+            torch.clear_autocast_cache()
+        torch.set_autocast_enabled("cuda", before[0])
+        torch.set_autocast_dtype("cuda", before[1])

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests.memory.measure import DTYPES, cast
+from tests.memory.routed import balanced
 from tests.parity.running import run_file
 from tfspec.api import Architecture
 from tfspec.passes.memory.checkpointing import Checkpoint, checkpointed
@@ -67,10 +68,15 @@ class Live(TorchDispatchMode):
 
 
 def lived(
-    model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None], block: int = 1
+    model: nn.Module,
+    given: Sequence[Tensor],
+    labels: Sequence[Tensor | None],
+    block: int = 1,
+    *,
+    autocast: bool = False,
 ) -> Live:
-    """One training step, of the loss that is told of. The first under a mode leaves garbage, so
-    that one runs before."""
+    """One training step, of the loss that is told of, at whatever routing. The first under a mode
+    leaves garbage, so that one runs before."""
     names: dict[str, Any] = {}
     exec(STEP, names)
     targets = [label for label in labels if label is not None]
@@ -78,7 +84,8 @@ def lived(
     live = Live(known, block)
     for mode in (Live(known, block), live):
         with mode:
-            loss = names["loss_of"](model.train(), given, labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                loss = names["loss_of"](model.train(), given, labels)
             mode.between = mode.now
             loss.backward()
         del loss
@@ -86,12 +93,15 @@ def lived(
     return live
 
 
-def inferred(model: nn.Module, given: Sequence[Tensor], block: int = 1) -> Live:
+def inferred(
+    model: nn.Module, given: Sequence[Tensor], block: int = 1, *, autocast: bool = False
+) -> Live:
     """One forward without gradients."""
     known = [*model.parameters(), *model.buffers(), *given]
     live = Live(known, block)
     for mode in (Live(known, block), live):
-        with mode, torch.no_grad():
+        region = torch.autocast("cpu", torch.bfloat16, enabled=autocast)
+        with mode, torch.no_grad(), region:
             outputs = model.eval()(*given)
         del outputs
     return live
@@ -153,7 +163,8 @@ def differences(
     source = checkpointed(plain, checkpoint)
     model = run_file(source).build(dtype=DTYPES[dtype])
     given = drawn(spec, sizes, DTYPES[dtype]) if given is None else given
-    live = lived(model, given, labels(spec, sizes))
+    with balanced():
+        live = lived(model, given, labels(spec, sizes))
     machine = Machine(dispatch=True)
     between = stand_in.train(stand_in.ready(spec.graph, source, sizes, dtype, machine))
     how = {"dtype": dtype, "style": style, "sizes": sizes}

@@ -102,8 +102,9 @@ def with_dropout(name: str, sets: Mapping[str, int | str], rate: object = 0.1) -
 
 
 def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The knobs of each branch, of those that are summed too."""
-    for knobs in (next(iter(step.values())) for step in steps):
+    """The knobs of each branch, of those that are summed and of what begins a series too."""
+    for step in steps:
+        knobs = step[:1] if isinstance(step, list) else next(iter(step.values()))
         if isinstance(knobs, list):
             yield from _branches(knobs)
         else:
@@ -111,15 +112,19 @@ def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _whole(name: str) -> dict[str, Any]:
-    """A spec's tree with what it extends; only dims and knobs of blocks differ in these."""
+    """A spec's tree with what it extends: sections merge by key, blocks by step too."""
     tree: dict[str, Any] = yaml.safe_load(zoo.path(name).read_text())
     if "extends" not in tree:
         return tree
     base = _whole(tree.pop("extends"))
     blocks = tree.pop("blocks", {})
     for key, knobs in blocks.items():
+        if key not in base["blocks"]:
+            base["blocks"][key] = knobs
+            continue
         for step, changed in knobs.items():
             found = next(s for s in base["blocks"][key]["do"] if step in s)
             found[step] = {**found[step], **changed}
-    dims = {**base["dims"], **tree.pop("dims", {})}
-    return {**base, **tree, "dims": dims}
+    for section in ("dims", "inputs", "streams"):
+        tree[section] = {**base[section], **tree.get(section, {})}
+    return {**base, **tree}

@@ -36,6 +36,7 @@ FULL: dict[str, Mapping[str, int | str]] = {
     "gpt2": {"B": 8, "T": 1024},
     "vit-b16": {"B": 32},
     "llama-3-8b": {"B": 1, "T": 4096},
+    "mixtral-8x7b": {"B": 1, "T": 4096},
 }
 
 

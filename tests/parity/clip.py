@@ -17,14 +17,15 @@ TOWERS = {"vision_model": "image", "text_model": "text"}
 
 def make_clip() -> nn.Module:
     """`eos_token_id` 2 would ask for the largest id, as an old checkpoint does."""
-    text = dict(
-        vocab_size=V, hidden_size=12, intermediate_size=36, num_hidden_layers=3,
-        num_attention_heads=2, max_position_embeddings=T, eos_token_id=END, bos_token_id=1, pad_token_id=0,
-    )  # fmt: skip
-    vision = dict(
-        hidden_size=18, intermediate_size=54, num_hidden_layers=3, num_attention_heads=3,
-        image_size=12, patch_size=4, num_channels=2,
-    )  # fmt: skip
+    text = {
+        "vocab_size": V, "hidden_size": 12, "intermediate_size": 36, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "max_position_embeddings": T,
+        "eos_token_id": END, "bos_token_id": 1, "pad_token_id": 0,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 18, "intermediate_size": 54, "num_hidden_layers": 3,
+        "num_attention_heads": 3, "image_size": 12, "patch_size": 4, "num_channels": 2,
+    }  # fmt: skip
     config = CLIPConfig(
         text_config=text, vision_config=vision, projection_dim=12, attn_implementation="eager"
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.parity.reference import Reference
-from tests.parity.running import gradients, place, randomise, relative
+from tests.parity.running import gradients, learned_of, place, randomise, relative
 
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
 
@@ -31,7 +31,7 @@ def answer(reference: Reference, quiet: bool = False) -> Answer:
     """The public model on random weights; `quiet`: some norm sees a variance near its eps."""
     torch.set_num_threads(1)
     model = reference.make().eval()
-    learned = {n: p for n, p in model.named_parameters() if "embed_positions" not in n}
+    learned = learned_of(model)
     randomise(learned, seed=5)
     if quiet:
         for name in reference.quiet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Container, Mapping
-from types import EllipsisType, ModuleType
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 _NUMBERS = itertools.count()
 
 # the fast style stacks what reads one value; the rows are in this order, of experts in each matrix
-STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "gate_up": ("gate", "up")}
+STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "qv": ("q", "v"), "gate_up": ("gate", "up")}
 
-Piece = tuple[str, slice | EllipsisType | tuple[slice, slice]]
+Piece = tuple[str, slice | tuple[slice, ...]]
 
 
 def run_file(source: str) -> ModuleType:
@@ -37,7 +37,7 @@ def pieces(model: nn.Module, shapes: Mapping[str, Tensor]) -> dict[str, Piece]:
     parameters = dict(model.named_parameters())
     for name in shapes:
         whole = name in parameters
-        found[name] = (name, ...) if whole else _stacked(name, shapes, parameters)
+        found[name] = (name, ()) if whole else _stacked(name, shapes, parameters)
     missing = parameters.keys() - {parameter for parameter, _ in found.values()}
     assert not missing, f"no semantic weight is for {sorted(missing)}"
     return found
@@ -77,6 +77,13 @@ def gradients(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tens
         assert gradient is not None, f"{parameter} has no gradient"
         found[name] = gradient[rows]
     return found
+
+
+def learned_of(model: nn.Module) -> dict[str, nn.Parameter]:
+    """A public model's parameters, without the tables of sines that some keep among them."""
+    fixed = {id(m.weight) for m in model.modules() if "Sinusoidal" in type(m).__name__}
+    named = model.named_parameters()
+    return {name: p for name, p in named if p.requires_grad and id(p) not in fixed}
 
 
 @torch.no_grad()

@@ -13,6 +13,8 @@ from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
+from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
+from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
@@ -148,7 +150,11 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("mutation", [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES], ids=str)
+@pytest.mark.parametrize(
+    "mutation",
+    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_SOUNDS, *OF_STREAMS],
+    ids=str,
+)
 def test_a_mistake_is_seen(mutation: Mutation) -> None:
     weights = answer(mutation.reference).weights
     without = tuple(name for name in weights if name.endswith(mutation.without or ("?",)))

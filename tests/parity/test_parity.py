@@ -9,7 +9,7 @@ from tests.parity.compare import OUTPUTS, answer, disagreements, shown, shown_ma
 from tests.parity.marian import MARIAN, marian_plain_names
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
-from tests.parity.running import model_of, place, randomise, relative
+from tests.parity.running import learned_of, model_of, place, randomise, relative
 from tfspec import api
 from tfspec.passes.emit.emit import program_of
 from tfspec.runtime.weights import pack
@@ -90,7 +90,7 @@ def test_marians_own_layout_needs_no_permutation() -> None:
     source = api.Architecture(load_text(changed), MARIAN.sets).emit()
     found = answer(MARIAN)
     reference = MARIAN.make().eval()
-    learned = {n: p for n, p in reference.named_parameters() if "embed_positions" not in n}
+    learned = learned_of(reference)
     randomise(learned, seed=5)
     model = place(model_of(source), marian_plain_names(learned))
     with torch.no_grad():

@@ -22,7 +22,19 @@ CALL = Rule(
     "`tfspec --help` has the verbs, `tfspec VERB --help` their options.",
 )
 
-_ORDER = ("check", "shapes", "cost", "draw", "build", "diff", "list", "show", "schema", "explain")
+_ORDER = (
+    "check",
+    "shapes",
+    "cost",
+    "draw",
+    "build",
+    "report",
+    "diff",
+    "list",
+    "show",
+    "schema",
+    "explain",
+)
 _HEAD = "tfspec: from a YAML spec of a Transformer to checked shapes and a PyTorch file"
 _TAIL = """\
 SPEC is a path, or the name of a bundled spec: `tfspec list` has them.

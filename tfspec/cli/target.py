@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfspec.cli.failure import Failure
@@ -30,12 +31,21 @@ BAD_RUN = Rule(
     "tfspec cost gpt2 --mode train --target h200 --tokens 300e9 --gpus 0",
     "Write `--mode train --target h200 --tokens 300e9 --gpus 8`.",
 )
+WAYS = ("efficiency", "eager")
 PLANS = ("fit", "tokens", "samples", "gpus")
-ASKED = ("efficiency", "eager", *PLANS)
 MOST = {"tokens": 10**18, "samples": 10**18, "gpus": 10**7}
 
 
 def options(parser: ArgumentParser) -> None:
+    machine_options(parser)
+    parser.add_argument("--fit", action="store_true", help="the largest batch and length that fit")
+    parser.add_argument("--tokens", metavar="N", help="a training run of so many tokens: 300e9")
+    parser.add_argument("--samples", metavar="N", help="a training run of so many samples")
+    parser.add_argument("--gpus", metavar="N", help="GPUs of the run (default: 1)")
+
+
+def machine_options(parser: ArgumentParser) -> None:
+    """Which machine, and how the model runs there."""
     from tfspec.targets import names
 
     words = f"{'|'.join(names())}|FILE.yaml"
@@ -44,23 +54,30 @@ def options(parser: ArgumentParser) -> None:
         "--efficiency", metavar="FILE", help="measured efficiencies, for calibrated times"
     )
     parser.add_argument("--eager", action="store_true", help="run line by line, not compiled")
-    parser.add_argument("--fit", action="store_true", help="the largest batch and length that fit")
-    parser.add_argument("--tokens", metavar="N", help="a training run of so many tokens: 300e9")
-    parser.add_argument("--samples", metavar="N", help="a training run of so many samples")
-    parser.add_argument("--gpus", metavar="N", help="GPUs of the run (default: 1)")
 
 
 def how(args: Namespace) -> dict[str, Any]:
     """The keywords of `Architecture.cost`. Raises Failure for what cannot be asked."""
-    asked = [name for name in ASKED if _given(args, name)]
-    if args.target is None:
-        if asked:
-            message = f"`--{asked[0]}` asks about a machine, and none is named"
-            raise Failure(NEEDS_TARGET, message, "name one: `--target h200`")
-        return {}
+    ways = machine(args, (*WAYS, *PLANS))
+    if not ways:
+        return {"compiled": args.compiled or None}
     _check_form(args)
-    ways = {"target": args.target, "efficiency": args.efficiency, "compiled": not args.eager}
+    ways["compiled"] = False if args.eager else args.compiled or None
     return {**ways, "fit": args.fit, "run": _run(args)}
+
+
+def machine(args: Namespace, about: Sequence[str] = WAYS) -> dict[str, Any]:
+    """The keywords of `Architecture.report`. Raises Failure where no machine is named, and one of
+    the options `about` one is given."""
+    if args.target is not None:
+        return {
+            "target": args.target, "efficiency": args.efficiency, "compiled": not args.eager
+        }  # fmt: skip
+    asked = next((name for name in about if _given(args, name)), None)
+    if asked is None:
+        return {}
+    message = f"`--{asked}` asks about a machine, and none is named"
+    raise Failure(NEEDS_TARGET, message, "name one: `--target h200`")
 
 
 def _check_form(args: Namespace) -> None:

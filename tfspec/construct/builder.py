@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from tfspec.construct.holders import Defaults, Holders
 from tfspec.construct.layer_index import Depth, count_layers
+from tfspec.construct.per import as_seen, check_axes
 from tfspec.construct.rules import KINDS, NO_VALUE, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label
@@ -110,7 +111,7 @@ class Builder(Holders):
             message = f"`{ref.name}` is read while it is made"
             help = [f"the value here has no part `{ref.name}`; read a mark, or another stream"]
             self.refuse(NO_VALUE, message, ref.span, help=help)
-        return self._titled(value, None)
+        return self._titled(as_seen(self, value, ref), None)
 
     def _marked(self, ref: Ref) -> Tensor:
         """A mark's value by its bare name: this stream's if it has passed one, else another's."""
@@ -153,14 +154,21 @@ class Builder(Holders):
         """A stream's value, recorded at the root, before whoever asked goes on."""
         self.values[name] = UNKNOWN
         decl = self.spec.streams[name]
-        for knob in ("per", "freeze"):
-            if getattr(decl, knob) is not None:
-                self.not_yet(f"`{knob}`", decl.key_span(knob))
-                return
+        if decl.freeze is not None:
+            self.not_yet("`freeze`", decl.key_span("freeze"))
+            return
+        per = tuple(map(str, decl.per or ()))
         prefix = f"{name}_" if len(self.spec.streams) > 1 else ""
-        fresh = {"defaults": Defaults(), "prefix": prefix, "output": None, "stream": name}
+        fresh = {
+            "defaults": Defaults(),
+            "prefix": prefix,
+            "output": None,
+            "stream": name,
+            "per": per,
+        }
         with tracing(self.top), self.using(**fresh, **self.no_layers_yet(decl.do)):
             value = self.rows(self.run(decl.do, None))
+        check_axes(self, decl, value)
         self.values[name] = value
         if not value.unknown:
             value.role = value.role or name

@@ -52,6 +52,8 @@ class Holders(Sizes):
     prefix: str = ""
     output: str | None = None
     stream: str = ""
+    per: tuple[str, ...] = ()
+    outside: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
     whole: Tensor = UNKNOWN
     branch: object = None
 

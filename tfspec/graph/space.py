@@ -9,11 +9,15 @@ from tfspec.symbolic import Dim, product
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A named direction of a tensor and its size. `history` is how the size came to be."""
+    """A named direction of a tensor and its size. `history` is how the size came to be.
+
+    `labels` name its positions, where they have names.
+    """
 
     name: str
     size: Dim
     history: tuple[Dim | str, ...] = field(default=(), compare=False, repr=False)
+    labels: tuple[str, ...] = ()
 
     def cut(self, tile: Dim) -> Axis:
         """The axis of tiles of this many: what cuts has proved that they fit."""
@@ -38,6 +42,9 @@ class Part:
     @property
     def length(self) -> Dim:
         return product(axis.size for axis in self.axes)
+
+    def __contains__(self, axis: str) -> bool:
+        return any(each.name == axis for each in self.axes)
 
     def __str__(self) -> str:
         return "·".join(axis.name for axis in self.axes) or self.name

@@ -18,6 +18,7 @@ from tfspec.layers.heads import Heads, split
 from tfspec.layers.latent import AttendPos, Latent
 from tfspec.layers.maps import MAPS, Biased, Biases, Map
 from tfspec.layers.norm import NormKnobs, QKNorm
+from tfspec.layers.over import read_over
 from tfspec.layers.rel_bias import RelBias
 from tfspec.layers.residual import ResidualKnobs
 from tfspec.layers.rotary import Rope
@@ -28,6 +29,7 @@ from tfspec.layers.window import described, read_windows
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.heads import JoinHeads, ToHeads
 from tfspec.ops.linear import Linear
+from tfspec.ops.over import Divide, Divided, Undivide
 from tfspec.ops.windows import AttendWindows, FromWindows, ToWindows
 from tfspec.spec.located import LATER
 from tfspec.spec.parts import ShareField
@@ -68,9 +70,7 @@ class Attend(Layer):
     bias: Biases | None = Field(None, description="biases of the maps; default: the block's")
     scale: Rate | None = Field(None, description="of the scores; default head_dim ** -0.5")
     to: Pipeline | None = Field(None, description="where keys and values come from; default self")
-    over: Annotated[AxisNames | None, LATER] = Field(
-        None, description="the axes that attend; default all"
-    )
+    over: AxisNames | None = Field(None, description="the axes that attend; default all")
     only: Name | None = Field(None, description="the part that asks, and to which the result adds")
     mask: PredicateField | None = Field(None, description="which keys a query sees: causal")
     qk_norm: QKNorm | None = Field(None, description="a norm of queries and keys: head or full")
@@ -130,16 +130,23 @@ class Attend(Layer):
             base, kind, doc = "attention", "Attention", "Multi-head self-attention"
         else:
             base, kind, doc = "cross", "CrossAttention", "Multi-head attention to another value"
-        windows = read_windows(g, self, x, source)
+        windows, divided = read_windows(g, self, x, source), read_over(g, self, x, source)
         where = "" if windows is None else described(g, windows)
+        if divided is not None:
+            names = [str(name) for name in self.over or ()]
+            kind, where = f"{''.join(names)}Attention", f" over {' and '.join(names)}"
         values = (x,) if source is x else (x, source)
         return g.child(
             g.name(base), kind, f"{heads.adjective(doc)}{where}.", values,
-            lambda v: self._attention(g, heads, windows, v[0], v[1] if len(v) > 1 else None),
-            self.share, self._look(heads, windows, source is not x),
+            lambda v: self._attention(
+                g, heads, windows, divided, v[0], v[1] if len(v) > 1 else None
+            ),
+            self.share, self._look(heads, windows, divided, source is not x),
         )  # fmt: skip
 
-    def _look(self, heads: Heads, windows: Windows | None, crosses: bool) -> Look:
+    def _look(
+        self, heads: Heads, windows: Windows | None, divided: Divided | None, crosses: bool
+    ) -> Look:
         title = heads.adjective("Multi-head attention")
         if heads.groups == 1 != heads.heads:
             title = "Multi-query attention"
@@ -150,6 +157,8 @@ class Attend(Layer):
             knobs.append((heads.groups, " KV heads"))
         if windows is not None:
             knobs.append(("windows of ", *between(" × ", windows.tile)))
+        if divided is not None:
+            knobs.append((f"over {', '.join(map(str, self.over or ()))}",))
         positions = {"RoPE": self.rope, "ALiBi": self.alibi, "relative bias": self.rel_bias}
         knobs += [(name,) for name, knob in positions.items() if knob]
         if self.mask is not None:
@@ -169,9 +178,11 @@ class Attend(Layer):
         return vectors(g, "attend", self.to, x)
 
     def _attention(
-        self, g: Builder, heads: Heads, windows: Windows | None, x: Tensor, source: Tensor | None
-    ) -> Tensor:
+        self, g: Builder, heads: Heads, windows: Windows | None, divided: Divided | None,
+        x: Tensor, source: Tensor | None,
+    ) -> Tensor:  # fmt: skip
         x = x if windows is None else ToWindows(windows)(x)
+        x = x if divided is None else Divide(divided)(x)
         kv = x if source is None else source
         q = self._map(g, heads.heads, heads.head_dim, "q")(x, name="q")
         k = self._map(g, heads.groups, heads.head_dim, "k")(kv, name="k")
@@ -192,7 +203,8 @@ class Attend(Layer):
             y = AttendWindows(windows, scale, softcap, dropout)(q, k, v, *bias)
         out = Linear(x.width, "out" in self._biases(g), ends_branch=True)
         y = out(JoinHeads()(y), name="out")
-        return y if windows is None else FromWindows(windows)(y)
+        y = y if windows is None else FromWindows(windows)(y)
+        return y if divided is None else Undivide(divided)(y)
 
     def _biases(self, g: Builder) -> tuple[Map, ...]:
         if self.bias is not None:

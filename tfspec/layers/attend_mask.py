@@ -85,7 +85,7 @@ class Reading:
         self,
         g: Builder,
         names: MaskNames,
-        not_self: Callable[[sp.Causal | sp.Within], Exception],
+        not_self: Callable[[sp.Causal | sp.Within], Exception] | None = None,
     ) -> None:
         self.g, self.names, self.not_self = g, names, not_self
 
@@ -112,6 +112,7 @@ class Reading:
 
     def _of_self(self, tree: sp.Causal | sp.Within) -> None:
         if not self.names.pairs.own:
+            assert self.not_self is not None
             raise self.not_self(tree)
 
     def _compare(self, tree: sp.Compare) -> mt.Answer:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import Field
 
 from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.diagnostics import Label, Rule
-from tfspec.graph.space import Space
+from tfspec.graph.space import Axis, Space
 from tfspec.layers.base import Layer, Reads
 from tfspec.ops import tokens as ops
+from tfspec.ops.grids import AddAlong, Interleave
 from tfspec.ops.pointwise import Add
 from tfspec.spec.located import mistyped
 from tfspec.spec.pipeline import (
@@ -24,6 +25,7 @@ from tfspec.spec.pipeline import (
     last_place,
 )
 from tfspec.spec.types import Parsed, Table, check_name, each_of, link
+from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -32,15 +34,25 @@ if TYPE_CHECKING:
 UNEQUAL = Rule(
     "TS209",
     "values that do not fit together",
-    "`sum`, `join` or `concat` is given values of different tokens or widths.",
-    "Sums need equal shapes, joins equal tokens, concatenation equal widths.",
+    "`sum`, `join`, `zip` or `concat` is given values of different tokens or widths.",
+    "Sums and zips need equal shapes, joins equal tokens, concatenation equal widths.",
     "sum: [[tokens, {embed: 64}], [segments, {embed: 32}]]",
     "Make the shapes equal, with `linear` for instance.",
 )
 
+TAKEN_AXIS = Rule(
+    "TS285",
+    "two axes of one name",
+    "`zip` makes an axis under a name that an axis of its values has.",
+    "Axes are spoken of by their names.",
+    "zip: {T: {r: returns, s: states}}  # of values over T",
+    "Give the new axis another name.",
+)
+ANOTHER_NAME = "give the new axis another name"
+
 
 class Sum(Layer):
-    """Adds pipelines that all read the value at this place."""
+    """Adds pipelines that all read the value at this place; missing axes broadcast."""
 
     step: ClassVar[str] = "sum"
     reads: ClassVar[Reads] = "operands"
@@ -52,9 +64,25 @@ class Sum(Layer):
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         total, *rest = [vectors(g, "sum", pipeline, x) for pipeline in self.of]
         for at, term in enumerate(rest, start=1):
+            total, term = (term, total) if _lacks_axes(g, total, term) else (total, term)
+            if _lacks_axes(g, term, total):
+                matched_widths(g, "sum", (total, term), (self.of[0], self.of[at]))
+                total = AddAlong(total.space)(total, term)
+                continue
             matched(g, "sum", (total, term), (self.of[0], self.of[at]))
             total = Add()(total, term)
         return total
+
+
+def _lacks_axes(g: Builder, a: Tensor, b: Tensor) -> bool:
+    """Whether a lacks axes of the one part of b, and has its others as b has them."""
+    (part, *rest), (other, *others) = a.space.parts, b.space.parts
+    if a.space.batch != b.space.batch or rest or others:
+        return False
+    there = [axis for axis in other.axes if axis.name in part]
+    names = [axis.name for axis in part.axes] == [axis.name for axis in there]
+    same = names and all(g.same(x.size, y.size) for x, y in zip(part.axes, there, strict=True))
+    return same and len(part.axes) < len(other.axes)
 
 
 class Join(Layer):
@@ -103,7 +131,17 @@ def matched(
         message = f"`{step}` needs values of the same tokens"
         help = ["`concat` puts different tokens one behind the other"]
         raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
-    if width and not g.same(a.width, b.width):
+    if width:
+        matched_widths(g, step, values, made)
+
+
+def matched_widths(
+    g: Builder, step: str, values: tuple[Tensor, Tensor], made: tuple[Pipeline, Pipeline]
+) -> None:
+    """Both have the same width, or the spec is refused."""
+    (a, b), (first, place) = values, map(last_place, made)
+    labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
+    if not g.same(a.width, b.width):
         message = f"`{step}` needs equal widths, not {g.facts.show(a.width)} and "
         message += g.facts.show(b.width)
         help = [f"end the second with `linear: {a.width.ascii()}`, for instance"]
@@ -217,3 +255,16 @@ class Zip(Layer):
         if not isinstance(value, dict) or len(cast("dict[str, Any]", value)) != 1:
             raise mistyped(value, "takes one new axis: {slot: {r: ..., s: ...}}")
         return super().spread(value)
+
+    def forward(self, g: Builder, x: Tensor | None) -> Tensor:
+        made = list(self.labels.values())
+        values = [vectors(g, "zip", pipeline, x) for pipeline in made]
+        for at, value in enumerate(values):
+            matched(g, "zip", (values[0], value), (made[0], made[at]))
+        old = values[0].space
+        if old.axis(self.axis) is not None:
+            message = f"the values have an axis `{self.axis}` already"
+            raise g.refuse(TAKEN_AXIS, message, self.slots.span_of(self.axis), help=[ANOTHER_NAME])
+        new = Axis(self.axis, Dim.of(len(values)), labels=tuple(self.labels))
+        parts = (replace(part, axes=(*part.axes, new)) for part in old.parts)
+        return Interleave(g.tokens(old.with_parts(*parts)), new.labels)(*values)

@@ -9,11 +9,12 @@ from pydantic import Field
 
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
-from tfspec.graph.space import Axis, Part, Space
+from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
 from tfspec.layers.token_condition import read_tokens
 from tfspec.ops import tokens as ops
 from tfspec.ops.found import TakeFound
+from tfspec.ops.grids import TakeIndex
 from tfspec.spec.expression import SizeExpr
 from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
@@ -33,13 +34,22 @@ NOTHING_LEFT = Rule(
     "Keep a part.",
 )
 
+NO_LABEL = Rule(
+    "TS284",
+    "a label that an axis has not",
+    "`take` names a position of an axis, and the axis has no position of this name.",
+    "Only the axis that `zip` makes has names for its positions.",
+    "[{zip: {slot: {r: returns, s: states}}}, {take: {slot: a}}]",
+    "Take one of the labels, or an index.",
+)
+
 
 class Take(Layer):
     """Some tokens: parts by name, a position on an axis, or those that an ids input names.
 
-    `{T: 0}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`: another index in
-    every row; where no token is such, the first. An ids input: the tokens at those flat positions,
-    whose axes become the input's.
+    `{T: 0}`, `{slot: s}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`:
+    another index in every row; where no token is such, the first. An ids input: the tokens at
+    those flat positions, whose axes become the input's.
     """
 
     step: ClassVar[str] = "take"
@@ -62,7 +72,9 @@ class Take(Layer):
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
         if self.at is not None:
-            return self._index(g, x, *next(iter(self.at.items())))
+            for name, where in self.at.items():
+                x = self._index(g, x, name, where)
+            return x
         names = [str(name) for name in self.names or ()]
         if len(names) == 1 and names[0] in g.spec.inputs and x.space.part(names[0]) is None:
             raise g.not_yet("`take` at the positions of an input", self.name_span)
@@ -70,40 +82,66 @@ class Take(Layer):
         return kept(g, x, parts)
 
     def _index(self, g: Builder, x: Tensor, name: str, where: Position) -> Tensor:
+        """What is left of the parts with the axis: the tokens at one place on it."""
         assert self.at is not None
         every = [axis for part in x.space.parts for axis in part.axes]
-        axis = next((axis for axis in every if axis.name == name), None)
-        if axis is None:
-            known = ", ".join(axis.name for axis in every)
+        if all(axis.name != name for axis in every):
+            known = ", ".join(dict.fromkeys(axis.name for axis in every))
             message = f"the value here has no axis `{name}`"
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
-        part = x.space.parts[0]
-        if where.label is not None:
-            raise g.not_yet("`take` by a label", self.at.span_of(name))
-        if len(part.axes) > 1 or len(x.space.parts) > 1 or len(self.at) > 1:
-            what = "`take` of an index in a value of several axes or parts"
-            raise g.not_yet(what, self.at.span_of(name))
-        space = x.space.with_parts(Part(part.name))
-        if where.index is None:
-            return self._found(g, x, where, space)
-        index = self._position(g, axis, where.index)
-        return ops.Take(space, index, f"{name} = {where.index.text}")(x)
+        if where.predicate is not None:
+            return self._found(g, x, where)
+        found = [self._of_part(g, x, part, name, where) for part in x.space.parts if name in part]
+        if len(found) == 1:
+            return found[0]
+        parts = [each.space.parts[0] for each in found]
+        return ops.Concat(g.tokens(x.space.with_parts(*parts)))(*found)
 
-    def _found(self, g: Builder, x: Tensor, where: Position, space: Space) -> Tensor:
-        assert where.predicate is not None and where.which is not None
-        if not space.batch:
+    def _found(self, g: Builder, x: Tensor, where: Position) -> Tensor:
+        """One token of each row, that of which the condition is true."""
+        assert where.predicate is not None
+        assert where.which is not None
+        part, *others = x.space.parts
+        if others or len(part.axes) > 1:
+            what = "`take` by a condition in a value of several axes or parts"
+            raise g.not_yet(what, where.span)
+        if not x.space.batch:
             raise g.not_yet("`take` by a condition in a value without a batch", where.span)
+        space = g.tokens(x.space.with_parts(Part(part.name)))
         return TakeFound(space, where.which, *read_tokens(g, where.predicate, x))(x)
 
-    def _position(self, g: Builder, axis: Axis, index: SizeExpr) -> Dim:
-        """The index counted from the front, for every allowed length."""
-        at = index.dim(g.dims)
-        value = g.facts.value(at)
-        if value is not None and value < 0:
-            at = axis.size + at
-        g.inside(at, axis, index.span, index.text)
-        return at
+    def _of_part(self, g: Builder, x: Tensor, part: Part, name: str, where: Position) -> Tensor:
+        """A part's tokens at one place on an axis, which goes."""
+        at = next(at for at, axis in enumerate(part.axes) if axis.name == name)
+        index = _position(g, part.axes[at], where)
+        left = Part(part.name, (*part.axes[:at], *part.axes[at + 1 :]))
+        space = g.tokens(x.space.with_parts(left))
+        if left.axes:
+            return TakeIndex(space, at, index, f"{name} = {where}")(kept(g, x, [part]))
+        start = x.space.offset(part.name) + index
+        return ops.Take(space, start, f"{name} = {where}")(x)
+
+
+def _position(g: Builder, axis: Axis, where: Position) -> Dim:
+    """The index on an axis counted from the front, for every allowed length."""
+    if where.label in axis.labels:
+        return Dim.of(axis.labels.index(where.label))
+    if where.label is not None and where.label not in g.dims:
+        message = f"axis {axis.name} has no label `{where.label}`"
+        help = [f"its labels: {', '.join(axis.labels)}"] if axis.labels else ["write an index"]
+        raise g.refuse(NO_LABEL, message, where.span, help=help)
+    at = g.dims[where.label] if where.label is not None else _index_of(where).dim(g.dims)
+    value = g.facts.value(at)
+    if value is not None and value < 0:
+        at = axis.size + at
+    g.inside(at, axis, where.span, str(where))
+    return at
+
+
+def _index_of(where: Position) -> SizeExpr:
+    assert where.index is not None
+    return where.index
 
 
 class Drop(Layer):

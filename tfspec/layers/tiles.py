@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tfspec.spec.table import Table
     from tfspec.spec.types import AxisSizes
 
+MOST_AXES = 3  # of torch's convolutions
+
 
 def the_grid(g: Builder, what: str, x: Tensor, sizes: Table[SizeExpr], place: Span) -> Part:
     """The one part of a value, which has all these axes, or the spec is refused."""
@@ -26,12 +28,28 @@ def the_grid(g: Builder, what: str, x: Tensor, sizes: Table[SizeExpr], place: Sp
     return x.space.parts[0]
 
 
-def check_axes(g: Builder, x: Tensor, sizes: Table[SizeExpr]) -> None:
+def moved_over(
+    g: Builder, what: str, x: Tensor, sizes: Table[SizeExpr], place: Span, why: str
+) -> Part:
+    """The part of a value along whose last axes a convolution moves, or the spec is refused."""
+    check_axes(g, x, sizes, why)
+    part = the_grid(g, what, x, sizes, place)
+    if not x.space.batch:
+        raise g.not_yet(f"`{what}` of a value without batch axes", place)
+    named = [axis.name in sizes for axis in part.axes]
+    if named != sorted(named):
+        raise g.not_yet(f"`{what}` along axes that stand before others", place)
+    if len(sizes) > MOST_AXES:
+        raise g.not_yet(f"`{what}` along more than {MOST_AXES} axes", place)
+    return part
+
+
+def check_axes(g: Builder, x: Tensor, sizes: Table[SizeExpr], why: str = "to cut") -> None:
     """The value has all these axes, or the spec is refused."""
     names = [axis.name for part in x.space.parts for axis in part.axes]
     for name in sizes:
         if name not in names:
-            message = f"the value here has no axis `{name}` to cut"
+            message = f"the value here has no axis `{name}` {why}"
             help = [f"its axes: {', '.join(names)}"] if names else []
             raise g.refuse(NO_AXIS, message, sizes.span_of(name), help=help)
 

@@ -24,7 +24,7 @@ from tfspec.program.refusal import NotYet
 from tfspec.program.saves import LINEAR
 from tfspec.program.sdpa import Attention, flash
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 class Unlearned(Op):
@@ -94,7 +94,14 @@ class Attend(Unlearned):
             return True
         q, _, v, *biases = node.inputs
         plain, dropout = low.style == "fast" and not self.softcap, bool(self.dropout)
-        return plain and flash(low, q.shape, v.shape, learned=bool(biases), dropout=dropout)
+        lead = self._lead(q, biases)
+        shapes = (_one_batch(x.shape, lead) for x in (q, v))
+        return plain and flash(low, *shapes, learned=bool(biases), dropout=dropout)
+
+    def _lead(self, q: Tensor, biases: Sequence[Tensor]) -> int:
+        """How many batch axes are one for the kernel: it wants four; masks have their own."""
+        joins = not biases and (self.mask is None or self.mask.exactly_causal)
+        return len(q.shape) - 3 if joins and len(q.shape) > 4 else 1
 
     def _flexible(self, low: Lowering, node: Node) -> bool:
         q, _, v, *biases = node.inputs
@@ -116,13 +123,18 @@ class Attend(Unlearned):
         if plan.mask and grouped.serves(low, q, k, plan.mask, bool(self.dropout)):
             scale = number(self.scale, "scale") if self.scale is not None else None
             return grouped.attend(low, q, k, v, plan.mask, scale)
+        lead = 1 if plan.mask else self._lead(node.inputs[0], node.inputs[3:])
+        batch = q.shape[:lead]
+        if lead > 1:
+            q, k, v = (x.flatten(0, lead - 1).named(n) for x, n in ((q, "q"), (k, "k"), (v, "v")))
         args = [value.ref for value in (q, k, v)] + ([plan.mask.ref] if plan.mask else [])
         options = plan.options + kernel_options(low, self.scale, self.dropout, q, k)
         expr = ex.Call(ex.Name("F.scaled_dot_product_attention"), tuple(args), options)
         kernel = Attention(low, q, k, v, plan.mask, low.drops(self.dropout))
-        return low.method.emit(
+        out = low.method.emit(
             expr, kernel.shape, "float", kernel.saves, strides=kernel.strides, kernel=kernel.runs
         )
+        return out if lead == 1 else out.unflatten(0, _texts(low, batch))
 
     def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:
         cap = number(self.softcap, "cap") if self.softcap else None
@@ -141,6 +153,17 @@ class Attend(Unlearned):
             message = "attention that is not causal is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)
         return low.cached(k, v, self.mask.window)
+
+
+def _one_batch(shape: Sequence[Dim], lead: int) -> tuple[Dim, ...]:
+    """A shape whose first axes are one."""
+    return (product(shape[:lead]), *shape[lead:])
+
+
+def _texts(low: Lowering, sizes: Sequence[Dim]) -> list[tuple[ex.Expr, Dim]]:
+    """Sizes as they are written; torch finds the first by itself."""
+    first, *rest = sizes
+    return [(ex.Name("-1"), first), *((low.number(size, "batch"), size) for size in rest)]
 
 
 def _along(x: Tensor, tokens: Dim) -> Tensor:

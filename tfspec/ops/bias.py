@@ -38,6 +38,9 @@ class PairBias(Op):
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
         return Dim.of(0)  # looked up or read off positions: no products of matrices
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(self.label(), "attention")
+
 
 @dataclass(frozen=True)
 class AddBias(Op):

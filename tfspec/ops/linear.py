@@ -11,12 +11,12 @@ from tfspec.graph.scope import Weight, WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
-from tfspec.program.kernels import PRODUCT
+from tfspec.program.kernels import PRODUCT, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import Keep, saves
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,20 @@ def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
     assert group is not None
     width = sum((node_rows(node) for node in nodes), Dim.of(0))
     shape = (*x.shape[:-1], width)
+    rows = x.merged(0, len(x.shape) - 2)
+    kernel = PRODUCT if rows.storage is x.storage else _laid_anew(x, shape, "bias" in group.weights)
     module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width))
     if module is not None:
-        kept = saves(Keep(x.merged(0, len(x.shape) - 2)), learns=True)
-        return x.fresh(ex.Call(module, (x.ref,)), shape, kept, kernel=PRODUCT)
+        kept = saves(Keep(rows), learns=True)
+        return x.fresh(ex.Call(module, (x.ref,)), shape, kept, kernel=kernel)
     weight = low.weight(group, "weight")
-    kept = saves(Keep(x.merged(0, len(x.shape) - 2), (weight,)), Keep(weight, (x,)))
-    return low.torch("F.linear", x, weight, shape=shape, saves=kept, kernel=PRODUCT)
+    kept = saves(Keep(rows, (weight,)), Keep(weight, (x,)))
+    return low.torch("F.linear", x, weight, shape=shape, saves=kept, kernel=kernel)
+
+
+def _laid_anew(x: Value, shape: Sequence[Dim], bias: bool) -> Kernel:
+    """The product of a copy that lies in order; torch then adds the bias by itself."""
+    return PRODUCT.after([product(x.shape), *([product(shape)] if bias else ())])
 
 
 def _rows(low: Lowering, nodes: Sequence[Node], total: Dim) -> ex.Expr:

@@ -182,6 +182,47 @@ class Rows(Rearrangement):
 
 
 @dataclass(frozen=True)
+class AsTokens(Rearrangement):
+    """Batch axes as the first axes of every part: [B, M, n + m, d] -> [B, M·n + M·m, d]."""
+
+    space: Space
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, inputs[0].axes[-1])
+
+    def label(self) -> str:
+        return "as tokens"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("as tokens", form="quiet")
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        first, parts = len(self.space.batch), node.inputs[0].space.parts
+        if len(parts) == 1:
+            return _flat(x, first)
+        pieces = [_flat(self._cut(low, node, x, part), first) for part in parts]
+        return low.cat(pieces, str(first), tuple(axis.size for axis in node.outputs[0].axes))
+
+    def _cut(self, low: Lowering, node: Node, x: Value, part: Part) -> Value:
+        """One part of each: [B, M, n, d], or [B, M, d]."""
+        given = node.inputs[0].space
+        axis, start = len(given.batch), given.offset(part.name)
+        if not part.axes:
+            return x.select(axis, low.number(start, "index"))
+        stop = start + part.length
+        begin = None if low.fixed(start) == 0 else low.number(start, "index")
+        end = None if stop == given.length else low.number(stop, "index")
+        return x.narrow(axis, ex.Slice(begin, end), part.length)
+
+
+def _flat(x: Value, first: int) -> Value:
+    """All axes from a first to the features as one."""
+    last = len(x.shape) - 2
+    return x.flatten(first, last) if last > first else x
+
+
+@dataclass(frozen=True)
 class Join(Rearrangement):
     """Features side by side: [..., a], [..., b], ... -> [..., a + b + ...]."""
 

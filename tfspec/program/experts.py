@@ -14,14 +14,15 @@ SPLIT = '''def grouped_linear(rows, weight, counts):
     parts = zip(rows.split(counts), weight, strict=True)
     return torch.cat([F.linear(x, w) for x, w in parts])
 '''
-# torch 2.13 compiles the kernel for bfloat16 alone, and has none for float64
+# torch 2.13 compiles the kernel for bfloat16 alone, and has none for float64; autocast casts
+# neither for it nor for an assignment to rows, so types may differ
 KERNEL = '''def grouped_linear(rows, weight, ends):
     """Sorted rows, each through its expert's matrix: [R, d], [E, f, d] → [R, f].
 
     `ends` says where each expert's rows end. The grouped kernel is for bfloat16; other
     types wait for the counts, and multiply one expert's rows after another's.
     """
-    if rows.dtype == torch.bfloat16:
+    if rows.dtype == weight.dtype == torch.bfloat16:
         return F.grouped_mm(rows, weight.mT, offs=ends)
     counts = ends.diff(prepend=ends.new_zeros(1)).tolist()
     parts = zip(rows.split(counts), weight, strict=True)
@@ -32,7 +33,7 @@ EACH = '''def expert_linear(x, experts, weight):
     y = x.new_zeros(*x.shape[:-1], weight.shape[1])
     for expert, matrix in enumerate(weight):
         chosen = experts == expert
-        y[chosen] = F.linear(x[chosen], matrix)
+        y[chosen] = F.linear(x[chosen], matrix).to(y.dtype)
     return y
 '''
 ALIGNED = 8  # the grouped kernel reads rows of whole 16 bytes

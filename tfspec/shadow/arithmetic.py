@@ -11,9 +11,10 @@ Number = int | float
 
 
 def together(op: str, a: Tensor, b: Tensor, dtype: Dtype | None = None) -> Tensor:
-    """The result of two operands that stretch to one shape."""
+    """The result of two operands that stretch to one shape; one without axes has no say in it."""
     if dtype is None:
-        dtype = promoted(a.dtype, b.dtype) if len(b.shape) else a.dtype
+        first, last = (a, b) if a.shape or not b.shape else (b, a)
+        dtype = promoted(first.dtype, last.dtype) if last.shape else first.dtype
     if a.shape == b.shape and a.strides == b.strides and packed(a.shape, a.strides):
         return fresh(op, (a, b), a.shape, dtype, alike(a.shape, a.strides))
     shape = broadcast(a.shape, b.shape)
@@ -32,7 +33,7 @@ def subtract(a: Tensor, b: Tensor | Number) -> Tensor:
 def _sum(name: str, op: str, a: Tensor, b: Tensor | Number) -> Tensor:
     if not isinstance(b, Tensor):
         node = opened(name, (a,))
-        return closed(node, like(op, a, dtype=with_number(a.dtype, b)), list[Tensor])
+        return closed(node, like(op, a, dtype=with_number(a.dtype, b), by=b), list[Tensor])
     node = opened(name, (a, b))
     to_a, to_b, minus = a.node is not None, b.node is not None, op == "sub"
 
@@ -45,7 +46,7 @@ def _sum(name: str, op: str, a: Tensor, b: Tensor | Number) -> Tensor:
 
 def negated_by(a: Tensor, b: Number) -> Tensor:
     """b - a, for a number b."""
-    out = like("rsub", a, dtype=with_number(a.dtype, b))
+    out = like("rsub", a, dtype=with_number(a.dtype, b), by=b)
     return closed(opened("Rsub", (a,)), out, lambda g: [like("neg", g[0])])
 
 
@@ -56,7 +57,7 @@ def negative(a: Tensor) -> Tensor:
 def multiply(a: Tensor, b: Tensor | Number) -> Tensor:
     if not isinstance(b, Tensor):
         node = opened("MulScalar", (a,))
-        out = like("mul", a, dtype=with_number(a.dtype, b))
+        out = like("mul", a, dtype=with_number(a.dtype, b), by=b)
         return closed(node, out, lambda g: [like("mul", g[0])])
     to_a, to_b = a.node is not None, b.node is not None
     kept = ((b,) if to_a else ()) + ((a,) if to_b else ())
@@ -73,7 +74,7 @@ def divide(a: Tensor, b: Tensor | Number) -> Tensor:
     if not isinstance(b, Tensor):
         dtype = a.dtype if a.dtype.rank == 2 else FLOAT32
         node = opened("DivScalar", (a,))
-        return closed(node, like("div", a, dtype=dtype), lambda g: [like("div", g[0])])
+        return closed(node, like("div", a, dtype=dtype, by=b), lambda g: [like("div", g[0])])
     if a.dtype.rank < 2 and b.dtype.rank < 2:
         return together("div", a, b, FLOAT32)
     to_a, to_b = a.node is not None, b.node is not None

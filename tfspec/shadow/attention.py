@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from tfspec.shadow.arithmetic import multiply
+from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
+from tfspec.shadow.patterns import begin, whole
 from tfspec.shadow.pointwise import dropout, to
 from tfspec.shadow.products import add_onto, matmul
 from tfspec.shadow.strides import Ints, alike
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
-from tfspec.shadow.views import transpose
+from tfspec.shadow.views import contiguous, transpose
 
 Kernel = Literal["flash", "efficient", "math"]
+SOME = 0.5
+"""A rate of dropout: what is kept is the same for all."""
 
 
+@lowered
 def attention(
     q: Tensor,
     k: Tensor,
@@ -33,6 +39,19 @@ def attention(
     if kernel != "math":
         return _fused(q, k, v, attn_mask, kernel)
     return _math(q, k, v, attn_mask, dropout_p, is_causal)
+
+
+def written(a: Tensor, b: Tensor) -> Tensor:
+    """torch.matmul where attention may be written out: a compiler takes the end of its pattern for
+    attention of packed queries, keys and values."""
+    found = whole(a) if len(b.shape) == 4 else None
+    if found is None:
+        out = matmul(a, b)
+        begin(a, b, out)
+        return out
+    q, turned = found
+    k = transpose(turned, -2, -1)
+    return attention(contiguous(q), contiguous(k), contiguous(b), dropout_p=SOME)
 
 
 def _kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Kernel:
@@ -55,8 +74,8 @@ def _as_numbers(mask: Tensor, dtype: Dtype) -> Tensor:
     """A mask of booleans as numbers to add, 0 or minus infinity: made at each call."""
     if mask.dtype is not BOOL:
         return mask
-    zero = place(mask.machine, "scalar_tensor", (), dtype)
-    lowest = place(mask.machine, "scalar_tensor", (), dtype)
+    zero = place(mask.machine, "scalar_tensor", (), dtype, by=0)
+    lowest = place(mask.machine, "scalar_tensor", (), dtype, by=-math.inf)
     return fresh("where", (mask, zero, lowest), mask.shape, dtype)
 
 
@@ -71,12 +90,12 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, kernel: Kernel)
     node = opened("Flash", (q, k, v, *learned), (*masks, q, k, v))
     shape = (*q.shape[:-1], v.shape[-1])
     strides = _by_token(shape) if efficient else alike(q.shape, q.strides)
-    out = fresh("flash", (q, k, v), shape, q.dtype, strides)
+    out = fresh("flash", (q, k, v, *masks), shape, q.dtype, strides)
     rows = -(-q.shape[-2] // 32) * 32 if efficient else q.shape[-2]
-    kept = [out, fresh("logsumexp", (q,), (*q.shape[:-2], rows), FLOAT32)]
+    kept = [out, fresh("logsumexp", (out,), (*q.shape[:-2], rows), FLOAT32)]
     if q.machine.device == "cuda":
         states = (1, 1) if efficient else (2, 1)
-        kept += [place(q.machine, "random_state", (size,), INT64) for size in states]
+        kept += [fresh("random_state", (out,), (size,), INT64) for size in states]
     sizes, added = [Layout(x) for x in (q, k, v)], [Layout(x) for x in learned]
 
     def back(given: list[Tensor]) -> Grads:
@@ -112,7 +131,7 @@ def _math(
     weights = matmul(scaled, multiply(transpose(keys, -2, -1), 1.0))
     if mask is not None:
         weights = add_onto(weights, mask)
-    weights = softmax(weights)
+    weights = softmax(weights, safe=True)
     weights = dropout(weights, rate)
     also = to(weights, dtype)  # the op gives the weights too
     out = to(matmul(weights, values), dtype)

@@ -29,13 +29,14 @@ class Leaf:
 class Node:
     """One recorded op. `saved` is what it keeps, as packed: a storage, or a holder of one.
 
-    `inputs` and `outputs` are records of storages; an input that is no tensor is left out.
-    `edges` lead to the nodes of those inputs that need a gradient, in the order of `shapes`.
+    `inputs` and `outputs` are records of storages; an input that is no tensor is left out. `read`
+    are the tensors that it keeps, for a joint graph alone. `edges` lead to the nodes of those
+    inputs that need a gradient, in the order of `shapes`.
     """
 
     __slots__ = (
-        "backward", "edges", "inputs", "module", "name", "of_loss", "order", "outputs", "records",
-        "saved", "shapes",
+        "backward", "edges", "inputs", "module", "name", "of_loss", "order", "outputs", "read",
+        "records", "saved", "shapes",
     )  # fmt: skip
 
     def __init__(self, name: str, inputs: Sequence[Tensor]) -> None:
@@ -49,6 +50,7 @@ class Node:
         self.shapes = [(x.shape, x.dtype) if x.node is not None else None for x in inputs]
         self.saved: list[Any] = []
         self.records: list[Record] = []
+        self.read: list[Tensor] = []
         self.outputs: tuple[Record, ...] = ()
         self.backward: Backward | None = None
 
@@ -62,6 +64,8 @@ class Node:
             record = x.storage.record
             self.records.append(record)
             record.kept = record.kept or pack is None
+            if x.machine.joint is not None:
+                self.read.append(x)
             self.saved.append(x.storage if pack is None else pack(x))
 
     def held(self) -> list[Storage]:
@@ -104,6 +108,9 @@ def close(
     node.backward = backward
     if kept:
         node.keep(kept)
+    joint = outs[0].machine.joint
+    if joint is not None:
+        joint.reads(node.name, node.read, outs)
 
 
 def reachable(root: Node | Leaf | None) -> list[Node]:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from tfspec.shadow.autocast import region
 from tfspec.shadow.machine import Machine, Record, Storage
 from tfspec.shadow.tensor import Tensor
 
@@ -25,6 +26,7 @@ class Frame:
         self.machine = machine
         self.function = function
         self.args: tuple[Any, ...] = args
+        self.autocast = machine.autocast
         self.holders: list[weakref.ref[Holder]] = []
         self.done = False
 
@@ -52,7 +54,8 @@ class Frame:
         before = machine.pack, machine.grad
         machine.pack, machine.grad = pack, True
         try:
-            self.function(*self.args)
+            with region(machine, self.autocast):
+                self.function(*self.args)
         except Stop:
             pass
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tfspec.program.program import Precision
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dtype:
@@ -32,6 +34,8 @@ NAMED = {dtype.name: dtype for dtype in ALL} | {
     "float": FLOAT32, "long": INT64, "half": FLOAT16, "double": FLOAT64, "int": INT32,
 }  # fmt: skip
 PRECISION = {"fp32": FLOAT32, "bf16": BFLOAT16, "fp16": FLOAT16}
+Kept = Precision | Literal["mixed"]
+"""What a step runs in; mixed: fp32 weights and inputs, under autocast to bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)

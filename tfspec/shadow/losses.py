@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tfspec.shadow.autocast import in_full
 from tfspec.shadow.autograd import closed, opened
 from tfspec.shadow.norms import log_softmax
 from tfspec.shadow.tensor import Tensor, fresh
 
 
+@in_full("cpu")
 def cross_entropy(input: Tensor, target: Tensor) -> Tensor:
     """input [N, classes] and target [N], or [classes] and []: their mean."""
     return _nll(log_softmax(input), target)

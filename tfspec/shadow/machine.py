@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfspec.shadow.dtypes import Dtype
 
 if TYPE_CHECKING:
+    from tfspec.shadow.joint import Joint
     from tfspec.shadow.modules import Module
     from tfspec.shadow.tensor import Tensor
 
@@ -19,6 +20,12 @@ NEVER = 1 << 62
 MOST = 60_000
 """Tensors that a step may make, about a second. Llama 3.1 405B makes 14,000, or 22,000 with all of
 its layers run again."""
+
+
+def balanced(rows: int, experts: int) -> Sequence[int]:
+    """Rows of each expert, as equal as can be: the first have one more where some are left."""
+    each, left = divmod(rows, experts)
+    return [each + (at < left) for at in range(experts)]
 
 
 class Unpriced(Exception):
@@ -82,7 +89,10 @@ class Machine:
     """Rules and ledger of one run.
 
     `dispatch`: as under a TorchDispatchMode, where gradients are not added in place. `block`: what
-    an allocator rounds sizes up to. While `building`, all that is made is known.
+    an allocator rounds sizes up to. While `building`, all that is made is known. `shares` says how
+    many of so many rows each of so many experts gets, which data decide: `routed` once it is asked.
+    `autocast`: the lower precision of the region that runs, whose `copies` are those of weights.
+    A `joint` graph is told of every op, as torch.compile would trace it.
     """
 
     def __init__(self, device: Device = "cpu", *, dispatch: bool = False, block: int = 1) -> None:
@@ -98,6 +108,11 @@ class Machine:
         self.of_loss = False
         self.module: Module | None = None
         self.pack: Callable[[Tensor], Any] | None = None
+        self.shares: Callable[[int, int], Sequence[int]] = balanced
+        self.routed = False
+        self.autocast: Dtype | None = None
+        self.copies: dict[int, Tensor] = {}
+        self.joint: Joint | None = None
 
     def take(self, record: Record) -> None:
         self.clock += 1
@@ -116,6 +131,11 @@ class Machine:
 
     def rounded(self, size: int) -> int:
         return -(-size // self.block) * self.block if self.block > 1 else size
+
+    def rows(self, rows: int, experts: int) -> list[int]:
+        """How many of these rows each expert gets."""
+        self.routed = True
+        return list(self.shares(rows, experts))
 
     def alive(self, tick: int) -> list[Record]:
         """Storages that were alive at a tick of the clock."""

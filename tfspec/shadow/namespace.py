@@ -71,17 +71,17 @@ def _factories(machine: Machine) -> dict[str, Function]:
         return call
 
     def full(size: Sequence[int], value: object, dtype: Dtype = FLOAT32, **_: object) -> Tensor:
-        return place(machine, "full", tuple(size), dtype)
+        return place(machine, "full", tuple(size), dtype, by=value)
 
     def arange(*bounds: Any, dtype: Dtype | None = None, device: object = None) -> Tensor:
         whole = all(isinstance(bound, int) for bound in bounds)
         start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
         size = math.ceil((stop - start) / step)
-        return place(machine, "arange", (size,), dtype or (INT64 if whole else FLOAT32))
+        return place(machine, "arange", (size,), dtype or (INT64 if whole else FLOAT32), by=bounds)
 
     def tensor(data: Any, dtype: Dtype | None = None, device: object = None) -> Tensor:
         shape, kind = _measured(data)
-        return place(machine, "tensor", shape, dtype or kind)
+        return place(machine, "tensor", shape, dtype or kind, by=repr(data))
 
     names = ("zeros", "ones", "empty", "randn", "rand")
     return {name: filled(name) for name in names} | {

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfspec.shadow.arithmetic import divide, multiply
+from tfspec.shadow.autocast import in_full
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.pointwise import at_least, to
 from tfspec.shadow.strides import Ints
-from tfspec.shadow.tensor import Tensor, alias, fresh, like
+from tfspec.shadow.tensor import Tensor, alias, fresh, in_place, like
 from tfspec.shadow.views import contiguous, expand
 
 
@@ -29,16 +30,21 @@ def mean(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 def total(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     axes = range(len(x.shape)) if dim is None else dim
     node, had = opened("Sum", (x,)), x.shape
-    out = fresh("sum", (x,), _over(x, axes, keepdim))
+    full = x.machine.autocast is not None and x.machine.device == "cuda"
+    dtype = FLOAT32 if full and x.dtype.is_floating_point else x.dtype
+    out = fresh("sum", (x,), _over(x, axes, keepdim), dtype)
     return closed(node, out, lambda g: [alias(g[0], had, (0,) * len(had))])
 
 
-def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None) -> Tensor:
+@in_full("cuda")
+def softmax(x: Tensor, dim: int = -1, dtype: Dtype | None = None, *, safe: bool = False) -> Tensor:
+    """`safe`: rows in which all is hidden become 0."""
     node, had = opened("Softmax", (x,)), x.shape
-    out = fresh("softmax", (x,), had, dtype)
+    out = fresh("softmax", (x,), had, dtype, by=safe)
     return closed(node, out, lambda g: [fresh("softmax_backward", g, had)], (out,))
 
 
+@in_full("cuda")
 def log_softmax(x: Tensor) -> Tensor:
     node, had = opened("LogSoftmax", (x,)), x.shape
     out = fresh("log_softmax", (x,), had)
@@ -64,6 +70,7 @@ def where_largest(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
     return fresh("argmax", (x,), _over(x, dim, keepdim), INT64)
 
 
+@in_full("cuda")
 def length(x: Tensor, dim: int) -> Tensor:
     """The Euclidean norm over an axis, which stays."""
     node, had = opened("LinalgVectorNorm", (x,), (x,)), x.shape
@@ -85,6 +92,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     return divide(input, size)
 
 
+@in_full("cuda")
 def layer_norm(
     x: Tensor, shape: Ints, weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-05,
@@ -99,20 +107,25 @@ def layer_norm(
     out = fresh("layer_norm", inputs, x.shape)
     average = fresh("layer_norm_mean", (x,), rows, stat)
     spread = fresh("layer_norm_rstd", (x,), rows, stat)
-    had, needs, sizes = x.shape, x.node is not None, [each.shape for each in learned]
+    had, needs, sizes = x.shape, x.node is not None, [(w.shape, w.dtype) for w in learned]
 
     def back(given: list[Tensor]) -> Grads:
         to_x = fresh("layer_norm_backward", given, had) if needs else None
-        return [to_x, *[fresh("layer_norm_to_weight", given, size) for size in sizes]]
+        return [to_x, *[fresh("layer_norm_to_weight", given, *size) for size in sizes]]
 
     return closed(node, out, back, (average, spread))
 
 
+@in_full("cuda")
 def rms_norm(
     x: Tensor, shape: Ints, weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
     """One kernel on a GPU; on a CPU the steps that it stands for, in fp32 at least."""
-    if x.machine.device == "cuda" and (weight is None or x.dtype is weight.dtype):
+    if (
+        x.machine.device == "cuda"
+        and x.machine.joint is None
+        and (weight is None or x.dtype is weight.dtype)
+    ):
         return _rms_fused(x, shape, weight)
     axes = tuple(range(-len(shape), 0))
     full = to(x, FLOAT32) if x.dtype.size == 2 else x
@@ -148,6 +161,7 @@ def _rms_fused(x: Tensor, shape: Ints, weight: Tensor | None) -> Tensor:
     return closed(node, out, back, (rstd,))
 
 
+@in_full("cuda")
 def square(x: Tensor) -> Tensor:
     def back(given: list[Tensor]) -> Grads:
         """grad · (2 · x): the power, its multiple, and the product."""
@@ -160,8 +174,7 @@ def square(x: Tensor) -> Tensor:
 
 def _add_in_place(x: Tensor) -> Tensor:
     """A number added to a result that nothing else reads."""
-    out = Tensor(x.storage, x.shape, x.strides, x.dtype)
-    return closed(opened("AddScalar", (x,)), out, list[Tensor])
+    return closed(opened("AddScalar", (x,)), in_place("add", x), list[Tensor])
 
 
 def _rsqrt(x: Tensor) -> Tensor:

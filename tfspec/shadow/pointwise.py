@@ -9,7 +9,7 @@ from tfspec.shadow.arithmetic import Number, multiply, together
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype, promoted, with_number
 from tfspec.shadow.machine import Unpriced
-from tfspec.shadow.strides import broadcast
+from tfspec.shadow.strides import Ints, broadcast, iterated, stretched
 from tfspec.shadow.tensor import Tensor, fresh, like, place
 
 Op = Callable[..., Tensor]
@@ -34,17 +34,21 @@ def constant(op: str, *, real: bool = False) -> Op:
 
     def call(a: Tensor, *others: Any, **options: Any) -> Tensor:
         dtype, tensors = a.dtype, [a]
+        numbers: list[Any] = []
         for b in (*others, *options.values()):
             if isinstance(b, Tensor):
                 tensors.append(b)
                 dtype = promoted(dtype, b.dtype)
             else:
+                numbers.append(b)
                 dtype = with_number(dtype, b)
         if opened(op, tensors) is not None:
             raise Unpriced(op, "has no memory rule in backward")
         if real and dtype.rank < 2:
             dtype = FLOAT32
-        return together(op, a, tensors[1], dtype) if tensors[1:] else like(op, a, dtype=dtype)
+        if tensors[1:]:
+            return together(op, a, tensors[1], dtype)
+        return like(op, a, dtype=dtype, by=tuple(numbers))
 
     return call
 
@@ -55,7 +59,7 @@ def compare(op: str) -> Op:
     def call(a: Tensor, b: Tensor | Number) -> Tensor:
         if isinstance(b, Tensor):
             return together(op, a, b, BOOL)
-        return like(op, a, dtype=BOOL)
+        return like(op, a, dtype=BOOL, by=b)
 
     return call
 
@@ -64,9 +68,9 @@ def activation(name: str, *, keeps_output: bool = False) -> Op:
     """An activation that keeps its input, or its result, for backward."""
     backwards = f"{name}_backward"
 
-    def call(x: Tensor, *_: object, **__: object) -> Tensor:
+    def call(x: Tensor, *_: object, approximate: str = "none") -> Tensor:
         node = opened(name, (x,), () if keeps_output else (x,))
-        out = like(name, x)
+        out = like(name, x, by=approximate)
         return closed(node, out, lambda g: [like(backwards, g[0])], (out,) if keeps_output else ())
 
     return call
@@ -90,34 +94,54 @@ def to(x: Tensor, *args: Any, dtype: Dtype | None = None, device: object = None)
     return closed(node, like("to", x, dtype=dtype), lambda g: [like("to", g[0], dtype=had)])
 
 
-def masked_fill(x: Tensor, mask: Tensor, _value: object) -> Tensor:
+def masked_fill(x: Tensor, mask: Tensor, value: object) -> Tensor:
     node = opened("MaskedFill", (x,), (mask,))
     shape = broadcast(x.shape, mask.shape)
     if shape == x.shape:
-        out = like("masked_fill", x, mask)
+        out = like("masked_fill", x, mask, by=value)
     else:
-        out = fresh("masked_fill", (x, mask), shape)
+        out = fresh("masked_fill", (x, mask), shape, by=value)
     return closed(node, out, lambda g: [like("masked_fill", g[0])])
 
 
 def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
+    """Backward takes the gradient of each where it was chosen, and zeros elsewhere."""
     tensors = [x for x in (a, b) if isinstance(x, Tensor)]
-    if tensors and opened("Where", tensors) is not None:
-        raise Unpriced("torch.where", "has no memory rule in backward")
+    node = opened("Where", tensors, (condition,)) if tensors else None
     shape, dtype = condition.shape, INT64
     for x in tensors:
         shape, dtype = broadcast(shape, x.shape), x.dtype
-    return fresh("where", (condition, *tensors), shape, dtype)
+    learned = [x.node is not None for x in tensors]
+    laid = condition.shape, condition.strides
+    strides = iterated(
+        shape, *(stretched(x.shape, x.strides, shape) for x in (condition, *tensors))
+    )
+
+    def back(given: list[Tensor]) -> Grads:
+        return [_chosen(given[0], *laid) if each else None for each in learned]
+
+    numbers = tuple(x for x in (a, b) if not isinstance(x, Tensor))
+    out = fresh("where", (condition, *tensors), shape, dtype, strides, by=numbers)
+    return closed(node, out, back)
+
+
+def _chosen(g: Tensor, shape: Ints, strides: Ints) -> Tensor:
+    """By a condition of this shape and these strides."""
+    zero = place(g.machine, "scalar_tensor", (), g.dtype)
+    laid = iterated(g.shape, stretched(shape, strides, g.shape), g.strides)
+    return fresh("where", (g, zero), g.shape, strides=laid)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """On a CPU a product with noise; on a GPU one kernel that keeps a mask of booleans."""
+    """On a CPU a product with noise; on a GPU, and for a compiler, one op that keeps a mask of
+    booleans."""
     if not training or p == 0:
         return x
-    if x.machine.device == "cpu":
+    if x.machine.device == "cpu" and x.machine.joint is None:
         return multiply(x, like("dropout_noise", x))
     node = opened("NativeDropout", (x,))
-    out, mask = like("dropout", x), like("dropout_mask", x, dtype=BOOL)
+    mask = like("dropout_mask", x, dtype=BOOL)
+    out = like("dropout", x, mask)
     return closed(node, out, lambda g: [like("native_dropout_backward", g[0])], (mask,))
 
 

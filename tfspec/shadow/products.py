@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tfspec.shadow.arithmetic import add
+from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
+from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.strides import Ints, broadcast, numel
-from tfspec.shadow.tensor import Tensor, alias, fresh
+from tfspec.shadow.tensor import Tensor, alias, fresh, in_place
 from tfspec.shadow.views import expand, reshape, seen
 
 
@@ -44,6 +46,7 @@ def _to_weight(given: list[Tensor], shape: Ints) -> Tensor:
     return alias(made, shape, made.strides[::-1])
 
 
+@lowered
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if len(x.shape) == 2:
         return mm(x, transposed(weight), bias)
@@ -66,10 +69,31 @@ def add_onto(x: Tensor, other: Tensor) -> Tensor:
         return add(x, other)
     to_x, to_other = x.node is not None, other.node is not None
     node = opened("Add_", (x, other))
-    out = Tensor(x.storage, x.shape, x.strides, x.dtype)
+    out = in_place("add", x, other)
     return closed(node, out, lambda g: [g[0] if to_x else None, g[0] if to_other else None])
 
 
+def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
+    """Each group of rows [R, d] by its matrix of [E, d, f], in one kernel of a GPU."""
+    if rows.dtype is not weight.dtype:  # autocast has it on no list
+        raise Unpriced("grouped_mm of two dtypes", "fails in torch")
+    to_rows, to_w = rows.node is not None, weight.node is not None
+    kept = ((weight,) if to_rows else ()) + ((rows,) if to_w else ())
+    node = opened("GroupedMm", (rows, weight), (*kept, offs))
+    had, size, strides = rows.shape, weight.shape, weight.strides
+    out = fresh("grouped_mm", (rows, weight), (had[0], size[2]))
+
+    def back(given: list[Tensor]) -> Grads:
+        first = fresh("grouped_mm_to_rows", given, had) if to_rows else None
+        return [
+            first,
+            fresh("grouped_mm_to_weight", given, size, strides=strides) if to_w else None,
+        ]
+
+    return closed(node, out, back)
+
+
+@lowered
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """[..., n, m] @ [..., m, p], batch axes as one; copies where they do not merge.
 
@@ -101,6 +125,7 @@ def bmm(a: Tensor, b: Tensor) -> Tensor:
     return closed(node, out, back)
 
 
+@lowered
 def conv(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: Any = 0
 ) -> Tensor:

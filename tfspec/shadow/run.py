@@ -10,9 +10,9 @@ from typing import Any
 
 from tfspec.graph.graph import Graph
 from tfspec.passes.memory.loss import STEP
-from tfspec.program.program import Precision
+from tfspec.shadow.autocast import region
 from tfspec.shadow.autograd import Node, reachable
-from tfspec.shadow.dtypes import BOOL, INT64, PRECISION, Dtype
+from tfspec.shadow.dtypes import BFLOAT16, BOOL, FLOAT32, INT64, PRECISION, Dtype, Kept
 from tfspec.shadow.engine import backward
 from tfspec.shadow.machine import Machine, Record, Storage
 from tfspec.shadow.modules import Module
@@ -41,14 +41,16 @@ class Run:
     model: Module
     inputs: tuple[Tensor, ...]
     labels: tuple[Tensor | None, ...]
+    autocast: Dtype | None = None
 
 
 def ready(
-    graph: Graph, source: str, sizes: Mapping[str, int], dtype: Precision, machine: Machine
+    graph: Graph, source: str, sizes: Mapping[str, int], dtype: Kept, machine: Machine
 ) -> Run:
     """The emitted file `source` of a graph, built, with all of its inputs. Raises Unpriced."""
-    model = build(source, machine, PRECISION[dtype])
-    kinds = {"float": PRECISION[dtype], "ids": INT64, "bool": BOOL}
+    own, autocast = (FLOAT32, BFLOAT16) if dtype == "mixed" else (PRECISION[dtype], None)
+    model = build(source, machine, own)
+    kinds = {"float": own, "ids": INT64, "bool": BOOL}
     tensors = sorted(
         graph.inputs, key=lambda tensor: tensor.kind == "bool"
     )  # flags may be left out
@@ -62,7 +64,7 @@ def ready(
         else None
         for tensor in graph.outputs.values()
     ]
-    return Run(machine, model, tuple(inputs), tuple(labels))
+    return Run(machine, model, tuple(inputs), tuple(labels), autocast)
 
 
 def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -72,14 +74,15 @@ def _shape(dims: Sequence[Dim], sizes: Mapping[str, int]) -> tuple[int, ...]:
 def forward(run: Run) -> tuple[Tensor, ...]:
     """The outputs of a forward in training, with their graph."""
     run.machine.building, run.machine.phase = False, "forward"
-    outputs: Tensor | tuple[Tensor, ...] = run.model(*run.inputs)
+    with region(run.machine, run.autocast):
+        outputs: Tensor | tuple[Tensor, ...] = run.model(*run.inputs)
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def infer(run: Run) -> int:
     """One forward without gradients. The bytes of its outputs."""
     run.machine.building = False
-    with run.machine.without_grad():
+    with run.machine.without_grad(), region(run.machine, run.autocast):
         outputs = run.model.eval()(*run.inputs)
     left = run.machine.now
     del outputs
@@ -113,6 +116,17 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
     The bytes that are alive between the loss and backward. `at_loss` gets the loss there; it must
     not hold it.
     """
+    loss = loss_of(run)
+    between = run.machine.now
+    if at_loss is not None:
+        at_loss(loss)
+    run.machine.phase = "backward"
+    backward(loss)
+    return between
+
+
+def loss_of(run: Run) -> Tensor:
+    """Forward and loss of a step, with their graph."""
     machine = run.machine
     names: dict[str, Any] = {"__name__": "step", "__builtins__": importing(machine)}
     exec(_compiled(STEP), names)
@@ -125,10 +139,6 @@ def train(run: Run, at_loss: Callable[[Tensor], None] | None = None) -> int:
 
     names["criterion"] = criterion
     machine.building, machine.phase = False, "forward"
-    loss = names["loss_of"](run.model, run.inputs, run.labels)
-    between = machine.now
-    if at_loss is not None:
-        at_loss(loss)
-    machine.phase = "backward"
-    backward(loss)
-    return between
+    with region(machine, run.autocast):
+        loss: Tensor = names["loss_of"](run.model, run.inputs, run.labels)
+    return loss

@@ -11,6 +11,7 @@ from tfspec.shadow.strides import Ints, alike, dense, in_order, numel
 
 if TYPE_CHECKING:
     from tfspec.shadow.autograd import Leaf, Node
+    from tfspec.shadow.joint import Step
 
 SPECIAL = ("__torch_function__", "__array__", "__len__", "__float__", "__index__")
 
@@ -20,7 +21,9 @@ class Tensor:
     its leaf. Methods and operators are put on by `namespace`: an unknown one is refused by name.
     """
 
-    __slots__ = ("dtype", "is_view", "machine", "node", "shape", "slot", "storage", "strides")
+    __slots__ = (
+        "dtype", "is_view", "machine", "node", "shape", "slot", "step", "storage", "strides",
+    )  # fmt: skip
 
     def __init__(
         self, storage: Storage, shape: Ints, strides: Ints, dtype: Dtype, *, view: bool = False
@@ -33,6 +36,7 @@ class Tensor:
         self.is_view = view
         self.node: Node | Leaf | None = None
         self.slot = 0
+        self.step: Step | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -68,12 +72,14 @@ def fresh(
     shape: Ints,
     dtype: Dtype | None = None,
     strides: Ints | None = None,
+    by: object = None,
 ) -> Tensor:
-    """A tensor in memory of its own, made from others; in order unless strides are given."""
+    """A tensor in memory of its own, made from others; in order unless strides are given.
+
+    `by` is what else decides its numbers: a number, a direction.
+    """
     first = of[0]
-    dtype = dtype or first.dtype
-    parents = tuple(each.storage.record for each in of)
-    return place(first.machine, op, shape, dtype, strides, parents)
+    return _made(first.machine, op, of, shape, dtype or first.dtype, strides, by)
 
 
 def place(
@@ -82,17 +88,39 @@ def place(
     shape: Ints,
     dtype: Dtype,
     strides: Ints | None = None,
-    parents: tuple[Record, ...] = (),
+    by: object = None,
 ) -> Tensor:
+    """A tensor that is made of nothing."""
+    return _made(machine, op, (), shape, dtype, strides, by)
+
+
+def _made(
+    machine: Machine, op: str, of: Sequence[Tensor], shape: Ints, dtype: Dtype,
+    strides: Ints | None, by: object,
+) -> Tensor:  # fmt: skip
+    parents = tuple([each.storage.record for each in of])
     record = Record(op, numel(shape), dtype, machine.building, parents)
-    return Tensor(Storage(machine, record), shape, strides or dense(shape), dtype)
+    out = Tensor(Storage(machine, record), shape, strides or dense(shape), dtype)
+    if machine.joint is not None and not machine.building:
+        machine.joint.made(op, out, of, by)
+    return out
 
 
-def like(op: str, x: Tensor, *others: Tensor, dtype: Dtype | None = None) -> Tensor:
+def like(
+    op: str, x: Tensor, *others: Tensor, dtype: Dtype | None = None, by: object = None
+) -> Tensor:
     """A new tensor of x's shape, laid out as x is where x is packed (`preserve_format`)."""
-    return fresh(op, (x, *others), x.shape, dtype or x.dtype, alike(x.shape, x.strides))
+    return fresh(op, (x, *others), x.shape, dtype or x.dtype, alike(x.shape, x.strides), by)
 
 
 def alias(x: Tensor, shape: Ints, strides: Ints) -> Tensor:
     """A view: another shape and other strides of x's storage."""
     return Tensor(x.storage, shape, strides, x.dtype, view=True)
+
+
+def in_place(op: str, x: Tensor, *others: Tensor) -> Tensor:
+    """x with other numbers. (A compiled step has no ops in place: it makes a tensor anew.)"""
+    out = Tensor(x.storage, x.shape, x.strides, x.dtype)
+    if x.machine.joint is not None:
+        x.machine.joint.made(op, out, (x, *others), None)
+    return out

@@ -34,9 +34,14 @@ def contiguous(x: Tensor) -> Tensor:
     return x if x.contiguous_now else clone(x)
 
 
-def seen(x: Tensor, name: str, shape: Ints, strides: Ints, back: Callable[[Tensor], Any]) -> Tensor:
-    """A view with a node whose backward is `back` of the one gradient."""
-    return closed(opened(name, (x,)), alias(x, shape, strides), lambda g: [back(g[0])])
+def seen(
+    x: Tensor, name: str, shape: Ints, strides: Ints, back: Callable[[Tensor], Any], at: int = 0
+) -> Tensor:
+    """A view with a node whose backward is `back` of the one gradient; `at` is where it begins."""
+    out = alias(x, shape, strides)
+    if x.machine.joint is not None:
+        x.machine.joint.viewed(name, x, out, at)
+    return closed(opened(name, (x,)), out, lambda g: [back(g[0])])
 
 
 def reshape(x: Tensor, *sizes: Any) -> Tensor:
@@ -135,21 +140,23 @@ def aliased(x: Tensor) -> Tensor:
     return seen(x, "Alias", x.shape, x.strides, lambda g: g)
 
 
-def select(x: Tensor, dim: int, _index: int = 0) -> Tensor:
+def select(x: Tensor, dim: int, index: int = 0) -> Tensor:
     at, had = dim % len(x.shape), x.shape
     shape, strides = _without(x.shape, at), _without(x.strides, at)
-    return seen(x, "Select", shape, strides, lambda g: fresh("select_backward", (g,), had))
+    place = index % had[at] * x.strides[at]
+    return seen(x, "Select", shape, strides, lambda g: fresh("select_backward", (g,), had), place)
 
 
-def narrowed(x: Tensor, dim: int, part: slice) -> Tensor:
-    """x[part] along an axis; all of it is x itself."""
+def narrowed(x: Tensor, dim: int, part: slice, *, always: bool = False) -> Tensor:
+    """x[part] along an axis; all of it is x itself, but where a view is asked for `always`."""
     start, stop, step = part.indices(x.shape[dim])
-    if (start, stop, step) == (0, x.shape[dim], 1):
+    if not always and (start, stop, step) == (0, x.shape[dim], 1):
         return x
     had, size = x.shape, len(range(start, stop, step))
     shape = (*had[:dim], size, *had[dim + 1 :])
     strides = (*x.strides[:dim], x.strides[dim] * step, *x.strides[dim + 1 :])
-    return seen(x, "Slice", shape, strides, lambda g: fresh("slice_backward", (g,), had))
+    place = start * x.strides[dim]
+    return seen(x, "Slice", shape, strides, lambda g: fresh("slice_backward", (g,), had), place)
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -162,11 +169,12 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 # ---- several views of one value
 def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     at = dim % len(x.shape)
+    name = "Split" if isinstance(split_size, int) else "SplitWithSizes"
     if isinstance(split_size, int):
         whole, rest = divmod(x.shape[at], split_size)
         split_size = [split_size] * whole + [rest] * bool(rest)
     shapes = [(*x.shape[:at], size, *x.shape[at + 1 :]) for size in split_size]
-    return _parts("Split", "cat", x, shapes, x.strides)
+    return _parts(name, "cat", x, shapes, x.strides)
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -185,6 +193,8 @@ def _parts(
     """Backward joins their gradients, with zeros for a part that nothing read."""
     node, had = opened(name, (x,)), x.shape
     views = tuple([alias(x, shape, strides) for shape in shapes])
+    if x.machine.joint is not None:
+        x.machine.joint.parted(name, x, views)
 
     def back(given: Grads) -> Grads:
         some = next(g for g in given if g is not None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfspec.shadow import arithmetic, joining, norms, pointwise, products, views
-from tfspec.shadow.attention import attention
+from tfspec.shadow import arithmetic, joining, norms, pointwise, products, routing, views
+from tfspec.shadow.attention import attention, written
+from tfspec.shadow.autocast import in_full
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT32, INT64, Dtype, Finfo
 from tfspec.shadow.engine import backward
@@ -54,13 +55,18 @@ def _grad(x: Tensor) -> Tensor | None:
     return x.node.grad if isinstance(x.node, Leaf) else None
 
 
+def _turned(x: Tensor) -> Tensor:
+    return views.transpose(x, -2, -1)
+
+
 def _needs(x: Tensor) -> bool:
     return x.node is not None
 
 
 TANH, SIGMOID = activation("tanh", keeps_output=True), activation("sigmoid", keeps_output=True)
-EXP = activation("exp", keeps_output=True)
-LOG = constant("log", real=True)
+EXP = in_full("cuda")(activation("exp", keeps_output=True))
+LOG = in_full("cuda")(constant("log", real=True))
+POWER = in_full("cuda")(constant("pow"))
 METHODS: dict[str, Function] = {
     # views
     "reshape": views.reshape, "view": views.reshape, "flatten": views.flatten,
@@ -74,11 +80,16 @@ METHODS: dict[str, Function] = {
     # element by element
     "to": pointwise.to, "float": _to(FLOAT32), "long": _to(INT64), "int": _to(INT32),
     "bool": _to(BOOL), "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill,
-    "abs": pointwise.absolute, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP, "log": LOG, "clamp": constant("clamp"),
+    "abs": pointwise.absolute, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP, "log": LOG,
+    "clamp": constant("clamp"),
     "cos": constant("cos", real=True), "sin": constant("sin", real=True),
     # over axes
     "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total, "amax": norms.largest,
     "square": norms.square, "argmax": norms.where_largest,
+    # experts
+    "topk": routing.topk, "argsort": routing.argsort, "gather": routing.gather,
+    "scatter": routing.scatter, "detach": routing.detach, "cumsum": routing.cumsum,
+    "tolist": routing.tolist, "diff": routing.diff,
     # nothing is made
     "dim": _dim, "numel": _numel, "size": _size, "is_floating_point": _floating,
     "backward": backward,
@@ -86,18 +97,19 @@ METHODS: dict[str, Function] = {
 OPERATORS: dict[str, Function] = {
     "add": arithmetic.add, "radd": arithmetic.add, "sub": arithmetic.subtract,
     "rsub": arithmetic.negated_by, "mul": arithmetic.multiply, "rmul": arithmetic.multiply,
-    "truediv": arithmetic.divide, "rtruediv": constant("reciprocal", real=True),
-    "pow": constant("pow"), "rpow": constant("pow", real=True), "neg": arithmetic.negative,
+    "truediv": arithmetic.divide, "rtruediv": in_full("cuda")(constant("reciprocal", real=True)),
+    "pow": POWER, "rpow": in_full("cuda")(constant("pow", real=True)), "neg": arithmetic.negative,
     "mod": constant("remainder"), "floordiv": constant("floor_divide"),
-    "matmul": products.matmul, "invert": constant("bitwise_not"),
+    "matmul": written, "invert": constant("bitwise_not"),
     "and": constant("bitwise_and"), "or": constant("bitwise_or"), "xor": constant("bitwise_xor"),
     "lt": compare("lt"), "le": compare("le"), "gt": compare("gt"), "ge": compare("ge"),
-    "eq": compare("eq"), "ne": compare("ne"), "getitem": joining.index, "iter": _iterated,
+    "eq": routing.equal, "ne": compare("ne"), "getitem": joining.index, "setitem": joining.put,
+    "iter": _iterated,
 }  # fmt: skip
 TORCH: dict[str, Function] = {
     "cat": joining.cat, "stack": joining.stack, "where": pointwise.where, "tanh": TANH,
-    "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": products.matmul,
-    "finfo": Finfo, "roll": joining.roll,
+    "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": written,
+    "finfo": Finfo, "roll": joining.roll, "ones_like": joining.ones_like,
 }  # fmt: skip
 FUNCTIONAL: dict[str, Function] = {
     "linear": products.linear, "embedding": joining.embedding, "pad": joining.pad,
@@ -106,6 +118,7 @@ FUNCTIONAL: dict[str, Function] = {
     "gelu": activation("gelu"), "silu": activation("silu"), "tanh": TANH, "sigmoid": SIGMOID,
     "relu": activation("relu", keeps_output=True), "dropout": pointwise.dropout,
     "scaled_dot_product_attention": attention, "cross_entropy": cross_entropy,
+    "one_hot": routing.one_hot, "grouped_mm": products.grouped_mm,
 }  # fmt: skip
 DRAWN = (
     "normal_", "zeros_", "ones_", "constant_", "trunc_normal_", "xavier_uniform_", "uniform_",
@@ -116,5 +129,10 @@ for _name, _function in METHODS.items():
     setattr(Tensor, _name, _function)
 for _name, _function in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", _function)
-for _name, _function in {"device": _device, "requires_grad": _needs, "grad": _grad}.items():
+for _name, _function in {
+    "device": _device,
+    "requires_grad": _needs,
+    "grad": _grad,
+    "mT": _turned,
+}.items():
     setattr(Tensor, _name, property(_function))

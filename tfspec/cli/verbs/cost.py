@@ -24,11 +24,21 @@ ONLY_TRAINED = Rule(
     "tfspec cost gpt2 --checkpoint block",
     "Ask for `--mode train`.",
 )
+COMPILED = Rule(
+    "TS479",
+    "nothing that a compiled step keeps",
+    "`--compiled` is about a training step that is compiled as a whole, without checkpointing, "
+    "`--eager` or `--fit`.",
+    "Other modes keep nothing for backward, and of compiled steps no peak is known.",
+    "tfspec cost gpt2 --mode decode --compiled",
+    "Write `tfspec cost gpt2 --mode train --compiled`.",
+)
 _EXAMPLES = """\
   tfspec cost bert-base                      parameters, FLOPs, shares by module, formulas
   tfspec cost vit-b16 --set B=256 --mode train --dtype bf16
   tfspec cost llama-3-8b --mode decode --set B=8,T=8192    one token, and the cache
   tfspec cost llama-3-8b --mode train --checkpoint block   what is kept then, and the peak
+  tfspec cost gpt2 --mode train --compiled                 what torch.compile keeps
   tfspec cost gpt2 --by kind                 equal work together
   tfspec cost llama-3-8b --sweep T=1024..8192 --format csv
   tfspec cost vit-b16 --format latex         for a paper
@@ -53,6 +63,9 @@ def _options(parser: ArgumentParser) -> None:
     choice(parser, "--style", STYLES, "fused attention, or eager: every score written and kept")
     choice(parser, "--checkpoint", CHECKPOINTS, "what training runs again instead of keeping it")
     parser.add_argument(
+        "--compiled", action="store_true", help="activations as torch.compile keeps them"
+    )
+    parser.add_argument(
         "--by",
         type=one_of(GROUPS, "group"),
         metavar="|".join(GROUPS),
@@ -72,6 +85,8 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     if args.checkpoint != "none" and args.mode != "train":
         message = f"`--checkpoint {args.checkpoint}` is about training, and the mode is {args.mode}"
         raise Failure(ONLY_TRAINED, message, "add `--mode train`, or leave `--checkpoint` out")
+    if args.compiled:
+        _check_compiled(args)
     how = {name: getattr(args, name) for name in ("dtype", "optimizer", "style", "checkpoint")}
     how |= target.how(args)
     if args.sweep is None:
@@ -81,6 +96,17 @@ def _run(architecture: Architecture, args: Namespace) -> int:
         text = getattr(_sweep(architecture, args, how), args.format)()
     output.write(text, args.output, never=architecture.loaded.sources)
     return 0
+
+
+def _check_compiled(args: Namespace) -> None:
+    beside = next((name for name in ("eager", "fit") if getattr(args, name)), None)
+    if args.mode != "train":
+        message = f"`--compiled` is about training, and the mode is {args.mode}"
+        raise Failure(COMPILED, message, "add `--mode train`, or leave `--compiled` out")
+    if args.checkpoint != "none" or beside:
+        other = beside or f"checkpoint {args.checkpoint}"
+        message = f"`--compiled` and `--{other}` are not told together"
+        raise Failure(COMPILED, message, "leave one of them out")
 
 
 def _sweep(architecture: Architecture, args: Namespace, how: dict[str, Any]) -> Sweep:

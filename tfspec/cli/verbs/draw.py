@@ -16,6 +16,7 @@ from tfspec.diagnostics.escape import quoted
 
 if TYPE_CHECKING:
     from tfspec.api import Architecture
+    from tfspec.passes.draw.draw import Drawing
 
 ENDING = Rule(
     "TS491",
@@ -33,6 +34,15 @@ NO_RENDERER = Rule(
     "tfspec is small, and most figures are SVG, which needs nothing.",
     "tfspec draw gpt2 -o gpt2.png",
     "pip install 'tfspec[png]' or 'tfspec[pdf]', or write an .svg.",
+)
+
+NO_GRAPHVIZ = Rule(
+    "TS493",
+    "a picture of ops needs Graphviz",
+    "`--level ops` draws every op of a block, and the program `dot` of Graphviz lays them out.",
+    "Ops may be tied to each other in any way, which no order of ours draws well.",
+    "tfspec draw gpt2 --level ops -o gpt2.svg",
+    "Install Graphviz; -o FILE.dot, the terminal and `--level blocks` do without it.",
 )
 
 _EXAMPLES = """\
@@ -61,7 +71,7 @@ def _options(parser: ArgumentParser) -> None:
         metavar="BLOCK",
         help="a block or module to draw open (default: the block of the main stack)",
     )
-    choice(parser, "--level", LEVELS, "blocks, or every op of one block or module")
+    choice(parser, "--level", LEVELS, "blocks; ops: each op of one, laid out by Graphviz")
     choice(parser, "--theme", tuple(THEMES), "colours; print: black lines, no background")
     choice(parser, "--cost", QUANTITIES, "a bar in each box for its share of the whole")
     parser.add_argument(
@@ -85,11 +95,20 @@ def _run(architecture: Architecture, args: Namespace) -> int:
         cost=args.cost,
         direction=args.direction or ("up" if ending else "down"),
     )
-    found = drawing.text() if ending is None else drawing.format(ending)
+    found = drawing.text() if ending is None else _made(drawing, ending)
     output.write(found, file, never=architecture.loaded.sources)
-    if drawing.figure.tangled and ending != "dot":
+    if drawing.figure.tangled and ending != "dot" and (args.level == "blocks" or ending is None):
         console.say("lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out")
     return 0
+
+
+def _made(drawing: Drawing, ending: str) -> str | bytes:
+    from tfspec.passes.draw.graphviz import GraphvizError
+
+    try:
+        return drawing.format(ending)
+    except GraphvizError as error:
+        raise Failure(NO_GRAPHVIZ, error.message, *error.help) from None
 
 
 def _ending(file: str, known: tuple[str, ...]) -> str:

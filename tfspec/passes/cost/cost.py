@@ -21,6 +21,7 @@ from tfspec.passes.shapes.rows import flow_rows
 from tfspec.program.program import Style
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
+from tfspec.targets import sheet_of
 
 if TYPE_CHECKING:
     from tfspec.passes.time.timing import How
@@ -44,12 +45,13 @@ def cost(
     how: How | None = None,
     checkpoint: Checkpoint = "none",
     style: Style = "fast",
+    compiled: bool = False,
 ) -> Cost:
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
     `bound` are the sizes of dims that vary, by default those that the graph was bound to. A dim
     that is not bound counts as its largest value, a batch as 1; NotYet where there is none. `how`
-    the model runs says how long it takes.
+    the model runs says how long it takes; `compiled`: activations are those of a compiled step.
     """
     counts, precision = Counts(graph), PRECISIONS[dtype]
     shape_of, results = _shapes(graph, mode, counts)  # first: it refuses what has not the mode
@@ -58,12 +60,28 @@ def cost(
     found = Cost(
         graph, mode, precision, optimizer, tuple(_rows(graph, shape_of, results, done)),
         counts.values(values), counts.letters, taken, checkpoint=checkpoint, style=style,
+        compiled=compiled,
     )  # fmt: skip
-    if how is None:
-        return found
-    from tfspec.passes.time.timing import timing
+    if checkpoint != "none":
+        found = replace(found, recomputed=_recomputed(found, done, how))
+    if how is not None:
+        from tfspec.passes.time.timing import timing
 
-    return replace(found, timing=timing(found, done, how))
+        found = replace(found, timing=timing(found, done, how))
+    if mode in ("prefill", "decode"):
+        _ = found.cache  # refuses an attention that cannot be cached yet: here, and not later
+    return found
+
+
+def _recomputed(cost: Cost, done: Mapping[Node, Work], how: How | None) -> Dim:
+    """FLOPs that checkpointing does again, by the kernels of the target, or of a CPU."""
+    from tfspec.passes.time.jobs import Setting, recomputed
+
+    target = sheet_of("cpu") if how is None else how.target
+    named = cost.precision.activations
+    dtype = "fp32" if named == "mixed" else named
+    setting = Setting(target, dtype, cost.mode, checkpoint=cost.checkpoint, style=cost.style)
+    return recomputed(cost.graph, done, setting)
 
 
 def _bindings(

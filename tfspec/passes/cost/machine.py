@@ -13,6 +13,7 @@ from tfspec.passes.cost.groups import By
 from tfspec.passes.cost.growth import growth
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.work import Work
+from tfspec.passes.memory.compiled import Compiled
 from tfspec.passes.memory.peak import Peak
 from tfspec.passes.time.machine import OPTIMIZER, as_objects
 
@@ -72,10 +73,17 @@ def _quantity(each: Quantity) -> dict[str, object]:
 
 
 def _memory(cost: Cost) -> dict[str, object]:
-    """Bytes by kind, and where the peak falls."""
+    """Bytes by kind; where the peak falls, and how many rows experts are taken to get; or what a
+    compiled step keeps op by op."""
     found: dict[str, object] = {each.name: each.value for each in cost.memory}
+    if isinstance(cost.stays, Compiled):
+        found["activations_by_op"] = {row.op: row.bytes for row in cost.stays.rows}
+    elif cost.stays is not None:
+        found["activations_unknown"] = cost.stays
     if isinstance(cost.peak, Peak):
         found["peak_where"] = str(cost.peak.where)
+        if cost.peak.routed:
+            found["peak_routing"] = "equal shares"
     elif cost.peak is not None:
         found["peak_unknown"] = cost.peak
     return found

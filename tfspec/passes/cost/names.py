@@ -47,9 +47,17 @@ class Counts:
         found, parts = sym(letter), 1
         for other, whole in self._named.items():
             share = whole.exact_div(size)
+            if not self._per.isdisjoint(share.symbols):
+                continue  # of M images, one's tokens are no part of those of all
             if _polynomial(share) and share.value(values) > parts:
                 found, parts = sym(other).exact_div(share), share.value(values)
         return found
+
+    @cached_property
+    def _per(self) -> frozenset[str]:
+        """The axes for each place of which some stream runs."""
+        streams = self.graph.spec.streams.values()
+        return frozenset(str(name) for stream in streams for name in stream.per or ())
 
     def shapes(self, of: ShapeOf) -> ShapeOf:
         """A mode's shapes with letters for numbers of tokens."""

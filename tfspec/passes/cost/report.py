@@ -14,8 +14,9 @@ from tfspec.passes.cost.groups import GROUPS, By, grouped
 from tfspec.passes.cost.sizes import OPTIMIZERS, Cached, Precision, cached
 from tfspec.passes.cost.work import Work
 from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.memory.compiled import Compiled
 from tfspec.passes.memory.peak import Peak
-from tfspec.passes.memory.saved import BYTES, saved
+from tfspec.passes.memory.saved import saved
 from tfspec.passes.shapes.rows import Kind
 from tfspec.program.program import Style
 from tfspec.symbolic import Dim
@@ -70,7 +71,8 @@ class Cost:
 
     `values` has every symbol of the formulas: dims, and letters such as N for numbers of tokens.
     `chosen` are the dims that nobody set, and what was taken for them. On a target: its `timing`,
-    the `largest` sizes that fit and a `training` run, where these are asked.
+    the `largest` sizes that fit and a `training` run, where these are asked. `compiled`: its
+    activations are those of a compiled step.
     """
 
     graph: Graph
@@ -86,6 +88,9 @@ class Cost:
     training: Training | None = None
     checkpoint: Checkpoint = "none"
     style: Style = "fast"
+    compiled: bool = False
+    recomputed: Dim | None = None
+    """FLOPs that checkpointing does again, in no other count; None without it."""
 
     @property
     def name(self) -> str:
@@ -159,6 +164,8 @@ class Cost:
             found.append(self._of("needed", "FLOPs", done.needed))
         if self.mode == "train":
             found.append(self._of("backward", "FLOPs", done.backward))
+        if self.recomputed is not None:
+            found.append(self._of("recomputed", "FLOPs", self.recomputed))
         return found
 
     def _active(self) -> list[Quantity]:
@@ -215,13 +222,19 @@ class Cost:
         needed = self.precision.weight * self.cache.needed
         return self._of("needed cache", "bytes", needed, NEEDED)
 
+    @property
+    def kept_by_formula(self) -> bool:
+        """Whether a formula says what autograd keeps, and not a run of the stand-in for torch: not
+        with checkpointing, nor under autocast."""
+        return self.checkpoint == "none" and self.precision.activations != "mixed"
+
     def _activations(self) -> list[Quantity]:
-        """None under autocast, whose copies are not counted yet."""
+        """The loss alone where a run tells what is kept; nothing where that has the loss too."""
         dtype = self.precision.activations
-        if dtype is None:
+        if self.compiled:
             return []
-        loss = self._of("loss", "bytes", peaks.loss_bytes(self, BYTES[dtype]))
-        if self.checkpoint != "none":
+        loss = self._of("loss", "bytes", peaks.loss_bytes(self))
+        if dtype == "mixed" or self.checkpoint != "none":
             return [loss]
         kept = saved(
             self.graph,
@@ -234,14 +247,19 @@ class Cost:
         return [self._of("activations", "bytes", kept.size, missing), loss]
 
     @cached_property
+    def stays(self) -> Compiled | str | None:
+        """What a compiled step keeps, or why it is not known; None where that is not asked."""
+        return peaks.compiled(self)
+
+    @cached_property
     def by_run(self) -> tuple[Quantity, ...]:
-        """What no formula gives, but a run of the stand-in for torch: the peak, and with
-        checkpointing the activations."""
-        if not isinstance(self.peak, Peak):
-            return ()
+        """What no formula gives, but a run of the stand-in for torch: the peak, and compiled, with
+        checkpointing or under autocast the activations."""
+        found = [peaks.kept_terms(self.stays)] if isinstance(self.stays, Compiled) else []
+        if isinstance(self.peak, Peak):
+            found += peaks.terms(self, self.peak)
         return tuple(
-            Quantity(name, "bytes", Dim.of(size), size, said)
-            for name, size, said in peaks.terms(self, self.peak)
+            Quantity(name, "bytes", Dim.of(size), size, said) for name, size, said in found
         )
 
     def _each(self, name: str, size: int) -> Quantity:
@@ -278,7 +296,8 @@ class Cost:
         """An object: `name`, `mode`, `dims` (each symbol's value), `letters` (what N stands for),
         `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
-        kind, and `peak_where`), `growth`. Formulas are over the symbols of `dims`. These keys stay.
+        kind, `peak_where`, and of experts `peak_routing`), `growth`. Formulas are over the symbols
+        of `dims`. These keys stay.
 
         On a target also `target` (its sheet), `traffic` (`bytes`, `formula`) and `time` (`seconds`,
         `low`, `high`, `kind`, `bound`, `executed_flops`, `flops_per_byte`, `ridge`, `by_module`);

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tfspec.graph.graph import Graph
 from tfspec.program.lowering import lower
 from tfspec.program.method import Method, When
-from tfspec.program.program import Precision as Dtype
 from tfspec.program.value import Value
+from tfspec.shadow.dtypes import Kept
 from tfspec.symbolic import Dim
 from tfspec.targets import Target, find
 
@@ -19,12 +19,12 @@ class Precision:
     """Bytes of one weight and of one number of an optimizer's state; what activations are kept in.
 
     torch's optimizers keep their states at the weights' precision. `mixed` is torch.autocast with
-    bfloat16: weights, gradients and states stay in fp32, and activations are not counted yet.
+    bfloat16: weights, gradients and states stay in fp32.
     """
 
     name: str
     weight: int
-    activations: Dtype | None
+    activations: Kept
 
     @property
     def about(self) -> str:
@@ -44,7 +44,7 @@ PRECISIONS: Mapping[str, Precision] = {
         Precision("fp32", 4, "fp32"),
         Precision("bf16", 2, "bf16"),
         Precision("fp16", 2, "fp16"),
-        Precision("mixed", 4, None),
+        Precision("mixed", 4, "mixed"),
     )
 }
 OPTIMIZERS: Mapping[str, int] = {"adamw": 2, "sgd": 0, "momentum": 1, "lion": 1}

@@ -34,8 +34,10 @@ _TIMED = (
 )
 BAR = 20
 KEPT = "Activations are what autograd keeps of an eager forward on {}, no loss."
+COMPILED = "Activations are what torch.compile keeps of forward and loss, both compiled as a whole."
 UNPROVED = "What a GPU's kernels keep is written down from their source, and no GPU has proved it."
 PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
+ROUTED = "Every expert is taken to get an equal share of the rows there."
 LOSS = "Its loss is cross entropy over the last axis of every output."
 SCALES = (
     (10**24, "Y"),
@@ -52,12 +54,12 @@ SCALES = (
 def text(cost: Cost, by: By = "module") -> str:
     rows = [*(_cells(cost, row) for row in cost.grouped(by)), *_rest(cost)]
     parts = [
-        [_title(cost), *_active(cost), *_wrapped(facts(cost)), *_taken(cost)],
+        [_title(cost), *_active(cost), *_wrapped([*facts(cost), *taken(cost)])],
         table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
         _wrapped(plans(cost)),
-        _wrapped(_growth(cost)),
-        [*_legend(cost), *_notes(cost, by)],
+        _wrapped(growths(cost)),
+        [*joined(legend(cost)), *_wrapped(remarks(cost, by))],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
@@ -96,10 +98,10 @@ def rounded(count: int) -> str:
     return f"{count:,}"
 
 
-def _taken(cost: Cost) -> list[str]:
+def taken(cost: Cost) -> list[str]:
     """What nobody set, and so was chosen."""
-    taken = ", ".join(f"{name} = {size}" for name, size in cost.chosen.items())
-    return _wrapped([escape(f"taken, since not set: {taken}")]) if taken else []
+    sizes = ", ".join(f"{name} = {size}" for name, size in cost.chosen.items())
+    return [escape(f"taken, since not set: {sizes}")] if sizes else []
 
 
 def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
@@ -135,20 +137,25 @@ def _formulas(cost: Cost) -> Iterator[str]:
     """Each quantity with its number, and under it its formula."""
     wide = max(len(each.name) for each in cost.quantities)
     for each in cost.quantities:
-        yield f"{each.name:<{wide}}  {_number(each)}"
+        yield f"{each.name:<{wide}}  {number(each)}"
         indent = " " * (wide + 2)
-        alone = bool(each.said) and not each.said.startswith(",")
-        formula = f"= {each.said if alone else escape(str(each.formula)) + each.said}"
         wrap = textwrap.TextWrapper(
             COLUMNS, initial_indent=indent, subsequent_indent=f"{indent}  ",
             break_on_hyphens=False, break_long_words=False,
         )  # fmt: skip
-        yield from wrap.wrap(formula)
+        yield from wrap.wrap(f"= {formula(each)}")
         if each.name == "traffic" and cost.time and cost.timing:
             yield f"{'time':<{wide}}  {interval(cost.time, cost.timing.kind)}"
 
 
-def _number(each: Quantity) -> str:
+def formula(each: Quantity) -> str:
+    """A quantity's formula, and what is to be said beside it, or instead."""
+    alone = bool(each.said) and not each.said.startswith(",")
+    return each.said if alone else escape(str(each.formula)) + each.said
+
+
+def number(each: Quantity) -> str:
+    """A quantity with its unit."""
     if each.unit == "bytes":
         return scaled(each.value, "B")
     if each.unit == "FLOPs":
@@ -156,7 +163,8 @@ def _number(each: Quantity) -> str:
     return f"{each.value:,}"
 
 
-def _growth(cost: Cost) -> Iterator[str]:
+def growths(cost: Cost) -> Iterator[str]:
+    """How FLOPs grow, a sentence for each length and width."""
     for each in growth(cost):
         flops = "the FLOPs that masks leave" if each.of == "needed" else "FLOPs"
         where = f" where {each.where}" if each.where else ""
@@ -179,7 +187,7 @@ def symbols(cost: Cost) -> list[str]:
     return [name for name in cost.values if name in shown]
 
 
-def _legend(cost: Cost) -> list[str]:
+def legend(cost: Cost) -> list[str]:
     """What each symbol is here."""
     said: list[str] = []
     for name in symbols(cost):
@@ -187,15 +195,19 @@ def _legend(cost: Cost) -> list[str]:
         middle = "" if size is None else f" = {size}"
         after = " slots of the cache" if name == cost.graph.slots_name else ""
         said.append(escape(f"{name}{middle} = {cost.values[name]}{after}"))
-    return list(joined(said))
+    return said
 
 
-def _notes(cost: Cost, by: By) -> list[str]:
+def remarks(cost: Cost, by: By) -> list[str]:
     """What the numbers mean."""
     lines = [f"Convention: {CONVENTION}."]
     if cost.mode == "train":
         lines += [*_rule_of_thumb(cost), f"Sizes for {cost.precision.about} and {cost.optimizer}."]
-        if cost.precision.activations is not None:
+        if isinstance(cost.stays, str):
+            lines.append(f"What a compiled step keeps is not known: {cost.stays}.")
+        elif cost.stays is not None:
+            lines += [COMPILED, LOSS]
+        else:
             lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
     if cost.target is not None and cost.target.kind == "cuda" and cost.mode == "train":
         lines.append(UNPROVED)
@@ -206,7 +218,7 @@ def _notes(cost: Cost, by: By) -> list[str]:
         lines.append("Decoding attends to every slot of the static cache, filled or not.")
     if by != "kind" and any(row.count > 1 for row in cost.rows):
         lines.append("A row under × n shows all n together: parts sum to the row that they are in.")
-    return _wrapped([*lines, *notes(cost)])
+    return [*lines, *notes(cost)]
 
 
 def _of_peak(cost: Cost) -> list[str]:
@@ -214,7 +226,8 @@ def _of_peak(cost: Cost) -> list[str]:
         return [f"The peak is not known: {cost.peak}."]
     if cost.peak is None:
         return []
-    return [PEAK, LOSS] if cost.mode == "train" else [PEAK]
+    routed = [ROUTED] if cost.peak.routed else []
+    return [PEAK, *routed, LOSS] if cost.mode == "train" else [PEAK, *routed]
 
 
 def _rule_of_thumb(cost: Cost) -> list[str]:

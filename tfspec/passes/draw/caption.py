@@ -19,24 +19,27 @@ def caption(drawing: Drawing, most: int) -> list[str]:
     return [line for part in sentences(drawing) for line in _wrapped(part, most)]
 
 
+OF_SIZES = {"flops": "the forward FLOPs", "memory": "the bytes that training keeps"}
+"""What costs depend on sizes, in words."""
+
+
 def sentences(drawing: Drawing) -> Iterator[list[str]]:
     graph = drawing.graph
     figure = drawing.figure
-    yield [f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"]
+    name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
+    yield [name, "bars: the share of each"] if drawing.cost == "params" else [name]
     shapes = drawing.words.shape
     unseen = [f"{escape(t.role or '')} {shapes(t.shape)}" for t in figure.unseen]
     if unseen:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():
         yield drawing.words.legend()
-    if drawing.cost == "params":
-        yield ["bars: share of the parameters"]
-    if drawing.cost == "flops":
+    if drawing.cost in OF_SIZES:
         from tfspec.passes.cost.cost import chosen
 
         taken = chosen(graph, graph.bound)
         at = [escape(f"{name} = {size}") for name, size in taken.items()]
-        yield [f"bars: share of the forward FLOPs{' at ' if at else ''}{', '.join(at)}"]
+        yield [f"bars: share of {OF_SIZES[drawing.cost]}{' at ' if at else ''}{', '.join(at)}"]
 
 
 def _wrapped(pieces: Iterable[str], most: int) -> list[str]:

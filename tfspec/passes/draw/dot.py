@@ -25,7 +25,7 @@ def dot(figure: Figure, theme: str, up: bool) -> str:
         f"fontcolor={_quoted(colours.text)}];",
         f'  edge [fontname="Liberation Sans,Arial,Helvetica", fontsize=8.5, arrowsize=0.6, '
         f"fontcolor={_quoted(colours.label)}];",
-        *_nested(found, lambda stop: _dot_node(stop, ids[stop], colours), _cluster),
+        *nested(found, lambda stop: _dot_node(stop, ids[stop], colours), _cluster),
     ]
     lines += [_dot_edge(ids, edge.source, edge.target, edge.label, edge.line, colours)
               for edge in found.edges]  # fmt: skip
@@ -68,7 +68,7 @@ def _cluster(card: Card, number: int) -> tuple[str, str]:
     return f"subgraph cluster_{number} {{ label={_quoted(title)}; style=rounded;", "}"
 
 
-def _nested(
+def nested(
     found: Wiring, node: Callable[[Stop], str], frame: Callable[[Card, int], tuple[str, str]]
 ) -> Iterator[str]:
     """Nodes in the frames of their cards."""
@@ -97,7 +97,7 @@ def mermaid(figure: Figure, theme: str, up: bool) -> str:
     ids = {stop: f"n{at}" for at, stop in enumerate(found.stops)}
     lines = [
         f"flowchart {'BT' if up else 'TD'}",
-        *_nested(found, lambda stop: _mermaid_node(stop, ids[stop]), _subgraph),
+        *nested(found, lambda stop: _mermaid_node(stop, ids[stop]), _subgraph),
     ]
     for edge in found.edges:
         arrow = "-.->" if edge.line == "cross" else "-->"

@@ -48,6 +48,7 @@ NO_BLOCK = Rule(
 class How(TypedDict):
     """How a figure looks, whatever it shows."""
 
+    level: Level
     theme: str
     direction: Direction
     cost: Quantity
@@ -58,13 +59,15 @@ class Drawing:
     """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
 
     `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit a page
-    the figure may be `tight`, scaled, or cut into several columns.
+    the figure may be `tight`, scaled, or cut into several columns. Pictures of every op are laid
+    out by Graphviz when they are asked for, and raise GraphvizError where its `dot` is missing.
     """
 
     graph: Graph
     figure: Figure
     words: Words
     shares: Mapping[Box, float]
+    level: Level = "blocks"
     theme: str = "light"
     direction: Direction = "up"
     cost: Quantity = "none"
@@ -76,6 +79,10 @@ class Drawing:
     def layout(self) -> Layout:
         """Everything at its place, in points."""
         m = points(self.direction == "up", self.tight)
+        if self.level == "ops":
+            from tfspec.passes.draw.by_dot import place_by_dot
+
+            return place_by_dot(self.figure, m, self.shares)
         return place(columns(self.figure, m, self.cut), m, self.shares)
 
     @cached_property
@@ -93,7 +100,7 @@ class Drawing:
         return page(self.layout, self.caption)
 
     def svg(self) -> str:
-        """A picture that needs nothing to be seen."""
+        """A picture that needs nothing to be seen. Of ops it may raise GraphvizError."""
         return self._picture("pt")
 
     def _picture(self, unit: str) -> str:
@@ -101,7 +108,8 @@ class Drawing:
         from tfspec.passes.draw.svg import svg
 
         theme, title = THEMES[self.theme], escape(self.figure.name)
-        return svg(self.layout, theme, title, description(self), self.caption, self.scale, unit)
+        factor = self.scale if self.level == "blocks" else scale(self.size) or 1.0
+        return svg(self.layout, theme, title, description(self), self.caption, factor, unit)
 
     def text(self) -> str:
         """The figure with box characters."""
@@ -133,7 +141,7 @@ class Drawing:
         """The boxes and their edges as a networkx graph; see `tfspec.passes.draw.network`."""
         from tfspec.passes.draw.network import network
 
-        return network(self.graph, self.figure)
+        return network(self.graph, self.figure, self.words)
 
     def png(self, dpi: int = 300) -> bytes:
         """The picture in pixels. Raises ImportError where its package is missing."""
@@ -163,11 +171,18 @@ class Drawing:
     def __repr__(self) -> str:
         return self.text()
 
-    def _repr_svg_(self) -> str:
-        return self.svg()
+    def _repr_svg_(self) -> str | None:
+        """None, for which a notebook shows text, where ops cannot be laid out."""
+        from tfspec.passes.draw.graphviz import GraphvizError
 
-    def _repr_html_(self) -> str:
-        return f'<figure style="margin: 0">{self.svg()}</figure>'
+        try:
+            return self.svg()
+        except GraphvizError:
+            return None
+
+    def _repr_html_(self) -> str | None:
+        svg = self._repr_svg_()
+        return svg and f'<figure style="margin: 0">{svg}</figure>'
 
 
 def draw(
@@ -184,20 +199,22 @@ def draw(
 
     Raises NotYet for a block that the model has not, and for a cost at a dim without a value.
     """
-    how: How = {"theme": theme, "direction": direction, "cost": cost}
+    how: How = {"level": level, "theme": theme, "direction": direction, "cost": cost}
     ops, named = level == "ops", _chosen(graph, opened)
     blocks = named or main_blocks(graph)[: 1 if ops else None]
     fewest = len(named) or 1
+    if ops:  # its size is known when it is laid out
+        return replace(_drawing(graph, blocks, numbers, how), tight=True)
     for count in range(len(blocks), fewest, -1):
-        found = _fitting(_drawing(graph, blocks[:count], ops, numbers, how))
+        found = _fitting(_drawing(graph, blocks[:count], numbers, how))
         if found is not None:
             return found
-    drawing = _drawing(graph, blocks[:fewest], ops, numbers, how)
+    drawing = _drawing(graph, blocks[:fewest], numbers, how)
     return _fitting(drawing) or drawing
 
 
-def _drawing(graph: Graph, opened: Sequence[Trace], ops: bool, numbers: bool, how: How) -> Drawing:
-    words = Words(graph, numbers)
+def _drawing(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> Drawing:
+    words, ops = Words(graph, numbers), how["level"] == "ops"
     whole = not ops or not opened
     figure = read(graph, words, opened, ops) if whole else read_one(graph, opened[-1], words)
     return Drawing(graph, figure, words, shares(graph, figure, how["cost"]), **how)

@@ -23,10 +23,10 @@ def scale(size: tuple[int, int]) -> float | None:
 
 
 def columns(figure: Figure, m: Measure, count: int) -> Figure:
-    """A figure of one long column in so many; as it is where it cannot be cut."""
-    if count == 1 or len(figure.columns) != 1:
+    """A figure whose longest column is so many; as it is where it cannot be cut."""
+    if count == 1:
         return figure
-    (column,) = figure.columns
+    at, column = max(enumerate(figure.columns), key=lambda each: _length(each[1], m))
     marks = [0, *_cuts(column, m, count), len(column.items)]
     pieces = [column.items[a:b] for a, b in pairwise(marks)]
     found = [Series(pieces[0])]
@@ -34,7 +34,15 @@ def columns(figure: Figure, m: Measure, count: int) -> Figure:
         source = made_by(before[-1])
         assert source is not None
         found.append(Series((Jump(source, label_of(before[-1]), goes_on=True), *piece)))
-    return replace(figure, columns=found)
+    rest = list(figure.columns)
+    return replace(figure, columns=[*rest[:at], found[0], *rest[at + 1 :], *found[1:]])
+
+
+def _length(column: Series, m: Measure) -> int:
+    """How long a column is by itself, items and arrows."""
+    placer = Placer(m)
+    half = placer.natural(column)
+    return sum(placer.item(item, half).length + m.labelled for item in column.items)
 
 
 def _cuts(column: Series, m: Measure, count: int) -> list[int]:

@@ -73,7 +73,10 @@ class Fan:
 
 @dataclass(eq=False)
 class Card:
-    """A block or a module drawn open, that runs `count` times; `entry` is what it is given."""
+    """A block or a module drawn open, that runs `count` times; `entry` is what it is given.
+
+    `closed` is what it is where it can be folded.
+    """
 
     title: str
     count: int
@@ -81,6 +84,7 @@ class Card:
     entry: Tensor
     made: Tensor
     label: str = ""
+    closed: Box | None = None
 
 
 _FEW = 2

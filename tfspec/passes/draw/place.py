@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil, floor
 from typing import TypeVar
 
 from tfspec.passes.draw.layout import Block, Placer, Shares
@@ -51,6 +52,9 @@ def turned(out: Layout, m: Measure) -> Layout:
     def y(s: int) -> int:
         return bottom - s - m.point if m.up else s - top
 
+    def along(s: float) -> float:
+        return bottom - s if m.up else s - top
+
     def rect(r: Rect) -> Rect:
         return Rect(r.x - left, bottom - r.bottom if m.up else r.y - top, r.w, r.h)
 
@@ -64,6 +68,7 @@ def turned(out: Layout, m: Measure) -> Layout:
             for p in out.paths
         ],
         [Text(t.x - left, y(t.y), t.text, t.role, t.anchor) for t in out.texts],
+        [replace(c, points=tuple((px - left, along(s)) for px, s in c.points)) for c in out.curves],
     )
 
 
@@ -78,6 +83,7 @@ def _span(out: Layout, m: Measure) -> tuple[int, int]:
         width = m.width(t.text, t.role)
         start = t.x if t.anchor == "start" else t.x - m.half(width)
         xs += [start, start + width]
+    xs += [end for c in out.curves for x, _ in c.points for end in (floor(x), ceil(x))]
     every = [*xs, *(r.x for r in rects), *(r.right for r in rects)]
     return min(every), max(every)
 
@@ -87,6 +93,7 @@ def _reach(out: Layout, m: Measure) -> tuple[int, int]:
     half = m.name // 2
     ys = [
         *(end for p in out.paths for _, s in p.points for end in (s, s + m.point)),
+        *(end for c in out.curves for _, s in c.points for end in (floor(s), ceil(s))),
         *(t.y - half for t in out.texts),
         *(t.y + half + m.point for t in out.texts),
         *(r.y for r in rects),

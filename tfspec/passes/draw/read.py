@@ -193,16 +193,16 @@ class _Reader:
         if not any(trace in self.opened for trace in traces):
             return self._box(node)
         first, made = traces[0].scope, node.outputs[0]
+        entry = traces[0].inputs[0]
         if not isinstance(first, Place):
             self._enter_module(node, traces[0])
-            title = self._box(node).title
-            label = self._label(node)
-            return Card(title, 1, self._body(traces[0]), traces[0].inputs[0], made, label)
-        count = self.words.count(first.copies)
+            box = self._box(node)
+            return Card(box.title, 1, self._body(traces[0]), entry, made, self._label(node), box)
+        count, box = self.words.count(first.copies), self._box(node)
         if len(traces) == 1:
             self.enter(traces[0])
-            return Card(escape(first.kind), count, self._body(traces[0]), traces[0].inputs[0], made)
-        return Card("", count, Series(tuple(self._pattern(traces))), traces[0].inputs[0], made)
+            return Card(escape(first.kind), count, self._body(traces[0]), entry, made, "", box)
+        return Card("", count, Series(tuple(self._pattern(traces))), entry, made, "", box)
 
     def _enter_module(self, node: Node, trace: Trace) -> None:
         """A module's further inputs are the values that it is called with."""
@@ -220,13 +220,15 @@ class _Reader:
         for kind, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
             group, kind = list(equal), kind[0]
             first, made = group[0], group[-1].results[0]
+            closed = self._closed(escape(kind), len(group), group, made)
             if first in self.opened:
                 self.enter(first)
                 for other in group[1:]:
                     self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
-                yield Card(escape(kind), len(group), self._body(first), first.inputs[0], made)
+                body = self._body(first)
+                yield Card(closed.title, len(group), body, first.inputs[0], made, "", closed)
             else:
-                yield self._closed(escape(kind), len(group), group, made)
+                yield closed
 
     # ---- boxes
     def _box(self, node: Node) -> Box:

@@ -9,6 +9,7 @@ from tfspec.graph.look import Form, Kind
 from tfspec.graph.trace import Node
 
 Point = tuple[int, int]
+Place = tuple[float, float]
 Line = Literal["trunk", "residual", "cross"]
 Role = Literal["name", "label", "card", "count"]
 
@@ -67,6 +68,14 @@ class Path:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A line that bends: a start, then two controls and an end for each piece, then a tip."""
+
+    points: tuple[Place, ...]
+    line: Line
+
+
+@dataclass(frozen=True)
 class Text:
     """A word at a place: its middle, or its left end."""
 
@@ -87,3 +96,4 @@ class Layout:
     cards: list[CardShape] = field(default_factory=list[CardShape])
     paths: list[Path] = field(default_factory=list[Path])
     texts: list[Text] = field(default_factory=list[Text])
+    curves: list[Curve] = field(default_factory=list[Curve])

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Weight
+from tfspec.graph.trace import Node
 from tfspec.passes.cost.cost import chosen
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.work import work
 from tfspec.passes.draw.parts import Box, Figure
+from tfspec.passes.draw.walks import primitives
+from tfspec.passes.memory.saved import Memory, saved
 
-Quantity = Literal["none", "flops", "params"]
-QUANTITIES: tuple[Quantity, ...] = ("none", "flops", "params")
+Quantity = Literal["none", "flops", "params", "memory"]
+QUANTITIES: tuple[Quantity, ...] = ("none", "flops", "params", "memory")
 
 
 def shares(graph: Graph, figure: Figure, what: Quantity) -> dict[Box, float]:
     """Each box's share, 0 to 1; together they are 1. Raises NotYet where a dim has no value."""
     if what == "none":
         return {}
-    amounts = params(graph, figure) if what == "params" else flops(graph, figure)
+    amounts = AMOUNTS[what](graph, figure)
     total = sum(amounts.values())
     return {box: amount / total for box, amount in amounts.items()} if total else {}
 
@@ -27,13 +31,33 @@ def shares(graph: Graph, figure: Figure, what: Quantity) -> dict[Box, float]:
 def flops(graph: Graph, figure: Figure) -> dict[Box, int]:
     """Forward FLOPs of each box, at the sizes that `tfspec cost` takes."""
     counts = Counts(graph)
-    bound = {**graph.bindings(), **chosen(graph, graph.bound), **graph.bound}
-    values = counts.values(bound)
+    values = counts.values(_sizes(graph))
     done = work(graph, counts.shapes(lambda tensor: tensor.shape))
     return {
         box: sum(done[node].forward.value(values) for node in box.nodes if node in done)
         for box in figure.boxes()
     }
+
+
+def memory(graph: Graph, figure: Figure) -> dict[Box, int]:
+    """Bytes that autograd keeps of each box, in fp32 on a CPU, at the sizes of `tfspec cost`."""
+    kept = kept_by_step(saved(graph, sizes=_sizes(graph)))
+    return {box: sum(kept.get(node, 0) for node in box.nodes) for box in figure.boxes()}
+
+
+def kept_by_step(found: Memory) -> Mapping[Node, int]:
+    """Bytes kept of each primitive step, in all layers: what a kernel of several steps keeps stands
+    at the last of them."""
+    kept: dict[Node, int] = {}
+    for row in found.rows:
+        *_, last = primitives([row.node]) if row.node is not None else (None,)
+        if last is not None:
+            kept[last] = kept.get(last, 0) + row.bytes
+    return kept
+
+
+def _sizes(graph: Graph) -> dict[str, int]:
+    return {**graph.bindings(), **chosen(graph, graph.bound), **graph.bound}
 
 
 def params(graph: Graph, figure: Figure) -> dict[Box, int]:
@@ -52,3 +76,8 @@ def _elements(graph: Graph, weight: Weight) -> int:
     scope = weight.group.parent
     copies = graph.facts.value(scope.instances) if scope is not None else 1
     return (graph.facts.value(weight.elements) or 0) * (copies or 1)
+
+
+AMOUNTS: Mapping[Quantity, Callable[[Graph, Figure], dict[Box, int]]] = {
+    "flops": flops, "params": params, "memory": memory
+}  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from tfspec.passes.draw.shapes import Point
+from tfspec.passes.draw.shapes import Place, Point
 
-Place = tuple[float, float]
 HEAD = 5.5
 """How long an arrow's head is."""
+_WING = 2.4 / HEAD
 
 
 def number(value: float) -> str:
@@ -44,9 +45,17 @@ def _pair(point: Place) -> str:
     return f"{number(point[0])} {number(point[1])}"
 
 
-def head(points: Sequence[Point]) -> str:
+def bent(points: Sequence[Place]) -> str:
+    """Bézier curves through a start and three points for each piece; the tip is left out."""
+    pieces = (points[at : at + 3] for at in range(1, len(points) - 1, 3))
+    return f"M{_pair(points[0])}" + "".join(f"C{' '.join(map(_pair, each))}" for each in pieces)
+
+
+def head(points: Sequence[Place]) -> str:
     tip, before = points[-1], points[-2]
-    x, y = _toward(tip, before, HEAD)
-    across = (0, 2.4) if x != tip[0] else (2.4, 0)
+    share = HEAD / math.dist(tip, before)
+    ahead = share * (tip[0] - before[0]), share * (tip[1] - before[1])
+    x, y = tip[0] - ahead[0], tip[1] - ahead[1]
+    across = -ahead[1] * _WING, ahead[0] * _WING
     wings = ((x + across[0], y + across[1]), (x - across[0], y - across[1]))
     return f"M{_pair(wings[0])}L{_pair(tip)}L{_pair(wings[1])}Z"

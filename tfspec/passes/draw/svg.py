@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape as xml
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.draw.font import FAMILY
 from tfspec.passes.draw.measure import SIZES, Style
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Text
-from tfspec.passes.draw.strokes import head, number, rounded, shortened
+from tfspec.passes.draw.shapes import BoxShape, CardShape, Curve, Layout, Line, Path, Text
+from tfspec.passes.draw.strokes import bent, head, number, rounded, shortened
 from tfspec.passes.draw.theme import Theme
 
 MARGIN = 8
@@ -69,6 +69,8 @@ def _drawn(layout: Layout, theme: Theme) -> Iterator[str]:
         yield from _card(card, theme)
     for path in layout.paths:
         yield from _path(path, theme)
+    for curve in layout.curves:
+        yield from _curve(curve, theme)
     for box in layout.boxes:
         yield from _sign(box, theme) if box.form == "sign" else _box(box, theme)
     for text in layout.texts:
@@ -168,21 +170,34 @@ def _sign(box: BoxShape, theme: Theme) -> Iterator[str]:
 
 # ---- lines
 def _path(path: Path, theme: Theme) -> Iterator[str]:
-    colour = {"trunk": theme.line, "residual": theme.residual, "cross": theme.cross}[path.line]
+    colour = _ink(path.line, theme)
     points = [point for point, _ in groupby(path.points)]
     if len(points) < 2:
         return
     corner = 0 if path.line == "trunk" else _CORNER
     ends = shortened(points) if path.arrow else points
-    width = "0.9" if path.line == "trunk" else "1.2"
-    yield (
-        f'<path class="{path.line}" d="{rounded(ends, corner)}" fill="none" stroke="{colour}" '
-        f'stroke-width="{width}"/>'
-    )
+    yield _stroke(path.line, rounded(ends, corner), theme)
     if path.tap:
         yield f'<circle class="tap" cx="{points[0][0]}" cy="{points[0][1]}" r="2" fill="{colour}"/>'
     if path.arrow:
         yield f'<path class="head" d="{head(points)}" fill="{colour}"/>'
+
+
+def _curve(curve: Curve, theme: Theme) -> Iterator[str]:
+    yield _stroke(curve.line, bent(curve.points), theme)
+    yield f'<path class="head" d="{head(curve.points)}" fill="{_ink(curve.line, theme)}"/>'
+
+
+def _stroke(line: Line, way: str, theme: Theme) -> str:
+    width = "0.9" if line == "trunk" else "1.2"
+    return (
+        f'<path class="{line}" d="{way}" fill="none" stroke="{_ink(line, theme)}" '
+        f'stroke-width="{width}"/>'
+    )
+
+
+def _ink(line: Line, theme: Theme) -> str:
+    return {"trunk": theme.line, "residual": theme.residual, "cross": theme.cross}[line]
 
 
 def _caption(caption: Iterable[str], layout: Layout, theme: Theme) -> Iterator[str]:

@@ -18,7 +18,8 @@ def cache_method(
         return []
     items = [_item(method, kept) for kept in method.kept]
     _, *sizes = method.cache_sizes
-    doc = f"Room for the keys and values of {' and '.join(f'`{size}`' for size in sizes)} tokens."
+    tokens = " and ".join(f"`{size}`" for size in sizes) or "all"
+    doc = f"Room for the keys and values of {tokens} tokens."
     if module.scopes[0] is book.root:
         also = "".join(f", and `{size}` of what they read" for size in sizes[1:])
         doc = f"Room for `length` tokens of `batch` texts{also}: what prefill and decode keep."

@@ -14,7 +14,8 @@ from tfspec.passes.cost.sizes import OPTIMIZERS
 from tfspec.passes.emit.emit import emit
 from tfspec.passes.memory.checkpointing import Checkpoint, checkpointed
 from tfspec.passes.memory.optimizer import optimizer_bytes
-from tfspec.program.program import Precision, Style
+from tfspec.program.program import Style
+from tfspec.shadow.dtypes import Kept
 from tfspec.shadow.machine import Machine, Record, uncollected
 from tfspec.shadow.run import Run, infer, ready, train
 from tfspec.targets import Target, sheet_of
@@ -49,7 +50,8 @@ class Peak:
 
     `saved` are those alive between the loss and backward. `total` counts weights and the
     optimizer's states too, and its step, which is known but for `without`; it falls at
-    `total_where`. In mode forward nothing is kept, and nothing is beside the weights.
+    `total_where`. In mode forward nothing is kept, and nothing is beside the weights. `routed`:
+    data decide sizes, and every expert was taken to get an equal share of the rows.
     """
 
     bytes: int
@@ -59,13 +61,14 @@ class Peak:
     total: int
     total_where: Where
     without: tuple[str, ...] = ()
+    routed: bool = False
 
 
 def peak(
     graph: Graph,
     *,
     mode: PeakMode = "train",
-    dtype: Precision = "fp32",
+    dtype: Kept = "fp32",
     target: str | Target = "cpu",
     style: Style = "fast",
     sizes: Mapping[str, int] | None = None,
@@ -79,6 +82,7 @@ def peak(
     Mode forward: one forward without gradients, after `eval()`. For a GPU the rules of its kernels
     are written down, but no run has proved them. What kernels take for themselves is not counted.
     `dispatch`: gradients of one value are added in new memory, as under a TorchDispatchMode.
+    In "mixed" the forward and the loss run under torch.autocast to bfloat16, on fp32 weights.
     Raises Unpriced for a function that no memory rule is known of, and for very deep models.
     """
     sheet = sheet_of(target)
@@ -90,7 +94,8 @@ def peak(
     weights = [parameter.storage.record.bytes for parameter in run.model.parameters()]
     if mode == "forward":
         where = _where(run)
-        return Peak(machine.peak, where, _kinds(machine), saved, machine.peak + sum(weights), where)
+        total, kinds = machine.peak + sum(weights), _kinds(machine)
+        return Peak(machine.peak, where, kinds, saved, total, where, routed=machine.routed)
     step = optimizer_bytes(weights, optimizer, foreach=sheet.kind == "cuda")
     return _whole(run, saved, weights, OPTIMIZERS[optimizer], step)
 
@@ -102,7 +107,7 @@ def _whole(run: Run, saved: int, weights: list[int], states: int, step: int | No
     at = where if machine.peak >= last else Where("optimizer", "", "temporary tensors")
     total = max(machine.peak, last) + (1 + states) * sum(weights)
     without = () if step is not None else ("the optimizer's step",)
-    return Peak(machine.peak, where, _kinds(machine), saved, total, at, without)
+    return Peak(machine.peak, where, _kinds(machine), saved, total, at, without, machine.routed)
 
 
 def _where(run: Run) -> Where:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tfspec.diagnostics import Span
 from tfspec.graph.graph import Graph
+from tfspec.graph.trace import Node
 from tfspec.passes.memory.walk import Found, Walk
 from tfspec.program.lowering import lower
 from tfspec.program.program import Precision, Style
@@ -26,6 +27,7 @@ class Row:
     span: Span | None
     size: Dim
     bytes: int
+    node: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -72,4 +74,4 @@ def _row(found: Found, dtype: Precision, bindings: Mapping[str, int]) -> Row:
     size = found.elements * each[found.dtype]
     node = found.node
     label, span = (node.op.label(), node.span) if node else ("", None)
-    return Row(found.module, label, found.what, span, size, size.value(bindings))
+    return Row(found.module, label, found.what, span, size, size.value(bindings), node)

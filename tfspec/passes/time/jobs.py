@@ -2,19 +2,22 @@
 
 Executed FLOPs differ from those of the formulas: attention in one kernel leaves out what a causal
 mask hides, and its backward makes the scores anew: 5 products for the forward's 2 (Dao 2023,
-section 4.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016).
+section 4.1). Under checkpointing the layers' forward runs once more (Chen et al. 2016), up to the
+last value that is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Node
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.work import Work
+from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.time.again import again
 from tfspec.passes.time.backward import Backward, optimizer
 from tfspec.passes.time.order import Order
 from tfspec.passes.time.regions import Run
@@ -44,8 +47,6 @@ class Job:
     flops: Dim
     bytes: Dim
     launches: Dim
-    stacked: bool = False
-    """Whether it is in a layer of a stack."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Setting:
     dtype: Precision
     mode: str
     compiled: bool = True
-    checkpoint: str = "none"
+    checkpoint: Checkpoint = "none"
     states: int = 2
     style: Style = "fast"
 
@@ -67,14 +68,22 @@ class Setting:
 
 def jobs(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> list[Job]:
     """The jobs of a mode. `done` is the work of each primitive step. Raises NotYet as lowering."""
+    return list(_Jobs(_runs(graph, setting), done, setting).all(graph.params))
+
+
+def recomputed(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> Dim:
+    """FLOPs that checkpointing does again, attention dense. Raises NotYet as lowering."""
+    return _Jobs(_runs(graph, setting), done, setting).recomputed
+
+
+def _runs(graph: Graph, setting: Setting) -> list[Run]:
     cached = setting.mode in ("prefill", "decode")
     modes: tuple[Mode, ...] = ("prefill", "decode") if cached else ("forward",)
     program = lower(
         graph, setting.target, modes, setting.style, dtype=setting.dtype, learns=setting.train
     )
     root = program.roots["decode" if setting.mode == "decode" else modes[0]]
-    runs = Order(program, Counts(graph).lettered).root(root)
-    return list(_Jobs(runs, done, setting).all(graph.params))
+    return Order(program, Counts(graph).lettered).root(root)
 
 
 class _Jobs:
@@ -88,41 +97,59 @@ class _Jobs:
         for run in runs:
             self.steps.setdefault(run.step, []).append(run)
         self.work = _shared_out(list(self.steps), done)
+        self.again: dict[Step, list[Run]] = {}
+        for run in again(runs, setting.checkpoint):
+            self.again.setdefault(run.step, []).append(run)
 
     def all(self, weights: Dim) -> Iterator[Job]:
-        forward = [self._forward(step) for step in self.steps]
-        yield from forward
+        yield from map(self._forward, self.steps)
         if not self.setting.train:
             return
-        if self.setting.checkpoint != "none":
-            yield from (replace(job, phase="again") for job in forward if job.stacked)
+        yield from map(self._again, self.again)
         yield from (self._backward(step) for step, runs in self.steps.items() if runs[0].needs)
         moved = optimizer(weights, self.traffic.each["float"], self.setting.states)
         yield Job("optimizer", "pointwise", (), ZERO, moved, Dim.of(1))
 
+    @property
+    def recomputed(self) -> Dim:
+        return sum((self._part(step, self.work[step].forward) for step in self.again), ZERO)
+
     def _forward(self, step: Step) -> Job:
         flops = _executed(self.steps[step][0].kernel, self.work[step])
-        return self._job("forward", step, flops, self.traffic.forward, self.traffic.launches)
+        return self._job("forward", step, flops, self.steps[step])
+
+    def _again(self, step: Step) -> Job:
+        flops = _executed(self.steps[step][0].kernel, self.work[step])
+        return self._job("again", step, self._part(step, flops), self.again[step])
+
+    def _part(self, step: Step, flops: Dim) -> Dim:
+        """Of a step's FLOPs in all layers, those in the layers that run it again."""
+        every, some = (_times(runs[step]) for runs in (self.steps, self.again))
+        return flops if every == some else (flops * some).exact_div(every)
 
     def _backward(self, step: Step) -> Job:
         work, kernel = self.work[step], self.steps[step][0].kernel
         flops = work.backward
         if kernel.recomputes and flops.terms:
             flops = 5 * _executed(kernel, work).exact_div(2)
-        return self._job("backward", step, flops, self.backward.bytes, self.backward.launches)
+        return self._job("backward", step, flops, self.steps[step])
 
-    def _job(
-        self, phase: Phase, step: Step, flops: Dim, moved: Callable[[Run], Dim],
-        launches: Callable[[Run], int],
-    ) -> Job:  # fmt: skip
-        runs = self.steps[step]
+    def _job(self, phase: Phase, step: Step, flops: Dim, runs: Sequence[Run]) -> Job:
+        turned = phase == "backward"
+        moved = self.backward.bytes if turned else self.traffic.forward
+        launches = self.backward.launches if turned else self.traffic.launches
         moves = sum((moved(run) * run.times for run in runs), ZERO)
         starts = sum((launches(run) * run.times for run in runs), ZERO)
         kind = runs[0].kernel.kind
         if flops.terms and kind not in COMPUTING:
             kind = "product"
         nodes = tuple(leaf for node in step.nodes for leaf in leaves(node))
-        return Job(phase, kind, nodes, flops, moves, starts, runs[0].inside)
+        return Job(phase, kind, nodes, flops, moves, starts)
+
+
+def _times(runs: Sequence[Run]) -> Dim:
+    """In how many layers they run."""
+    return sum((run.times for run in runs), ZERO)
 
 
 def leaves(node: Node) -> Iterator[Node]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tfspec.passes.time.regions import Block, Held, Region, Run
+from tfspec.passes.time.regions import Block, Held, Layer, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE
 from tfspec.program.method import Assign, Loop, Method, When
@@ -30,7 +30,9 @@ class Order:
     def __init__(self, program: Program, shape_of: ShapeOf) -> None:
         self.program, self.shape_of = program, shape_of
         self.runs: list[Run] = []
-        self._times, self._depth = Dim.of(1), 0
+        self._times = Dim.of(1)
+        self._layer: Layer | None = None
+        self._stacks = 0
 
     def root(self, method: Method) -> list[Run]:
         frame: dict[Value, Region] = {}
@@ -66,17 +68,19 @@ class Order:
         return inner
 
     def _loop(self, frame: dict[Value, Region], loop: Loop) -> None:
-        outer, carry = self._times, loop.carry
-        self._depth += 1
-        for layers in _turns(loop):
+        outer, within, carry = self._times, self._layer, loop.carry
+        if within is None:
+            self._stacks += 1
+        for turn, layers in enumerate(_turns(loop)):
             self._times = outer * layers
-            for place in loop.places:
+            for at, place in enumerate(loop.places):
+                number = turn * len(loop.places) + at
+                self._layer = within or Layer(self._stacks, number)
                 sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
                 inner = self._call(frame, place.child, sources)
                 carry = place.child.results[0]
                 frame[carry] = self._region(inner, carry)
-        self._times = outer
-        self._depth -= 1
+        self._times, self._layer = outer, within
         frame[loop.outputs[0]] = frame[carry]
 
     # ---- steps
@@ -85,7 +89,7 @@ class Order:
         if not step.outputs:
             return
         reads = [self._region(frame, value) for value in step.before]
-        run = self._add(Run(step, POINTWISE, self._times, self._depth > 0, reads, [], []))
+        run = self._add(Run(step, POINTWISE, self._times, self._layer, reads, [], []))
         for value, new in zip(step.outputs, reads, strict=True):
             run.makes.append(replace(new, block=Block(run, new.elements)))
             held = value.storage.holds == "buffer"
@@ -114,7 +118,7 @@ class Order:
         (output,) = step.outputs
         reads = list(dict.fromkeys(known.values()))
         weights = list(self._held(method, step))
-        run = self._add(Run(step, step.kernel, self._times, self._depth > 0, reads, [], weights))
+        run = self._add(Run(step, step.kernel, self._times, self._layer, reads, [], weights))
         run.needs = output.dtype == "float" and step.needs_gradient(
             lambda value: value in known and known[value].needs
         )

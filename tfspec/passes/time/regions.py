@@ -40,10 +40,18 @@ class Held:
     rank: int
 
 
+@dataclass(frozen=True)
+class Layer:
+    """Which layer of which stack, by their numbers: of stacks in stacks, the outermost."""
+
+    stack: int
+    number: int
+
+
 @dataclass(eq=False, repr=False)
 class Run:
-    """One kernel, or one step's few. `times` counts the layers that it stands for; `inside` a
-    stack. `weights` are those that its module holds; `step` is what all of its layers share.
+    """One kernel, or one step's few. `times` counts the layers that it stands for; `layer` is none
+    outside of stacks. `weights` are those that its module holds; `step` is what its layers share.
 
     `needs`: a gradient flows through it. For that it keeps operands or its result, `kept`, and what
     it makes beside its result, `left`.
@@ -52,10 +60,20 @@ class Run:
     step: Assign | When
     kernel: Kernel
     times: Dim
-    inside: bool
+    layer: Layer | None
     reads: list[Region]
     makes: list[Region]
     weights: list[Held]
     needs: bool = False
     kept: list[Region] = field(default_factory=list[Region])
     left: list[Region] = field(default_factory=list[Region])
+
+    @property
+    def saves(self) -> bool:
+        """Whether it keeps anything for its backward."""
+        return bool(self.kept or self.left)
+
+    @property
+    def saves_made(self) -> bool:
+        """Whether some of that is there only once it has run."""
+        return bool(self.left) or any(region.block.maker is self for region in self.kept)

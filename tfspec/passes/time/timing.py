@@ -80,6 +80,16 @@ class Timing:
             rest = rest if job.nodes else rest + span
         return Times(found, rest)
 
+    def done(self, nodes: Iterable[Node], values: Mapping[str, int]) -> tuple[float, float]:
+        """FLOPs executed and bytes moved of some primitive steps."""
+        flops = moved = 0.0
+        wanted = set(nodes)
+        for job in self.jobs:
+            part = sum(share for node, share in self._shares(job, values) if node in wanted)
+            flops += part * job.flops.value(values)
+            moved += part * job.bytes.value(values)
+        return flops, moved
+
     def _of(self, job: Job, values: Mapping[str, int]) -> Seconds:
         flops, moved, launches = (x.value(values) for x in (job.flops, job.bytes, job.launches))
         return self.rates.seconds(job.kind, flops, moved, launches)
@@ -108,7 +118,7 @@ class Times:
 def timing(cost: Cost, work: Mapping[Node, Work], how: How) -> Timing:
     """The timing of a mode. Raises NotYet for autocast, and for what the target's sheet lacks."""
     dtype = cost.precision.activations
-    if dtype is None:
+    if dtype == "mixed":
         message = "the time under autocast is not told yet: its casts are not counted"
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
     rates = Rates(how.target, dtype, how.efficiency, how.compiled)

@@ -1,0 +1,185 @@
+"""Graphs of ops: a networkx graph at the places that Graphviz gives it, in our drawing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import tfspec
+from tests.draw.figures import BUNDLED, loaded
+from tests.draw.picture import Picture, picture, wrong
+from tfspec.cli import main
+from tfspec.passes.draw.by_dot import place_by_dot
+from tfspec.passes.draw.graphviz import GraphvizError
+from tfspec.passes.draw.measure import points
+from tfspec.passes.draw.network import connected
+from tfspec.passes.draw.opened import by_name
+
+HAS_DOT = shutil.which("dot") is not None
+with_dot = pytest.mark.skipif(not HAS_DOT, reason="Graphviz is not installed")
+FEW = ("gpt2", "llama-3-8b", "mixtral-8x7b", "swin-t", "t5-base", "palm-540b")
+PLACES = [
+    pytest.param(name, what, marks=[] if name in FEW else pytest.mark.slow)
+    for name in BUNDLED
+    for what in by_name(loaded(name).graph)
+]
+
+
+def drawn(name: str, what: str, **how: str) -> Picture:
+    return picture(loaded(name).draw(what, level="ops", **how).svg())
+
+
+@with_dot
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize(("name", "what"), PLACES)
+def test_no_line_crosses_a_box_or_a_word(name: str, what: str, direction: str) -> None:
+    """Whole blocks in all their ops may be too long for a page: nothing else is wrong."""
+    found = wrong(drawn(name, what, direction=direction))
+    assert [said for said in found if not said.endswith(" pt")] == []
+
+
+@with_dot
+@pytest.mark.parametrize("what", ["attention", "mlp"])
+@pytest.mark.parametrize("name", ["gpt2", "llama-3-8b", "mixtral-8x7b", "transformer-base"])
+def test_a_module_fits_a_page(name: str, what: str) -> None:
+    for how in ({}, {"cost": "flops"}, {"theme": "dark"}):
+        assert wrong(drawn(name, what, **how)) == []
+
+
+@with_dot
+def test_a_curve_through_a_box_is_seen() -> None:
+    svg = loaded("gpt2").draw("attention", level="ops").svg()
+    (box,) = [shape for shape in picture(svg).boxes if "Mix" in _words(svg, shape.area)]
+    middle = f"{box.area.left} {(box.area.top + box.area.bottom) / 2}"
+    through = f'<path class="trunk" d="M0 0C{middle} {middle} {box.area.right} {box.area.bottom}"/>'
+    assert any("crosses box" in said for said in wrong(picture(svg.replace("</g>\n</svg>", f"{through}\n</g>\n</svg>"))))  # fmt: skip
+
+
+def _words(svg: str, area: object) -> list[str]:
+    return [word.text for word in picture(svg).words if word.box == area]
+
+
+@with_dot
+def test_every_line_of_the_graph_is_drawn() -> None:
+    for name in ("llama-3-8b", "mixtral-8x7b", "t5-base"):
+        drawing = loaded(name).draw(level="ops")
+        net, layout = connected(drawing.figure), drawing.layout
+        lines = Counter(line for _, _, line in net.edges(data="line"))
+        assert Counter(curve.line for curve in layout.curves) == lines
+
+
+@with_dot
+def test_operands_come_in_their_order() -> None:
+    """Of scores q is at the left, and k at the right; of the mix the weights and v."""
+    places = {box.title: box.rect for box in loaded("llama-3-8b").draw(level="ops").layout.boxes}
+    assert places["q"].x < places["k"].x
+    assert places["Scores"].x < places["v"].x
+
+
+@with_dot
+def test_shapes_are_said_once_for_each_value() -> None:
+    shown = drawn("gpt2", "attention").texts("label")
+    heads = ["[B, T, d]", "[B, h, T, k]", "[B, h, T, k]", "[B, h, T, T]", "[B, h, T, k]"]
+    assert sorted(shown) == sorted([*heads, "[B, h, T, k]", "[B, T, d]"])
+
+
+@with_dot
+def test_the_answer_depends_on_no_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = loaded("gpt2").draw("attention", level="ops")
+    monkeypatch.setenv("GDFONTPATH", "/nowhere")
+    monkeypatch.setenv("FONTCONFIG_FILE", "/dev/null")
+    again = place_by_dot(drawing.figure, points(tight=True), {})
+    assert again.boxes == drawing.layout.boxes
+    assert again.curves == drawing.layout.curves
+
+
+@with_dot
+def test_an_svg_of_ops_is_told_in_words_and_keeps_its_theme() -> None:
+    svg = tfspec.draw("gpt2", None, "attention", level="ops", theme="dark", cost="flops").svg()
+    assert "<desc>x, then " in svg
+    assert 'fill="#1A1A1A"' in svg
+    assert picture(svg).texts("share")
+
+
+@pytest.fixture
+def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+MISSING = """\
+error[TS493]: a picture of ops is laid out by Graphviz, and its program `dot` is not installed
+  = help: apt install graphviz, brew install graphviz, or conda install graphviz
+  = help: without it there are -o FILE.dot and .mmd, the terminal, and --level blocks
+"""
+
+
+@pytest.mark.usefixtures("no_dot")
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
+def test_without_dot_a_picture_of_ops_is_refused(
+    ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(f"a.{ending}")
+    file.write_text("old")
+    assert main(["draw", "gpt2", "--level", "ops", "-o", str(file)]) == 2
+    assert capsys.readouterr() == ("", MISSING)
+    assert file.read_text() == "old"
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_dot_everything_else_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["-o", "a.dot"], ["-o", "a.mmd"], []):
+        assert main(["draw", "gpt2", "--level", "ops", *argv]) == 0
+    assert "Softmax" in capsys.readouterr().out
+    assert Path("a.dot").read_text().startswith('digraph "gpt2: Layer" {')
+    assert main(["draw", "gpt2", "--open", "attention", "-o", "a.svg"]) == 0
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_without_dot_a_notebook_shows_text() -> None:
+    drawing = tfspec.load("gpt2").draw("attention", level="ops")
+    assert drawing._repr_svg_() is None
+    assert drawing._repr_html_() is None
+    assert "Softmax" in repr(drawing)
+    with pytest.raises(GraphvizError, match="`dot` is not installed"):
+        drawing.save("a.svg")
+    assert not Path("a.svg").exists()
+
+
+def test_a_dot_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = tmp_path / "dot"
+    fake.write_text(
+        "#!/bin/sh\ncat > /dev/null\necho 'Format: \"json0\" not recognized.' >&2\nexit 1\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert main(["draw", "gpt2", "--level", "ops", "-o", str(tmp_path / "a.svg")]) == 2
+    assert capsys.readouterr().err == (
+        "error[TS493]: a picture of ops is laid out by Graphviz, and its program `dot` failed: "
+        'Format: "json0" not recognized.\n'
+        "  = help: without it there are -o FILE.dot and .mmd, the terminal, and --level blocks\n"
+    )
+
+
+@with_dot
+def test_dot_agrees_about_the_boxes() -> None:
+    """Our boxes are where `dot` has its own: read from its answer by other means than ours."""
+    from tfspec.passes.draw.by_dot import _Placed
+
+    drawing = loaded("gpt2").draw("mlp", level="ops", direction="down")
+    asked = _Placed(drawing.figure, points(up=False, tight=True), {}).question()
+    done = subprocess.run(["dot", "-Tjson0"], input=asked, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    nodes = {n["name"]: n["pos"] for n in json.loads(done.stdout)["objects"] if "pos" in n}
+    ys = [float(pos.split(",")[1]) for pos in nodes.values()]
+    assert len(nodes) == len(connected(drawing.figure))
+    assert ys == sorted(ys, reverse=True)
+    rows = [box.rect.y for box in drawing.layout.boxes]
+    assert rows == sorted(rows)

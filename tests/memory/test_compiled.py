@@ -1,0 +1,122 @@
+"""What a compiled step is said to keep is what torch's partitioner keeps, to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import pytest
+
+import tfspec
+from tests.bundled import NAMES, small
+from tests.memory.live import drawn, labels, small_sizes
+from tests.memory.measure import DTYPES, STYLES, with_dropout
+from tests.memory.partition import cut
+from tests.parity.running import run_file
+from tfspec.api import Architecture
+from tfspec.passes.memory import partition
+from tfspec.passes.memory.compiled import kept_compiled
+from tfspec.passes.memory.partition import Partition
+from tfspec.program.program import Precision, Style
+from tfspec.shadow import decomposed
+from tfspec.shadow.joint import Joint, Step
+from tfspec.shadow.traced import plain
+
+pytestmark = pytest.mark.filterwarnings("default", "ignore::DeprecationWarning")
+Case = tuple[str, Precision, Style, bool]
+FEW: list[Case] = [
+    ("gpt2", "fp32", "fast", False),
+    ("bert-base", "bf16", "explicit", True),
+    ("llama-3-8b", "bf16", "fast", False),
+    ("vit-b16", "fp32", "fast", True),
+]
+UNKNOWN = {"mixtral-8x7b"}
+"""Experts: the stand-in has no rule for them."""
+WAYS: list[tuple[Precision, Style, bool]] = [
+    (dtype, style, dropout) for dropout in (False, True) for dtype, style in product(DTYPES, STYLES)
+]
+
+
+def every() -> Iterator[Case]:
+    """Two ways for each bundled spec, all eight in turn."""
+    for at, name in enumerate(sorted(set(NAMES) - UNKNOWN)):
+        for step in (0, 5):
+            yield (name, *WAYS[(at + step) % len(WAYS)])
+
+
+def spec_of(name: str, *, dropout: bool) -> tuple[Architecture, dict[str, int]]:
+    """A spec at small sizes, of which a vocabulary and a length are not the least."""
+    sets: dict[str, Any] = dict(small(name, 1).sets)
+    if "V" in sets:
+        sets["V"] = 97
+    spec = with_dropout(name, sets) if dropout else tfspec.load(name, sets)
+    sizes = small_sizes(spec)
+    for length in {"T", "S"} & set(spec.graph.facts.domains):
+        high = spec.graph.facts.domains[length].high
+        if high is None or high >= 23:
+            sizes[length] = 23
+    return spec, sizes
+
+
+def told(name: str, dtype: Precision, style: Style, dropout: bool) -> int:
+    spec, sizes = spec_of(name, dropout=dropout)
+    found = kept_compiled(spec.graph, dtype=dtype, style=style, sizes=sizes)
+    assert sum(row.bytes for row in found.rows) == found.bytes
+    return found.bytes
+
+
+def measured(name: str, dtype: Precision, style: Style, dropout: bool) -> int:
+    spec, sizes = spec_of(name, dropout=dropout)
+    model = run_file(spec.emit(style=style)).build(dtype=DTYPES[dtype])
+    return cut(model, drawn(spec, sizes, DTYPES[dtype]), labels(spec, sizes)).bytes
+
+
+@pytest.mark.parametrize(("name", "dtype", "style", "dropout"), FEW)
+def test_a_compiled_step(name: str, dtype: Precision, style: Style, dropout: bool) -> None:
+    assert told(name, dtype, style, dropout) == measured(name, dtype, style, dropout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dtype", "style", "dropout"), [*every()])
+def test_every_bundled_spec(name: str, dtype: Precision, style: Style, dropout: bool) -> None:
+    assert told(name, dtype, style, dropout) == measured(name, dtype, style, dropout)
+
+
+def test_what_has_no_rule_is_refused() -> None:
+    found = tfspec.load("mixtral-8x7b").cost("train", compiled=True)
+    assert found.stays == "Tensor.topk has no memory rule"
+
+
+def nothing(*_: object) -> None:
+    pass
+
+
+STEP = Joint.step
+
+
+def always_new(self: Joint, *given: Any, **how: Any) -> Step:
+    vars(self)["_same"].clear()
+    return STEP(self, *given, **how)
+
+
+MISTAKES: Mapping[str, tuple[Case, tuple[Any, str, object]]] = {
+    "what a product reads need not be there": (FEW[0], (Partition, "_stands_in_backward", nothing)),
+    "sums may reach over a product": (FEW[0], (Partition, "_ban_far_uses", nothing)),
+    "products fuse": (
+        FEW[0],
+        (decomposed, "FORWARD", decomposed.FORWARD | {"mm": plain}),
+    ),
+    "nothing is dearer far from backward": (FEW[3], (partition, "MOST", 1)),
+    "sums over rows run again": (FEW[1], (partition, "MUCH", 0)),
+    "equal ops are made twice": (FEW[1], (Joint, "step", always_new)),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_seen(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, (owner, attribute, replacement) = MISTAKES[mistake]
+    right = told(*case)
+    assert hasattr(owner, attribute)
+    monkeypatch.setattr(owner, attribute, replacement)
+    assert told(*case) != right

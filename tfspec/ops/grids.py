@@ -1,0 +1,95 @@
+"""Values over several axes: one more axis, one axis less, and sums along a missing one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfspec.graph.look import Look, chip
+from tfspec.graph.space import Part, Space
+from tfspec.graph.tensor import Tensor, over
+from tfspec.graph.trace import Node
+from tfspec.ops.pointwise import Add
+from tfspec.ops.tokens import Rearrangement
+from tfspec.program import expr as ex
+from tfspec.program.lowering import Lowering
+from tfspec.program.saves import LINEAR
+from tfspec.program.value import Value
+from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class TakeIndex(Rearrangement):
+    """One index of an axis of a grid, the axis `at` of its part: [..., H·W, d] -> [..., H, d]."""
+
+    space: Space
+    at: int
+    index: Dim
+    text: str
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, inputs[0].axes[-1])
+
+    def label(self) -> str:
+        return f"take {self.text}"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("take", self.text)
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        lead, tensor = len(self.space.batch), node.inputs[0]
+        x = inputs[0].unflatten(lead, grid_sizes(low, tensor.space.parts[0]))
+        x = x.select(lead + self.at, low.number(self.index, "index"))
+        last = len(x.shape) - 2
+        return x.flatten(lead, last) if last > lead else x
+
+
+@dataclass(frozen=True)
+class Interleave(Rearrangement):
+    """Equal spaces interleaved: n values [..., N, d] -> [..., N·n, d], the values' axis last."""
+
+    space: Space
+    labels: tuple[str, ...]
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, inputs[0].axes[-1])
+
+    def label(self) -> str:
+        return "zip"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Interleave", "other", ((", ".join(self.labels),),))
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        axis = len(self.space.batch)
+        at = axis if node.inputs[0].space.single else axis + 1
+        first = inputs[0].shape
+        shape = (*first[:at], Dim.of(len(inputs)), *first[at:])
+        together = ex.Tuple(tuple(x.ref for x in inputs))
+        x = low.torch("torch.stack", together, dim=str(at), shape=shape, saves=LINEAR)
+        return x.flatten(axis, at) if at > axis else x
+
+
+@dataclass(frozen=True)
+class AddAlong(Add):
+    """a + b, where b lacks axes of a and is repeated along them: [..., T·n, d] + [..., T, d]."""
+
+    space: Space
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        lead = len(self.space.batch)
+        (part,), (narrow,) = (tensor.space.parts for tensor in node.inputs)
+        a, b = (_on_grid(low, x, y.space) for x, y in zip(inputs, node.inputs, strict=True))
+        b = b.new_axes("k" * lead + "".join("k" if a.name in narrow else "1" for a in part.axes))
+        return (a + b).flatten(lead, lead + len(part.axes) - 1)
+
+
+def _on_grid(low: Lowering, x: Value, space: Space) -> Value:
+    """The tokens of the one part as its axes."""
+    (part,) = space.parts
+    return x.unflatten(len(space.batch), grid_sizes(low, part)) if len(part.axes) > 1 else x
+
+
+def grid_sizes(low: Lowering, part: Part) -> list[tuple[ex.Expr, Dim]]:
+    """The sizes of a part's axes, as `unflatten` takes them; torch finds the first by itself."""
+    first, *rest = (axis.size for axis in part.axes)
+    return [(ex.Name("-1"), first), *((low.number(size, "tokens"), size) for size in rest)]

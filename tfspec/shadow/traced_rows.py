@@ -1,0 +1,126 @@
+"""Softmax, the loss, dropout and attention in one kernel, as inductor takes them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
+from tfspec.shadow.joint import Joint, Step
+from tfspec.shadow.strides import numel
+from tfspec.shadow.tensor import Tensor
+from tfspec.shadow.traced import cast_to, in_full, is_near
+
+
+def exponentials(joint: Joint, x: Step, rows: int) -> tuple[Step, Step, Step]:
+    """x less each row's largest, its exponentials, and their sum."""
+    top = joint.step("amax", (x,), rows, x.dtype)
+    shifted = joint.step("sub", (x, top), x.elements, x.dtype)
+    powers = joint.step("exp", (shifted,), x.elements, x.dtype)
+    return shifted, powers, joint.step("sum", (powers,), rows, x.dtype)
+
+
+def softmax(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    """`by` says whether rows in which all is hidden become 0."""
+    x = in_full(joint, joint.of(of[0]))
+    size, rows = x.elements, x.elements // out.shape[-1]
+    _, powers, total = exponentials(joint, x, rows)
+    result = cast_to(joint, joint.step("div", (powers, total), size, x.dtype), out.dtype)
+    if not by:
+        return result
+    hidden = joint.step("eq", (joint.of(of[0]),), size, BOOL, by="-inf")
+    seen = joint.step("logical_not", (hidden,), size, BOOL)
+    some = joint.step("any", (seen,), rows, BOOL)
+    none = joint.step("logical_not", (some,), rows, BOOL)
+    zeros = joint.step("full", (), size, out.dtype, by=(0, out.shape))
+    return joint.step("where", (none, zeros, result), size, out.dtype)
+
+
+def softmax_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    is_near(in_full(joint, kept[0]))
+
+
+def log_softmax(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    x = in_full(joint, joint.of(of[0]))
+    rows = x.elements // out.shape[-1]
+    shifted, _, total = exponentials(joint, x, rows)
+    log = joint.step("log", (total,), rows, x.dtype)
+    result = joint.step("sub", (shifted, log), x.elements, x.dtype)
+    return cast_to(joint, result, out.dtype)
+
+
+def log_softmax_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    full = in_full(joint, kept[0])
+    is_near(joint.step("exp", (full,), full.elements, full.dtype))
+
+
+def nll(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    """The mean of what was meant, over labels that count."""
+    scores, labels = (joint.of(x) for x in of)
+    count = labels.elements
+    real = joint.step("ne", (labels,), count, BOOL)
+    zero = joint.step("full", (), 1, INT64, by="0")
+    index = joint.step("where", (real, labels, zero), count, INT64)
+    column = joint.step("Unsqueeze", (index,), count, INT64, "view")
+    meant = joint.step("gather", (scores, column), count, scores.dtype)
+    row = joint.step("Squeeze", (meant,), count, scores.dtype, "view")
+    minus = joint.step("neg", (row,), count, scores.dtype)
+    nothing = joint.step("full", (), 1, scores.dtype, by="0")
+    counted = joint.step("where", (real, minus, nothing), count, scores.dtype)
+    total = joint.step("sum", (counted,), 1, scores.dtype)
+    result = joint.step("div", (total, weight_of(joint, real, scores.dtype)), 1, scores.dtype)
+    joint.within[result] = (labels, result.parents[1])
+    return result
+
+
+def weight_of(joint: Joint, real: Step, dtype: Dtype) -> Step:
+    return cast_to(joint, joint.step("sum", (real,), 1, INT64), dtype)
+
+
+def nll_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    labels, weight = joint.within[outs[0]]
+    is_near(labels)
+    is_near(weight)
+
+
+def noise_of(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    """Booleans of random numbers: `replace_random_passes`."""
+    seeds = joint.step("seeds", (), 1, INT64, "apart")
+    seed = joint.step("seed", (seeds,), 1, INT64, "apart", by=len(joint.steps))
+    random = joint.step("random", (seed,), numel(out.shape), FLOAT32, "apart")
+    drawn = cast_to(joint, random, of[0].dtype)
+    return joint.step(op, (drawn,), random.elements, BOOL)
+
+
+def dropout(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    """What stays, scaled. Of ones that is the noise (`constant_fold_uniform_value`)."""
+    x, noise = (joint.of(each) for each in of)
+    ones = x.op == "new_ones"
+    left = cast_to(joint, noise, x.dtype) if ones else product_of(joint, noise, x)
+    return joint.step(op, (left,), x.elements, x.dtype)
+
+
+def product_of(joint: Joint, noise: Step, x: Step) -> Step:
+    return joint.step("mul", (noise, x), x.elements, x.dtype)
+
+
+def dropout_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    (noise,) = kept
+    number = cast_to(joint, noise, outs[0].dtype)
+    is_near(joint.step("mul", (number,), noise.elements, number.dtype))
+
+
+def flash(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    whole = joint.once(op, numel(out.shape), out.dtype)
+    whole.whole = True
+    whole.parents = tuple([joint.of(x) for x in of])
+    for parent in dict.fromkeys(whole.parents):
+        parent.users.append(whole)
+    return joint.item(whole, numel(out.shape), out.dtype, 0, own=True)
+
+
+def beside_flash(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
+    """Another result of the same kernel."""
+    whole = joint.of(of[0]).parents[0]
+    found = joint.item(whole, numel(out.shape), out.dtype, len(whole.users), own=True)
+    found.op = op
+    return found
