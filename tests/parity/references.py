@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.parity import (
     ast,
     bert,
+    clip,
     dalle,
     decision,
     dinov2,
@@ -53,6 +54,7 @@ REFERENCES = (
     dalle.DALLE,
     video_swin.VIDEO_SWIN,
     *video_swin.SHAPES,
+    clip.CLIP,
     mixtral.MIXTRAL,
     *mixtral.SHAPES,
     uniter.UNITER,

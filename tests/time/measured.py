@@ -36,6 +36,8 @@ class Moves(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
+        if str(func).startswith("aten.convolution_backward.") and not args[-1][0]:
+            args = (*args[:2], *args[3:])  # its weight is read for the gradient of its input alone
         given, made = list(_tensors((*args, *(kwargs or {}).values()))), list(_tensors([out]))
         storages = {x.untyped_storage().data_ptr() for x in given}
         view = made and made[0].numel() and made[0].untyped_storage().data_ptr() in storages
@@ -46,8 +48,8 @@ class Moves(TorchDispatchMode):
         return out
 
     def _moved(self, name: str, given: list[Tensor], made: list[Tensor]) -> int:
-        if name.startswith(ROWS):  # the index, and as many rows as there are in the result
-            return _bytes(given[-1]) + 2 * _bytes(made[0])
+        if name.startswith(ROWS):  # the indices, and as many rows as there are in the result
+            return sum(map(_bytes, given[1:])) + 2 * _bytes(made[0])
         masks = {x.untyped_storage().data_ptr() for x in self.masks}
         each = {id(x): x for x in given}.values()
         flags = [x for x in each if x.untyped_storage().data_ptr() in masks]

@@ -62,7 +62,7 @@ class Splice(Layer):
         self._check_fit(g, x, new)
         self._check_flags(g, x, new)
         names = MaskNames(g, Pairs(g.facts, x.space, x.space, own=True), self.span_of("at"))
-        tree = Reading(g, self, names).condition(_of_tokens(g, x, self.at.tree))
+        tree = Reading(g, names).condition(_of_tokens(g, x, self.at.tree))
         if isinstance(tree, bool):
             always = "true" if tree else "false"
             raise g.not_yet(f"`{self.at}`, which is {always} for all tokens,", self.at.span)

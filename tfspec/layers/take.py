@@ -11,7 +11,9 @@ from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
 from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
+from tfspec.layers.token_condition import read_tokens
 from tfspec.ops import tokens as ops
+from tfspec.ops.found import TakeFound
 from tfspec.ops.grids import TakeIndex
 from tfspec.spec.expression import SizeExpr
 from tfspec.spec.located import mistyped, only
@@ -45,8 +47,9 @@ NO_LABEL = Rule(
 class Take(Layer):
     """Some tokens: parts by name, a position on an axis, or those that an ids input names.
 
-    `{T: 0}`, `{slot: s}`: the axis goes, and parts without it go. An ids input: the
-    tokens at those flat positions, whose axes become the input's.
+    `{T: 0}`, `{slot: s}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`:
+    another index in every row; where no token is such, the first. An ids input: the tokens at
+    those flat positions, whose axes become the input's.
     """
 
     step: ClassVar[str] = "take"
@@ -88,12 +91,25 @@ class Take(Layer):
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
         if where.predicate is not None:
-            raise g.not_yet("`take` by a condition", self.at.span_of(name))
+            return self._found(g, x, where)
         found = [self._of_part(g, x, part, name, where) for part in x.space.parts if name in part]
         if len(found) == 1:
             return found[0]
         parts = [each.space.parts[0] for each in found]
         return ops.Concat(g.tokens(x.space.with_parts(*parts)))(*found)
+
+    def _found(self, g: Builder, x: Tensor, where: Position) -> Tensor:
+        """One token of each row, that of which the condition is true."""
+        assert where.predicate is not None
+        assert where.which is not None
+        part, *others = x.space.parts
+        if others or len(part.axes) > 1:
+            what = "`take` by a condition in a value of several axes or parts"
+            raise g.not_yet(what, where.span)
+        if not x.space.batch:
+            raise g.not_yet("`take` by a condition in a value without a batch", where.span)
+        space = g.tokens(x.space.with_parts(Part(part.name)))
+        return TakeFound(space, where.which, *read_tokens(g, where.predicate, x))(x)
 
     def _of_part(self, g: Builder, x: Tensor, part: Part, name: str, where: Position) -> Tensor:
         """A part's tokens at one place on an axis, which goes."""

@@ -12,6 +12,7 @@ from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program import heads
+from tfspec.program.kernels import Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
 from tfspec.program.saves import LINEAR, Keep, Made, Saves, saves
@@ -73,7 +74,9 @@ class Norm(Op):
     def _lowered(self, low: Lowering, node: Node, x: Value) -> Value:
         if self.kind == "l2":
             options = (("dim", ex.Name("-1")), ("eps", ex.Name(repr(self.eps))))
-            return x.pointwise(ex.Call(ex.Name("F.normalize"), (x.ref,), options), _unit(x))
+            return x.pointwise(
+                ex.Call(ex.Name("F.normalize"), (x.ref,), options), _unit(x), kernel=_lines(x)
+            )
         if self.offset:
             return self._with_offset(low, node, x)
         if not node.group:
@@ -131,6 +134,12 @@ class Norm(Op):
         expr = ex.Binary("+", weight.ref, ex.Number(self.offset, "offset"))
         gain = weight.pointwise(expr, LINEAR)
         return self._functional(low, x, gain)
+
+
+def _lines(x: Value) -> Kernel:
+    """Norms of rows, their bound, and a quotient that reads x and them: three kernels."""
+    rows = product(x.shape[:-1])
+    return Kernel("pointwise", hidden=product(x.shape) + 4 * rows, launches=3)
 
 
 def _unit(x: Value) -> Saves:

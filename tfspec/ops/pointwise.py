@@ -225,12 +225,12 @@ class DropPath(Pointwise):
 
 @dataclass(frozen=True)
 class Learned(Pointwise):
-    """x times, or plus, a learned vector or number: bias, layer scale, tanh gate.
+    """x times, or plus, a learned vector or number: bias, layer scale, tanh gate, exp factor.
 
     `per` says whether one number is learned for each feature or one for all.
     """
 
-    how: Literal["add", "multiply", "tanh"]
+    how: Literal["add", "multiply", "tanh", "exp"]
     per: Literal["feature", "all"]
     start: Rate
     name: str
@@ -252,6 +252,5 @@ class Learned(Pointwise):
             return x.pointwise(ex.Binary("+", x.ref, weight.ref), LINEAR)
         if self.how == "multiply":
             return x.pointwise(ex.Binary("*", weight.ref, x.ref), product_of(weight, x))
-        gate = ex.Call(ex.Attribute(weight.ref, "tanh"))
-        kept = saves(Keep(x, (weight,)), Made("gate", product(weight.shape)))
-        return x.pointwise(ex.Binary("*", gate, x.ref), kept)
+        factor = weight.pointwise(ex.Call(ex.Attribute(weight.ref, self.how)), saves(Result()))
+        return x.pointwise(ex.Binary("*", factor.ref, x.ref), product_of(factor, x))

@@ -112,7 +112,7 @@ class Scene:
             self.hoisted["extra", hint] = value
         return self.localize(self.hoisted["extra", hint])
 
-    def range(self, size: Dim) -> Value:
+    def range(self, size: Dim, hint: str = "positions") -> Value:
         """0, 1, ..., size - 1, made once a forward: [size] int64."""
 
         def build() -> Value:
@@ -120,7 +120,7 @@ class Scene:
             call = ex.Call(ex.Name("torch.arange"), (self.number(size, "length"),), (device,))
             return self.method.emit(call, (size,), "int64", NO_GRADIENT)
 
-        return self.hoist(("range", size), "positions", build)
+        return self.hoist(("range", size), hint, build)
 
     def device(self) -> ex.Expr:
         """Where the root's first input lives."""

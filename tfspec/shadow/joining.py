@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, cast
 
 from tfspec.shadow.autocast import widest
@@ -11,7 +12,7 @@ from tfspec.shadow.dtypes import BOOL, Dtype
 from tfspec.shadow.machine import Unpriced
 from tfspec.shadow.pointwise import cumulative
 from tfspec.shadow.routing import count
-from tfspec.shadow.strides import Ints, alike, channels_last, with_channels_last
+from tfspec.shadow.strides import Ints, alike, broadcast, channels_last, with_channels_last
 from tfspec.shadow.tensor import Tensor, alias, fresh, like
 from tfspec.shadow.views import (
     aliased,
@@ -91,14 +92,16 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
     return closed(node, out, lambda g: [fresh("embedding_backward", g, had)])
 
 
-def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
-    """table[index], or so along a later axis; flags stand for as many rows as are true."""
+def rows(table: Tensor, indices: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """table[index], or so from a later axis on; flags stand for as many rows as are true.
+
+    Several indices, one an axis, are stretched.
+    """
     had = table.shape
-    node = opened("Index", (table,), (index,))
-    flags = index.dtype is BOOL
-    taken, axes = ((count(index),), len(index.shape)) if flags else (index.shape, 1)
+    node = opened("Index", (table,), indices)
+    taken, axes = _taken(indices)
     shape = (*had[:axis], *taken, *had[axis + axes :])
-    out = fresh("index", (table, index), shape)
+    out = fresh("index", (table, *indices), shape)
 
     def back(given: list[Tensor]) -> Grads:
         """Zeros, to which rows are added: in place, but under a dispatch mode."""
@@ -106,6 +109,16 @@ def rows(table: Tensor, index: Tensor, axis: int = 0) -> Tensor:
         return [fresh("index_put", (zeros, *given), had) if zeros.machine.dispatch else zeros]
 
     return closed(node, out, back)
+
+
+def _taken(indices: Sequence[Tensor]) -> tuple[Ints, int]:
+    """The axes that indices make, and how many they take the place of."""
+    first, *others = indices
+    if first.dtype is not BOOL:
+        return reduce(broadcast, [index.shape for index in indices]), len(indices)
+    if others:
+        raise Unpriced("an index of several tensors", "of which one is of flags is refused")
+    return (count(first),), len(first.shape)
 
 
 def put(x: Tensor, index: Tensor, values: Tensor) -> None:
@@ -173,10 +186,11 @@ def index(x: Tensor, key: Any) -> Tensor:
         else:
             out = narrowed(out, axis, item)
         axis += 1
-    if len(taken) > 1:
-        raise Unpriced("an index of several tensors")
+    axes = [axis for _, axis in taken]
+    if axes != list(range(axes[0], axes[0] + len(axes)) if axes else ()):
+        raise Unpriced("an index of several tensors", "that do not stand side by side is refused")
     if taken:
-        return rows(out, *taken[0])
+        return rows(out, [tensor for tensor, _ in taken], axes[0])
     return aliased(x) if out is x else out
 
 

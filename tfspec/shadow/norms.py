@@ -65,6 +65,11 @@ def largest(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return closed(node, out, back, (out,))
 
 
+def where_largest(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    """argmax: an index, through which no gradient goes."""
+    return fresh("argmax", (x,), _over(x, dim, keepdim), INT64)
+
+
 @in_full("cuda")
 def length(x: Tensor, dim: int) -> Tensor:
     """The Euclidean norm over an axis, which stays."""

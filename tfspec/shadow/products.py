@@ -95,7 +95,13 @@ def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
 
 @lowered
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """[..., n, m] @ [..., m, p], batch axes as one; copies where they do not merge."""
+    """[..., n, m] @ [..., m, p], batch axes as one; copies where they do not merge.
+
+    Rows of many axes by one matrix are rows of one axis, where the rows need a gradient.
+    """
+    if len(b.shape) == 2 and (len(a.shape) == 2 or a.node is not None):
+        out = mm(reshape(a, numel(a.shape[:-1]), a.shape[-1]), b) if len(a.shape) > 2 else mm(a, b)
+        return reshape(out, *a.shape[:-1], b.shape[1]) if len(a.shape) > 2 else out
     lead = broadcast(a.shape[:-2], b.shape[:-2])
     count = numel(lead)
     out = bmm(

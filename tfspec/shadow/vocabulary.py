@@ -9,7 +9,7 @@ from tfspec.shadow import arithmetic, joining, norms, pointwise, products, routi
 from tfspec.shadow.attention import attention, written
 from tfspec.shadow.autocast import in_full
 from tfspec.shadow.autograd import Leaf
-from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT64, Dtype, Finfo
+from tfspec.shadow.dtypes import BOOL, FLOAT16, FLOAT32, INT32, INT64, Dtype, Finfo
 from tfspec.shadow.engine import backward
 from tfspec.shadow.losses import cross_entropy
 from tfspec.shadow.machine import Device
@@ -64,6 +64,7 @@ def _needs(x: Tensor) -> bool:
 
 
 TANH, SIGMOID = activation("tanh", keeps_output=True), activation("sigmoid", keeps_output=True)
+EXP = in_full("cuda")(activation("exp", keeps_output=True))
 LOG = in_full("cuda")(constant("log", real=True))
 POWER = in_full("cuda")(constant("pow"))
 METHODS: dict[str, Function] = {
@@ -77,13 +78,14 @@ METHODS: dict[str, Function] = {
     "flip": joining.flip, "roll": joining.roll, "new_ones": joining.new_ones,
     "new_zeros": joining.new_ones, "repeat_interleave": joining.repeat_interleave,
     # element by element
-    "to": pointwise.to, "float": _to(FLOAT32), "long": _to(INT64), "bool": _to(BOOL),
-    "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill, "abs": pointwise.absolute,
-    "tanh": TANH, "sigmoid": SIGMOID, "log": LOG, "clamp": constant("clamp"),
+    "to": pointwise.to, "float": _to(FLOAT32), "long": _to(INT64), "int": _to(INT32),
+    "bool": _to(BOOL), "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill,
+    "abs": pointwise.absolute, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP, "log": LOG,
+    "clamp": constant("clamp"),
     "cos": constant("cos", real=True), "sin": constant("sin", real=True),
     # over axes
     "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total, "amax": norms.largest,
-    "square": norms.square,
+    "square": norms.square, "argmax": norms.where_largest,
     # experts
     "topk": routing.topk, "argsort": routing.argsort, "gather": routing.gather,
     "scatter": routing.scatter, "detach": routing.detach, "cumsum": routing.cumsum,

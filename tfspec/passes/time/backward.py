@@ -59,7 +59,9 @@ class Backward:
                 rest = [region for region in run.reads if region.dtype != "float"]
                 return gradient + self.traffic.all(rest) + self._gradients(run)
             case _ if run.kept or run.left:
-                kept = self.traffic.all((*run.kept, *run.left)) + self.traffic.inside(run)
+                kept = self.traffic.all((*run.kept, *run.left)) + self.traffic.inside(
+                    run, backward=True
+                )
                 return gradient + kept + self.traffic.weights(run) + self._gradients(run)
             case _:
                 return self._handed(run, gradient)

@@ -75,12 +75,16 @@ class Traffic:
         """Bytes of a number."""
         return {"float": BYTES[self.dtype], "float32": 4, "int64": 8, "int32": 4, "bool": 1}
 
-    def inside(self, run: Run) -> Dim:
-        """What moves beside operands and results."""
+    def inside(self, run: Run, backward: bool = False) -> Dim:
+        """What moves beside operands and results.
+
+        An operand that a line reads twice is read again; in backward its other gradient is made of
+        the result's and of what it was multiplied by, and added: six of its size.
+        """
         if self.fuses(run):
             return ZERO
         made = sum((made.elements for made in run.makes), ZERO)
-        between = made * (2 * (_operations(run) - 1) + _repeats(run))
+        between = made * (2 * (_operations(run) - 1) + _repeats(run) * (6 if backward else 1))
         return (run.kernel.hidden + between) * self.each["float"]
 
     # ---- one kernel of several steps
