@@ -10,7 +10,8 @@ from tests.bundled import BY_STRUCTURE, NAMES, batches, small
 from tests.parity.running import run_file
 
 pytestmark = pytest.mark.filterwarnings("default")
-BY_INDUCTOR = ("gpt2", "vit-b16", "bert-base", "llama-3-8b")  # the others in `make slow`
+BY_INDUCTOR = ("gpt2",)  # the others in `make slow`
+LONG = ("video-swin-t", "mixtral-8x7b", "palm-e-562b", "whisper-base")  # a quarter of a minute each
 
 
 def graphs_after(name: str, backend: str, style: str = "fast") -> list[int]:
@@ -34,7 +35,12 @@ def tuples(found: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return found if isinstance(found, tuple) else (found,)
 
 
-@pytest.mark.parametrize("name", BY_STRUCTURE)
+WHOLE = [
+    pytest.param(each, marks=pytest.mark.slow) if each in LONG else each for each in BY_STRUCTURE
+]
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_one_graph_and_one_for_every_other_size(name: str) -> None:
     seen = graphs_after(name, "aot_eager")
     assert seen[0] == 1

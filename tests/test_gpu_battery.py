@@ -120,6 +120,7 @@ def test_a_wrong_file_fails_and_is_not_timed(tmp_path: Path) -> None:
     assert "ms" not in refused
 
 
+@pytest.mark.slow
 def test_rotary_models_and_encoders_are_right_and_then_timed(tmp_path: Path) -> None:
     prepared(tmp_path)
     eager = (*TINY, "--eager", "--iterations", "2")
@@ -199,6 +200,7 @@ def test_graphs_that_lengths_cost_are_counted(tmp_path: Path) -> None:
     assert wrong == [("graphs of 4 lengths, forward", 3)]
 
 
+@pytest.mark.slow
 def test_times_of_flex_attention(tmp_path: Path) -> None:
     prepared(tmp_path)
     timed = ("flex-speed", *TINY, "--iterations", "2", "--only")

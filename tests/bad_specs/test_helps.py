@@ -99,8 +99,6 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
         "- [{linear: d}]\nstreams:\n  text: [tokens, {embed: d}, {prepend: cls},",
     ),
     ("concat_of_different_widths", "end"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
-    ("similarity_of_two_widths", "end"): ("{linear: e}]", "{linear: e}, {linear: d}]"),
-    ("take_by_conditions", "write a flag"): ("first(causal)", "first(pos == 3)"),
     ("sum_of_different_widths", "end"): ("{embed: e}", "{embed: e}, {linear: d}"),
     ("concat_of_one_name", "name them"): ("[text, text]", "{a: text, b: text}"),
     ("join_of_different_tokens", "`concat`"): (
@@ -180,6 +178,16 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ("shared_name_of_two_kinds", "give"): ("act: gelu, share: words", "act: gelu, share: mlp"),
     ("label_that_an_axis_has_not", "its labels"): ("{side: left}", "{side: up}"),
     ("label_that_an_axis_has_not", "write an index"): ("{T: left}", "{T: 0}"),
+    ("similarity_of_two_widths", "end"): ("{linear: e}", "{linear: d}"),
+    ("take_by_conditions", "give an index"): (
+        "{T: first(pos >= 0)}}]\n  no: [text, {take: {T: last(tokens == V + 1)}",
+        "{T: 0}}]\n  no: [text, {take: {T: 0}",
+    ),
+    ("take_by_conditions", "compare"): ("first(causal)", "first(pos >= 1)"),
+    ("take_by_conditions", "they have"): (
+        "first(tokens == end)}}]\n  unflagged: [words, {take: {S: first(valid)",
+        "first(others == end)}}]\n  unflagged: [words, {take: {S: last(others == end)",
+    ),
     ("zips_that_do_not_fit", "give the new axis"): ("{zip: {T:", "{zip: {side:"),
 }  # fmt: skip
 

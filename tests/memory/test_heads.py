@@ -116,7 +116,7 @@ KINDS = {
     ),
     "bounded scores": ("T", "rope: 50, softcap: 5", "q = rotate(q, rope)  #", False),
     "dropout": ("T", "rope: 50, dropout: 0.1", "q = rotate(q, rope)  #", False),
-    "two batch axes": ("F T", "rope: 50", "q = rotate(q, rope)  #", False),
+    "two batch axes": ("F T", "rope: 50", LATE.format(TURNED, 2), True),
 }  # fmt: skip
 
 

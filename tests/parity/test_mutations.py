@@ -151,7 +151,9 @@ MUTATIONS = [
 
 
 @pytest.mark.parametrize(
-    "mutation", [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_SOUNDS, *OF_STREAMS, *OF_IMAGES], ids=str
+    "mutation",
+    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_SOUNDS, *OF_STREAMS],
+    ids=str,
 )
 def test_a_mistake_is_seen(mutation: Mutation) -> None:
     weights = answer(mutation.reference).weights

@@ -6,7 +6,8 @@ There a membership is known, a coordinate is there or missing, and the order of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 
@@ -22,16 +23,22 @@ from tfspec.symbolic.facts import Facts
 Pair = tuple[int, int]
 """The number of a query's part, and of a key's."""
 SIDES: tuple[Side, Side] = ("query", "key")
+CALLED: Mapping[Side, str] = {"query": "queries", "key": "keys"}
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The queries' and the keys' tokens; `own` if they are the same."""
+    """The queries' and the keys' tokens; `own` if they are the same.
+
+    A predicate over the tokens of one value has these as its keys, and asks nothing of queries.
+    """
 
     facts: Facts
     query: Space
     key: Space
     own: bool
+    called: Mapping[Side, str] = field(default_factory=lambda: CALLED, compare=False)
+    """What messages call the tokens of each side."""
 
     def space(self, side: Side) -> Space:
         return self.query if side == "query" else self.key

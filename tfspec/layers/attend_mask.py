@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Label, Rule
@@ -17,7 +19,6 @@ from tfspec.spec import predicate as sp
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
     from tfspec.layers.attend import Attend
-    from tfspec.layers.base import Layer
 
 NOT_SELF = Rule(
     "TS223",
@@ -45,7 +46,7 @@ def read_mask(
         return None, ()
     kv = x if source is None else source
     names = MaskNames(g, Pairs(g.facts, x.space, kv.space, source is None), layer.span_of("mask"))
-    asked = Reading(g, layer, names).condition(layer.mask.tree)
+    asked = Reading(g, names, partial(_not_self, g, layer)).condition(layer.mask.tree)
     tree = asked if isinstance(asked, bool) else total(names.pairs, asked)
     if tree is True:
         return None, ()
@@ -67,11 +68,26 @@ def _hides_all(g: Builder, layer: Attend, names: MaskNames) -> Exception:
     return g.refuse(NO_KEY, message, label, notes=notes)
 
 
-class Reading:
-    """Reads one predicate: the names in it are looked up among the queries and keys."""
+def _not_self(g: Builder, layer: Attend, tree: sp.Causal | sp.Within) -> Exception:
+    message = f"`{tree}` compares positions in one sequence, and here the keys are another's"
+    came = [Label(layer.span_of("to"), "the keys come from here")]
+    help = ["leave it out, or read flags: `mask: key.valid`"]
+    return g.refuse(NOT_SELF, message, tree.span, came=came, help=help)
 
-    def __init__(self, g: Builder, layer: Layer, names: MaskNames) -> None:
-        self.g, self.layer, self.names = g, layer, names
+
+class Reading:
+    """Reads one predicate: the names in it are looked up among the tokens.
+
+    `not_self` refuses what compares places of one sequence, where queries and keys are not one's.
+    """
+
+    def __init__(
+        self,
+        g: Builder,
+        names: MaskNames,
+        not_self: Callable[[sp.Causal | sp.Within], Exception] | None = None,
+    ) -> None:
+        self.g, self.names, self.not_self = g, names, not_self
 
     def condition(self, tree: sp.Condition) -> mt.Answer:
         """The condition with everything looked up, and what is known left out."""
@@ -95,12 +111,9 @@ class Reading:
                 return self._compare(tree)
 
     def _of_self(self, tree: sp.Causal | sp.Within) -> None:
-        if self.names.pairs.own:
-            return
-        message = f"`{tree}` compares positions in one sequence, and here the keys are another's"
-        came = [Label(self.layer.span_of("to"), "the keys come from here")]
-        help = ["leave it out, or read flags: `mask: key.valid`"]
-        raise self.g.refuse(NOT_SELF, message, tree.span, came=came, help=help)
+        if not self.names.pairs.own:
+            assert self.not_self is not None
+            raise self.not_self(tree)
 
     def _compare(self, tree: sp.Compare) -> mt.Answer:
         left, right = number(self.names, tree.left), number(self.names, tree.right)

@@ -33,20 +33,21 @@ TWO_SIDES = Rule(
     "attend: {heads: 8, mask: valid}  # valid: bool B T, on tokens over T",
     "Write `key.valid` or `query.valid`.",
 )
-WORDS: dict[Side, str] = {"query": "queries", "key": "keys"}
 
 
-def fitted(g: Builder, pairs: Pairs, tensor: Tensor, each: Flag | Coordinate) -> mt.Given | None:
+def fitted(
+    g: Builder, pairs: Pairs, tensor: Tensor, each: Flag | Coordinate, side: Side | None
+) -> mt.Given | None:
     """How an input gives a value for each query, each key, or each of both; None: it has none."""
-    fit = Fit(g, pairs, tensor, each)
+    fit = Fit(g, pairs, tensor, each, side)
     own = [axis.name for axis in fit.own]
     sides: dict[Side, list[str]] = {"query": [], "key": []}
-    if each.side is not None:
-        sides[each.side] = own
+    if side is not None:
+        sides[side] = own
     else:
         sides = {side: [name for name in own if name in fit.axes(side)] for side in sides}
         fit.check_bare(sides)
-    there = fit.axes(each.side) if each.side else {*sides["query"], *sides["key"]}
+    there = fit.axes(side) if side else {*sides["query"], *sides["key"]}
     if own and not there.intersection(own):
         return None
     return fit.given(sides)
@@ -55,8 +56,10 @@ def fitted(g: Builder, pairs: Pairs, tensor: Tensor, each: Flag | Coordinate) ->
 class Fit:
     """One input over the queries, the keys, or both."""
 
-    def __init__(self, g: Builder, pairs: Pairs, tensor: Tensor, each: Flag | Coordinate) -> None:
-        self.g, self.pairs, self.tensor, self.each = g, pairs, tensor, each
+    def __init__(
+        self, g: Builder, pairs: Pairs, tensor: Tensor, each: Flag | Coordinate, side: Side | None
+    ) -> None:
+        self.g, self.pairs, self.tensor, self.each, self.side = g, pairs, tensor, each, side
         self.own = tensor.space.parts[0].axes
 
     def axes(self, side: Side) -> set[str]:
@@ -78,7 +81,7 @@ class Fit:
         found: dict[Side, tuple[mt.Grid, ...]] = {
             side: self._grids(side, names)
             for side, names in sides.items()
-            if names or side == self.each.side
+            if names or side == self.side
         }
         placed = {name for names in sides.values() for name in names}
         if len(batch) < len(self.tensor.space.batch) or len(placed) < len(self.own):
@@ -119,8 +122,11 @@ class Fit:
     def _not_over(self) -> Exception:
         """A message that shows the input's axes and the tokens'."""
         each = self.each
-        sides: list[Side] = [side for side in WORDS if each.side in (side, None)]
-        tokens = (f"the {WORDS[side]} are over {_tokens(self.pairs.space(side))}" for side in sides)
+        called = self.pairs.called
+        sides: list[Side] = [side for side in called if self.side in (side, None)]
+        tokens = (
+            f"the {called[side]} are over {_tokens(self.pairs.space(side))}" for side in sides
+        )
         came = [Label(self.g.spec.inputs[each.name].span, f"it is over {_axes(self.tensor.axes)}")]
         label = Label(each.span, ", ".join(tokens))
         return self.g.refuse(NOT_OVER, f"`{each}` is not over these tokens", label, came=came)

@@ -13,7 +13,7 @@ from tfspec.graph.mask_pairs import Pairs
 from tfspec.graph.places import place
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import UNKNOWN, Tensor
-from tfspec.layers.mask_inputs import WORDS, fitted
+from tfspec.layers.mask_inputs import fitted
 from tfspec.spec.predicate import Coordinate, Flag, Side
 from tfspec.symbolic import Dim
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 NO_AXIS = Rule(
     "TS248",
     "an axis that queries or keys do not have",
-    "A mask reads a coordinate on an axis that no query, or no key, at this place has.",
+    "A mask reads a coordinate on an axis that no query, or no key, at this place has; or a "
+    "condition on single tokens reads an input over such an axis.",
     "A comparison with a missing coordinate is false: the whole comparison would hide every key.",
     "attend: {mask: key.W == query.W}  # on tokens over T",
     "Name an axis of the tokens, or leave the comparison out.",
@@ -49,13 +50,25 @@ TWO_MEANINGS = Rule(
 
 @dataclass
 class MaskNames:
-    """What names mean here. `missing`: a flag was missing; `absent`: a part was."""
+    """What names mean here. `missing`: a flag was missing; `absent`: a part was.
+
+    `bare`: whose a bare name is, where it may be a token's own: a dim's name is a size even there.
+    """
 
     g: Builder
     pairs: Pairs
     place: Span
+    bare: Side | None = None
     missing: bool = False
     absent: bool = False
+
+    def side(self, each: Coordinate | Flag) -> Side | None:
+        """Of which side a name speaks."""
+        return each.side or self.bare
+
+    def is_size(self, each: Coordinate) -> bool:
+        """Whether a name is a dim's, which means its size."""
+        return each.side is None and (self.bare is None or each.name in self.g.spec.dims)
 
     def size(self, name: str) -> Dim:
         """A dim's size."""
@@ -65,52 +78,53 @@ class MaskNames:
 
     def coordinate(self, each: Coordinate) -> mt.Number:
         """A token's index, its value of an ids input, or its coordinate on an axis."""
-        assert each.side is not None
+        side = self.side(each)
+        assert side is not None
         if each.name == "pos":
-            return mt.Index(each.side)
+            return mt.Index(side)
         tensor = self.g.values.get(each.name)
         if tensor is not None and each.name in self.g.spec.inputs:
-            return self._ids(each, tensor)
-        space = self.pairs.space(each.side)
+            return self._ids(each, tensor, side)
+        space = self.pairs.space(side)
         if any(axis.name == each.name for axis in space.batch):
             raise self.g.not_yet(f"`{each}`, a coordinate on a batch axis,", each.span)
         places = (place(space, number, each.name) for number in range(len(space.parts)))
         found = tuple(there for there in places if there is not None)
         if not found:
-            raise self._no_axis(each)
+            raise self._no_axis(each, side)
         if len(space.parts) == 1 and len(space.parts[0].axes) == 1:
-            return mt.Index(each.side)
-        return mt.OnAxis(each.side, each.name, found)
+            return mt.Index(side)
+        return mt.OnAxis(side, each.name, found)
 
-    def _ids(self, each: Coordinate, tensor: Tensor) -> mt.Given:
-        assert each.side is not None
+    def _ids(self, each: Coordinate, tensor: Tensor, side: Side) -> mt.Given:
         if tensor.unknown:
             raise Stop
-        if self.pairs.space(each.side).axis(each.name) is not None:
-            raise self._two_meanings(each, "axis")
-        given = fitted(self.g, self.pairs, tensor, each)
+        if self.pairs.space(side).axis(each.name) is not None:
+            raise self._two_meanings(each, side, "axis")
+        given = fitted(self.g, self.pairs, tensor, each, side)
         if given is None:
-            raise self._no_axis(each, tensor)
+            raise self._no_axis(each, side, tensor)
         return replace(given, values=tensor.vocabulary)
 
-    def _no_axis(self, each: Coordinate, tensor: Tensor | None = None) -> Exception:
-        assert each.side is not None
-        parts = self.pairs.space(each.side).parts
+    def _no_axis(
+        self, each: Coordinate | Flag, side: Side, tensor: Tensor | None = None
+    ) -> Exception:
+        parts = self.pairs.space(side).parts
         axes = {axis.name: None for part in parts for axis in part.axes}
-        words, named = WORDS[each.side], " and ".join(axes)
+        words, named = self.pairs.called[side], " and ".join(axes)
         has = f"axis {named}" if len(axes) == 1 else f"axes {named}" if axes else "no axes"
         what = f"no axis {each.name}"
         if tensor is not None:
             own = " or ".join(axis.name for axis in tensor.space.parts[0].axes)
             what = f"no axis {own}, which `{each.name}` is over"
         near = nearest(each.name, axes) if tensor is None else None
-        help = [f"did you mean `{each.side}.{near}`?"] if near else [f"they have {has}"]
+        before = f"{each.side}." if each.side else ""
+        help = [f"did you mean `{before}{near}`?"] if near else [f"they have {has}"]
         return self.g.refuse(NO_AXIS, f"`{each}`: the {words} have {what}", each.span, help=help)
 
-    def _two_meanings(self, each: Coordinate | Flag, other: str) -> Exception:
+    def _two_meanings(self, each: Coordinate | Flag, side: Side, other: str) -> Exception:
         """An input whose name is also a part's or an axis's on the side that is asked."""
-        assert each.side is not None
-        which = f"{'an' if other == 'axis' else 'a'} {other} of the {WORDS[each.side]}"
+        which = f"{'an' if other == 'axis' else 'a'} {other} of the {self.pairs.called[side]}"
         message = f"`{each}` may be the input `{each.name}` or {which}: both have this name"
         came = [Label(self.g.spec.inputs.span_of(each.name), "the input")]
         help = [f"call the {other} otherwise where it is made, or the input"]
@@ -119,20 +133,23 @@ class MaskNames:
     # ---- conditions
     def flag(self, each: Flag) -> mt.Answer:
         """A bool input's flag, or membership in a part."""
-        if each.side is None:
+        side = self.side(each)
+        if side is None:
             return self._input(each)
         tensor = self.g.values.get(each.name, UNKNOWN)
         if each.name not in self.g.spec.inputs or tensor.kind != "bool":
-            return self._member(each, each.side)
-        if self.pairs.space(each.side).part(each.name) is not None:
-            raise self._two_meanings(each, "part")
+            return self._member(each, side)
+        if self.pairs.space(side).part(each.name) is not None:
+            raise self._two_meanings(each, side, "part")
         return self._input(each)
 
     def _input(self, each: Flag) -> mt.Answer:
         tensor = self.g.values.get(each.name, UNKNOWN)
         if tensor.unknown:
             raise Stop
-        given = fitted(self.g, self.pairs, tensor, each)
+        given = fitted(self.g, self.pairs, tensor, each, self.side(each))
+        if given is None and self.bare is not None:
+            raise self._no_axis(each, self.bare, tensor)
         if given is None:
             self._note_missing(each, tensor)
             return True
@@ -141,13 +158,14 @@ class MaskNames:
 
     def _note_missing(self, each: Flag, tensor: Tensor) -> None:
         own = " or ".join(sorted(axis.name for axis in tensor.space.parts[0].axes))
-        words = f"the {WORDS[each.side]} have" if each.side else "queries and keys have"
+        side = self.side(each)
+        words = f"the {self.pairs.called[side]} have" if side else "queries and keys have"
         self.missing = True
         self._note(NO_FLAG, f"`{each}` hides nothing here: {words} no axis {own}", each.span)
 
     def _note_parts(self, each: Flag, tensor: Tensor, given: mt.Given) -> None:
         """Tokens of several parts: those that the flag says nothing of."""
-        for side in WORDS:
+        for side in self.pairs.called:
             parts, has = self.pairs.space(side).parts, {grid.part for grid in given.grids(side)}
             others = [part.name for number, part in enumerate(parts) if number not in has]
             if has and others:
@@ -161,7 +179,7 @@ class MaskNames:
         if found:
             return self.pairs.member(side, found)
         self.absent = True
-        message = f"`{each}` is false here: the {WORDS[side]} have no part {each.name}"
+        message = f"`{each}` is false here: the {self.pairs.called[side]} have no part {each.name}"
         self._note(UNKNOWN_PART, message, each.span, [f"their parts: {_names(parts)}"])
         return False
 

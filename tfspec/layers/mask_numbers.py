@@ -20,7 +20,7 @@ def number(names: MaskNames, value: sp.Value) -> mt.Number:
     match value:
         case sp.Number(plain):
             return mt.Size(Dim.of(plain))
-        case sp.Coordinate(None, name):
+        case sp.Coordinate(_, name) if names.is_size(value):
             return mt.Size(names.size(name))
         case sp.Coordinate():
             return names.coordinate(value)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TEMPERATURE = 0.07
 """By which CLIP divides similarities at first (Radford et al. 2021, section 2.5)."""
 OTHER_WIDTH = Rule(
-    "TS293",
+    "TS258",
     "rows that cannot be compared",
     "`similarity` is given rows of two widths.",
     "It sums products of their features, one by one.",

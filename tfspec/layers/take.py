@@ -9,7 +9,6 @@ from pydantic import Field
 
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
-from tfspec.graph.mask import Mask
 from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
 from tfspec.layers.token_condition import read_tokens
@@ -19,7 +18,6 @@ from tfspec.ops.grids import TakeIndex
 from tfspec.spec.expression import SizeExpr
 from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
-from tfspec.spec.predicate import Predicate
 from tfspec.spec.types import AxisTable, PartNames
 from tfspec.symbolic import Dim
 
@@ -46,22 +44,12 @@ NO_LABEL = Rule(
 )
 
 
-SETTLED = Rule(
-    "TS292",
-    "a condition that asks nothing",
-    "A predicate is true of every token, or of none, whatever the inputs and sizes are.",
-    "It chooses nothing: it is surely not what was meant.",
-    "take: {T: first(width == 64)}  # on vectors of 64",
-    "Compare with what tells tokens apart, or give an index: `take: {T: 0}`.",
-)
-
-
 class Take(Layer):
     """Some tokens: parts by name, a position on an axis, or those that an ids input names.
 
     `{T: 0}`, `{slot: s}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`:
-    another index in every row; where no token is such, the first. An ids input: the tokens at those
-    flat positions, whose axes become the input's.
+    another index in every row; where no token is such, the first. An ids input: the tokens at
+    those flat positions, whose axes become the input's.
     """
 
     step: ClassVar[str] = "take"
@@ -103,28 +91,25 @@ class Take(Layer):
             help = [f"its axes: {known}"] if known else []
             raise g.refuse(NO_AXIS, message, self.at.span_of(name), help=help)
         if where.predicate is not None:
-            return self._found(g, x, where, where.predicate)
+            return self._found(g, x, where)
         found = [self._of_part(g, x, part, name, where) for part in x.space.parts if name in part]
         if len(found) == 1:
             return found[0]
         parts = [each.space.parts[0] for each in found]
         return ops.Concat(g.tokens(x.space.with_parts(*parts)))(*found)
 
-    def _found(self, g: Builder, x: Tensor, where: Position, predicate: Predicate) -> Tensor:
-        """A token by a condition: another index in every row."""
+    def _found(self, g: Builder, x: Tensor, where: Position) -> Tensor:
+        """One token of each row, that of which the condition is true."""
+        assert where.predicate is not None
+        assert where.which is not None
         part, *others = x.space.parts
-        if others or len(part.axes) > 1 or not x.space.batch:
-            what = "`take` by a condition in a value of several axes or parts, or without a batch,"
+        if others or len(part.axes) > 1:
+            what = "`take` by a condition in a value of several axes or parts"
             raise g.not_yet(what, where.span)
-        tree = read_tokens(g, self, predicate, x)
-        if isinstance(tree, bool):
-            message = f"`{predicate}` is true of {'every' if tree else 'no'} token here"
-            help = ["give an index, such as `{T: 0}`, or another condition"]
-            raise g.refuse(SETTLED, message, predicate.span, help=help)
-        condition = Mask(tree, text=str(predicate))
-        flags = tuple(g.values[given.name] for given in condition.flags)
-        space = x.space.with_parts(Part(part.name))
-        return TakeFound(space, where.which or "first", condition, flags)(x)
+        if not x.space.batch:
+            raise g.not_yet("`take` by a condition in a value without a batch", where.span)
+        space = g.tokens(x.space.with_parts(Part(part.name)))
+        return TakeFound(space, where.which, *read_tokens(g, where.predicate, x))(x)
 
     def _of_part(self, g: Builder, x: Tensor, part: Part, name: str, where: Position) -> Tensor:
         """A part's tokens at one place on an axis, which goes."""

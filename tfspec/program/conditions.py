@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.graph import mask_tree as mt
@@ -14,7 +14,6 @@ from tfspec.program.predicate_inputs import by_token
 from tfspec.program.predicates import Asked
 from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
-from tfspec.spec.predicate import Side
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class OfTokens(Asked):
     """A condition asked of tokens alone: booleans that broadcast to [batch..., N]."""
-
-    def index(self, side: Side) -> Value:
-        del side
-        return self.key
-
-    def _coordinate(self, number: mt.OnAxis) -> Value:
-        return super()._coordinate(replace(number, side="key"))
 
     def _given(self, given: mt.Given) -> Value:
         value = by_token(self.low, given, self.given[given])

@@ -95,12 +95,11 @@ def embedding(indices: Tensor, weight: Tensor) -> Tensor:
 def rows(table: Tensor, indices: Sequence[Tensor], axis: int = 0) -> Tensor:
     """table[index], or so from a later axis on; flags stand for as many rows as are true.
 
-    Several indices, one an axis, are stretched to one shape.
+    Several indices, one an axis, are stretched.
     """
-    had, index = table.shape, indices[0]
+    had = table.shape
     node = opened("Index", (table,), indices)
-    flags = index.dtype is BOOL
-    taken, axes = ((count(index),), len(index.shape)) if flags else _together(indices)
+    taken, axes = _taken(indices)
     shape = (*had[:axis], *taken, *had[axis + axes :])
     out = fresh("index", (table, *indices), shape)
 
@@ -112,9 +111,14 @@ def rows(table: Tensor, indices: Sequence[Tensor], axis: int = 0) -> Tensor:
     return closed(node, out, back)
 
 
-def _together(indices: Sequence[Tensor]) -> tuple[Ints, int]:
-    """The shape of what several indices take, and of how many axes."""
-    return reduce(broadcast, [index.shape for index in indices]), len(indices)
+def _taken(indices: Sequence[Tensor]) -> tuple[Ints, int]:
+    """The axes that indices make, and how many they take the place of."""
+    first, *others = indices
+    if first.dtype is not BOOL:
+        return reduce(broadcast, [index.shape for index in indices]), len(indices)
+    if others:
+        raise Unpriced("an index of several tensors", "of which one is of flags is refused")
+    return (count(first),), len(first.shape)
 
 
 def put(x: Tensor, index: Tensor, values: Tensor) -> None:
@@ -182,18 +186,12 @@ def index(x: Tensor, key: Any) -> Tensor:
         else:
             out = narrowed(out, axis, item)
         axis += 1
-    if len(taken) > 1 and not _side_by_side(taken):
-        raise Unpriced("an index of several tensors apart, or of flags")
+    axes = [axis for _, axis in taken]
+    if axes != list(range(axes[0], axes[0] + len(axes)) if axes else ()):
+        raise Unpriced("an index of several tensors", "that do not stand side by side is refused")
     if taken:
-        return rows(out, [tensor for tensor, _ in taken], taken[0][1])
+        return rows(out, [tensor for tensor, _ in taken], axes[0])
     return aliased(x) if out is x else out
-
-
-def _side_by_side(taken: Sequence[tuple[Tensor, int]]) -> bool:
-    """Whether indices are positions on axes that follow each other."""
-    first = taken[0][1]
-    follow = all(axis == first + at for at, (_, axis) in enumerate(taken))
-    return follow and all(tensor.dtype is not BOOL for tensor, _ in taken)
 
 
 def _whole(x: Tensor, key: tuple[Any, ...]) -> tuple[Any, ...]:
