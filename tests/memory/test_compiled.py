@@ -33,10 +33,10 @@ FEW: list[Case] = [
 ]
 UNKNOWN = {"mixtral-8x7b"}
 """Experts: data decide how much is kept, and the partitioner cuts a graph of unknown sizes."""
-OFF = {"flamingo": 0.008, "uniter-base": 0.0004, "llava-1.5-7b": 0.43, "clip-vit-b32": 0.00001}
+OFF = {"flamingo": 0.008, "uniter-base": 0.0004, "llava-1.5-7b": 0.43}
 """How far off the count may be, of itself, where torch keeps what the count runs again: masks that
-are put together of several parts, in Flamingo and UNITER, a flag for each row of CLIP's scaled logits,
-and of LLaVA written out with dropout the scores of one layer. docs/costs.md says so."""
+are put together of several parts, in Flamingo and UNITER, and of LLaVA written out with dropout the
+scores of one layer. docs/costs.md says so."""
 WAYS: list[tuple[Precision, Style, bool]] = [
     (dtype, style, dropout) for dropout in (False, True) for dtype, style in product(DTYPES, STYLES)
 ]

@@ -15,8 +15,31 @@ def exponentials(joint: Joint, x: Step, rows: int) -> tuple[Step, Step, Step]:
     """x less each row's largest, its exponentials, and their sum."""
     top = joint.step("amax", (x,), rows, x.dtype)
     shifted = joint.step("sub", (x, top), x.elements, x.dtype)
+    scaled = x.parents[0] if x.op == "to" else x
+    if scaled.op == "mul" and len(scaled.parents) == 2 and scaled.parents[0].elements == 1:
+        shifted = _unscaled(joint, x, scaled.parents, shifted, rows)
     powers = joint.step("exp", (shifted,), x.elements, x.dtype)
     return shifted, powers, joint.step("sum", (powers,), rows, x.dtype)
+
+
+def _unscaled(joint: Joint, x: Step, parents: Sequence[Step], shifted: Step, rows: int) -> Step:
+    """A factor taken out, in rows without infinite numbers: `mul_softmax_pattern`."""
+    factor, inner = parents[0], cast_to(joint, parents[1], x.dtype)
+    ones = [joint.step("full", (), 1, x.dtype, by=by) for by in ("1", "-1")]
+    positive = joint.step("ge", (factor,), 1, BOOL)
+    sign = joint.step("where", (positive, *ones), 1, x.dtype)
+    turned = joint.step("mul", (inner, sign), x.elements, x.dtype)
+    top = joint.step("amax", (turned,), rows, x.dtype)
+    apart = joint.step("sub", (turned, top), x.elements, x.dtype)
+    size = joint.step("mul", (sign, factor), 1, x.dtype)
+    stable = joint.step("mul", (apart, size), x.elements, x.dtype)
+    whole = joint.step("eq", (x, x), x.elements, BOOL)
+    near = joint.step("ne", (joint.step("abs", (x,), x.elements, x.dtype),), x.elements, BOOL)
+    finite = joint.step("mul", (whole, near), x.elements, BOOL)
+    endless = joint.step("logical_not", (finite,), x.elements, BOOL)
+    some = joint.step("any", (endless,), rows, BOOL)
+    none = joint.step("logical_not", (some,), rows, BOOL)
+    return joint.step("where", (none, stable, shifted), x.elements, x.dtype)
 
 
 def softmax(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
