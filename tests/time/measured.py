@@ -36,8 +36,6 @@ class Moves(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if str(func).startswith("aten.convolution_backward.") and not args[-1][0]:
-            args = (*args[:2], *args[3:])  # its weight is read for the gradient of its input alone
         given, made = list(_tensors((*args, *(kwargs or {}).values()))), list(_tensors([out]))
         storages = {x.untyped_storage().data_ptr() for x in given}
         view = made and made[0].numel() and made[0].untyped_storage().data_ptr() in storages

