@@ -18,8 +18,10 @@ NEARLY = {"swin-t": 0.003, "video-swin-t": 0.003, "dall-e": 0.002, "timesformer"
 count as one; and where one line does much arithmetic on coordinates, of a mask or of rows."""
 LACKING = dict.fromkeys(("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "whisper-base"), 0.006)
 LACKING |= {"transformer-base": 0.013, "clip-vit-b32": 0.002}
-"""How much a backward lacks: the sums of the gradients of a table that several steps share, which
-are said to be left out, and of CLIP's rows of length 1, some kernels that count as one."""
+LACKING |= {"siglip-base": 0.001, "perceiver-io": 0.05}
+"""How much a backward lacks: the sums of the gradients of a table that several steps share, and of
+those of learned queries over the batch, which are said to be left out; of CLIP's rows of length 1,
+some kernels that count as one; and of an attention by products of matrices, what it scales."""
 WITHOUT = {"init_weights", "sinusoids", "build", "compile", "example_inputs"}
 """Functions that a forward does not call."""
 
