@@ -14,6 +14,7 @@ from tests.parity import (
     gpt2,
     llama,
     llava,
+    lxmert,
     marian,
     mistral,
     mixtral,
@@ -73,4 +74,6 @@ REFERENCES = (
     palm_e.PALM_E,
     timesformer.TIMESFORMER,
     *timesformer.SHAPES,
+    lxmert.LXMERT,
+    *lxmert.SHAPES,
 )

@@ -16,6 +16,7 @@ from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
+from tests.parity.mutations_towers import MUTATIONS as OF_TOWERS
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
 from tests.parity.running import model_of
@@ -152,7 +153,7 @@ MUTATIONS = [
 
 @pytest.mark.parametrize(
     "mutation",
-    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_SOUNDS, *OF_STREAMS],
+    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_SOUNDS, *OF_STREAMS, *OF_TOWERS],
     ids=str,
 )
 def test_a_mistake_is_seen(mutation: Mutation) -> None:
