@@ -134,16 +134,19 @@ class Holders(Sizes):
         if share.index is not None:
             found = Home(layer_around(current().scope), numbers(self, share.index), share.span)
         first = self.homes.setdefault(share.name, found)
-        if first != found or len(set(found.numbers or ())) < len(found.numbers or ()):
-            alone = first is found
-            raise self.refuse(
-                NOT_YET,
-                f"`{share.name}` shared by several layers through an index is not supported yet",
-                Label(share.span, "its index is the same in several layers" if alone else ""),
-                came=[] if alone else [Label(first.span, "another layer has these weights")],
-                help=["an index tells the layers apart, each with weights of its own: `(i)`"],
+        if first != found:
+            came, help = Label(first.span, "the others are here"), "give one of them another name"
+            raise self._of_several(share, Label(share.span), [came], help)
+        if found.repeats:
+            label = Label(share.span, "its index is the same in several layers")
+            raise self._of_several(
+                share, label, [], f"give each layer an index of its own: `{share.name}(i)`"
             )
         return first.scope
+
+    def _of_several(self, share: Share, label: Label, came: list[Label], help: str) -> Stop:
+        what = f"`{share.name}` shared by several layers through an index"
+        return self.refuse(NOT_YET, f"{what} is not supported yet", label, came=came, help=[help])
 
     def _shares(self, share: Share, trace: Trace) -> None:
         """Steps of one share are one forward over the same weights, whatever they run on."""

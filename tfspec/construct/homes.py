@@ -20,6 +20,11 @@ class Home:
     numbers: tuple[int, ...] | None
     span: Span = field(compare=False)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether several layers have one index."""
+        return self.numbers is not None and len(set(self.numbers)) < len(self.numbers)
+
 
 def layer_around(scope: Scope) -> Scope:
     """The layer of a stream that a scope is in: one of a stack, or a block that stands alone."""
