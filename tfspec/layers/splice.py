@@ -49,7 +49,7 @@ class Splice(Layer):
         new = vectors(g, "splice", self.source, x)
         self._check_fit(g, x, new)
         self._check_flags(g, x, new)
-        return SpliceOp(*read_tokens(g, self.at, x, "leave the splice out"))(x, new)
+        return SpliceOp(*read_tokens(g, self.at, x, "leave the splice out, or give"))(x, new)
 
     def _check_fit(self, g: Builder, x: Tensor, new: Tensor) -> None:
         place = last_place(self.source)
