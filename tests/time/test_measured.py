@@ -16,9 +16,10 @@ from tfspec.spec.load import load_text
 NEARLY = {"swin-t": 0.003, "video-swin-t": 0.003, "dall-e": 0.002, "timesformer": 0.001}
 """How far off it is where the file's functions for windows and biases, which are some kernels each,
 count as one; and where one line does much arithmetic on coordinates, of a mask or of rows."""
-OF_PATCHES = {"clip-vit-b32": 0.04}
-"""A convolution's backward is given its weight, and does not read it where its input needs nothing:
-at small sizes that is much."""
+LACKING = dict.fromkeys(("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "whisper-base"), 0.006)
+LACKING |= {"transformer-base": 0.013, "clip-vit-b32": 0.002}
+"""How much a backward lacks: the sums of the gradients of a table that several steps share, which
+are said to be left out, and of CLIP's rows of length 1, some kernels that count as one."""
 WITHOUT = {"init_weights", "sinusoids", "build", "compile", "example_inputs"}
 """Functions that a forward does not call."""
 
@@ -84,7 +85,7 @@ def test_a_backward(name: str) -> None:
     architecture = small(name)
     moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.graph))
     ours = measured.counted(architecture.graph, "train", "backward")
-    assert ours == pytest.approx(moves.total("aten.clone."), rel=OF_PATCHES.get(name, 0.03))
+    assert ours == pytest.approx(moves.total("aten.clone."), rel=LACKING.get(name, 0))
 
 
 def test_a_backward_to_the_byte() -> None:

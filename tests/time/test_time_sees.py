@@ -43,7 +43,9 @@ def no_kernel_of_several(runs: Any) -> dict[Run, Run]:
 
 def whole_storage(self: Order, value: Value, block: Any) -> Any:
     assert value.dtype != "state"
-    return Region(block, value.storage.elements, value.dtype, len(value.shape))
+    return Region(
+        block, value.storage.elements, value.storage.elements, value.dtype, len(value.shape)
+    )
 
 
 def three_matrices(self: Order, method: Any, step: Any) -> Iterator[Held]:

@@ -123,8 +123,11 @@ class Order:
             lambda value: value in known and known[value].needs
         )
         run.makes.append(self._of(output, Block(run, ZERO)))
-        run.makes[0].block.elements = run.makes[0].elements
+        run.makes[0].block.elements = run.makes[0].plain
         run.makes[0].needs = run.needs
+        if step.kernel.joins:
+            often = ((v, x) for v, x in known.items() if product(v.shape) != x.plain)
+            run.repeated = {region: self._size(value.shape) for value, region in often}
         for each in step.saves.kept if run.needs else ():
             if not each.when or any(value in known and known[value].needs for value in each.when):
                 self._keeps(run, each, known)
@@ -133,12 +136,12 @@ class Order:
     def _keeps(self, run: Run, kept: Kept, known: Mapping[Value, Region]) -> None:
         match kept:
             case Made(_, elements, dtype):
-                run.left.append(Region(Block(None, elements), elements, dtype, 0))
+                run.left.append(Region(Block(None, elements), elements, elements, dtype, 0))
             case Keep(value):
                 same = (known[v] for v in known if v.storage is value.storage)
                 assert value.dtype != "state", "only tensors are kept"
                 size = product(value.shape)
-                copied = Region(Block(None, size), size, value.dtype, len(value.shape))
+                copied = Region(Block(None, size), size, size, value.dtype, len(value.shape))
                 run.kept.append(next(same, copied))
             case _:
                 run.kept.append(run.makes[0])
@@ -173,7 +176,7 @@ class Order:
 
     def _view(self, base: Region, value: Value) -> Region:
         region = self._of(value, base.block)
-        if region.elements == base.elements:
+        if region.plain == base.plain:
             return base
         region.needs = base.needs
         return region
@@ -181,9 +184,13 @@ class Order:
     def _of(self, value: Value, block: Block) -> Region:
         """Its different elements: an axis of stride 0 repeats them."""
         assert value.dtype != "state", "what is no tensor is nowhere in memory"
-        sizes = self.shape_of(value.shape)
-        seen = [size for size, step in zip(sizes, value.strides, strict=True) if step != 0]
-        return Region(block, product(seen), value.dtype, len(value.shape))
+        laid = zip(value.shape, value.strides, strict=True)
+        seen = [size for size, step in laid if step != 0]
+        return Region(block, self._size(seen), product(seen), value.dtype, len(value.shape))
+
+    def _size(self, shape: Sequence[Dim]) -> Dim:
+        """Elements, with letters for numbers of tokens."""
+        return product(self.shape_of(shape))
 
 
 def _turns(loop: Loop) -> list[Dim]:

@@ -12,7 +12,8 @@ from tfspec.symbolic import Dim
 
 @dataclass(eq=False, repr=False)
 class Block:
-    """One allocation. `pieces` are the readers of each part of it, in order."""
+    """One allocation, its size in the symbols of the graph's sizes. `pieces` are the readers of
+    each part of it, in order."""
 
     maker: Run | None
     elements: Dim
@@ -22,10 +23,15 @@ class Block:
 
 @dataclass(eq=False, repr=False)
 class Region:
-    """What a value is in memory: so many different elements of an allocation."""
+    """What a value is in memory: so many different elements of an allocation.
+
+    `plain`: the same in the symbols of the graph's sizes, in which parts are compared: with letters
+    for numbers of tokens, one size has several formulas.
+    """
 
     block: Block
     elements: Dim
+    plain: Dim
     dtype: SavedDtype
     rank: int
     needs: bool = False
@@ -53,6 +59,7 @@ class Run:
     """One kernel, or one step's few. `times` counts the layers that it stands for; `layer` is none
     outside of stacks. `weights` are those that its module holds; `step` is what its layers share.
 
+    `repeated`: what it joins several times over, and how much of the result that is.
     `needs`: a gradient flows through it. For that it keeps operands or its result, `kept`, and what
     it makes beside its result, `left`.
     """
@@ -67,6 +74,7 @@ class Run:
     needs: bool = False
     kept: list[Region] = field(default_factory=list[Region])
     left: list[Region] = field(default_factory=list[Region])
+    repeated: dict[Region, Dim] = field(default_factory=dict["Region", Dim])
 
     @property
     def saves(self) -> bool:
