@@ -112,7 +112,9 @@ class StreamDecl(Located):
 
     do: Pipeline = Field(description="the pipeline")
     per: AxisNames | None = Field(None, description="axes that are batch in this whole stream")
-    freeze: Flag | None = Field(None, description="true: its weights are not trained")
+    freeze: Flag | None = Field(
+        None, description="true: its weights are not trained (Alayrac et al. 2022)"
+    )
 
     @classmethod
     def spread(cls, value: Any) -> Any:
@@ -187,7 +189,7 @@ class Init(Located):
     embed: Rate | None = Field(None, description="standard deviation of tables; default: std")
     bias: Literal["zeros", "torch"] | None = Field(None, description="how biases start")
     zeros: Annotated[Names | None, LATER] = Field(
-        None, description="what starts at 0: gate, modulate"
+        None, description="what starts at 0: gate, modulate (Peebles and Xie 2023)"
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
