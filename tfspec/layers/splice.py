@@ -32,7 +32,8 @@ UNFIT = Rule(
 class Splice(Layer):
     """Replaces tokens where true: by one token repeated, or by another value's tokens in order.
 
-    `[..., N, width] -> [..., N, width]`. A bool input that is left out when the model runs changes
+    `[..., N, width] -> [..., N, width]`, as masked patches (Bao et al. 2021) and images between
+    words (Liu et al. 2023). A bool input that is left out when the model runs changes
     nothing.
     """
 
