@@ -9,6 +9,7 @@ from tests.parity import (
     dalle,
     decision,
     dinov2,
+    dit,
     flamingo,
     gemma,
     gpt2,
@@ -74,6 +75,7 @@ REFERENCES = (
     palm_e.PALM_E,
     timesformer.TIMESFORMER,
     *timesformer.SHAPES,
+    dit.DIT,
     lxmert.LXMERT,
     *lxmert.SHAPES,
 )
