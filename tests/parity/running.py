@@ -13,7 +13,13 @@ from torch import Tensor, nn
 _NUMBERS = itertools.count()
 
 # the fast style stacks what reads one value; the rows are in this order, of experts in each matrix
-STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "qv": ("q", "v"), "gate_up": ("gate", "up")}
+STACKED = {
+    "qkv": ("q", "k", "v"),
+    "kv": ("k", "v"),
+    "qv": ("q", "v"),
+    "gate_up": ("gate", "up"),
+    "q_down_kv_down_k_rope": ("q_down", "kv_down", "k_rope"),
+}
 
 Piece = tuple[str, slice | tuple[slice, ...]]
 
