@@ -31,7 +31,7 @@ FEW: list[Case] = [
     ("llama-3-8b", "bf16", "fast", False),
     ("vit-b16", "fp32", "fast", True),
 ]
-UNKNOWN = {"mixtral-8x7b"}
+UNKNOWN = {"mixtral-8x7b", "deepseek-v3"}
 """Experts: data decide how much is kept, and the partitioner cuts a graph of unknown sizes."""
 OFF = {"decision-transformer"}
 """Where the count is known to be off in some ways: docs/costs.md says how much."""
