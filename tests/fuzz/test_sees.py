@@ -202,14 +202,16 @@ SABOTAGE: dict[Callable[[Patch], None], str | None] = {
 def test_the_oracle_sees(
     sabotage: Callable[[Patch], None], spec: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = [spec] if spec else generated()
+    texts = [spec] if spec else generated(MISTAKES.get(sabotage, ""))
     sabotage(monkeypatch)
     assert any(map(caught, texts)), "no case showed it"
 
 
 @cache
-def generated() -> list[str]:
-    return [written(make(Random(at))) for at in range(120)]
+def generated(word: str) -> list[str]:
+    """Random specs, those with the word first."""
+    texts = (written(make(Random(at))) for at in range(120))
+    return sorted(texts, key=lambda text: word not in text)
 
 
 def caught(text: str) -> bool:
