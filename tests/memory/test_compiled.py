@@ -36,7 +36,7 @@ FEW: list[Case] = [
 ]
 ALONE: Case = ("vit-b16", "bf16", "explicit", False)
 """At batch 1 products copy nothing, and attention without dropout fuses too."""
-UNKNOWN = {"mixtral-8x7b"}
+UNKNOWN = {"mixtral-8x7b", "deepseek-v3"}
 """Experts: data decide how much is kept, and the partitioner cuts a graph of unknown sizes."""
 WAYS: list[tuple[Precision, Style, bool]] = [
     (dtype, style, dropout) for dropout in (False, True) for dtype, style in product(DTYPES, STYLES)
