@@ -13,9 +13,15 @@ from torch import Tensor, nn
 _NUMBERS = itertools.count()
 
 # the fast style stacks what reads one value; the rows are in this order, of experts in each matrix
-STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "qv": ("q", "v"), "gate_up": ("gate", "up"),
-           "modulation": ("shift1", "scale1", "gate1", "shift2", "scale2", "gate2"),
-           "image_modulation": ("image_shift", "image_scale")}  # fmt: skip
+STACKED = {
+    "qkv": ("q", "k", "v"),
+    "kv": ("k", "v"),
+    "qv": ("q", "v"),
+    "gate_up": ("gate", "up"),
+    "q_down_kv_down_k_rope": ("q_down", "kv_down", "k_rope"),
+    "modulation": ("shift1", "scale1", "gate1", "shift2", "scale2", "gate2"),
+    "image_modulation": ("image_shift", "image_scale"),
+}
 
 Piece = tuple[str, slice | tuple[slice, ...]]
 

@@ -184,6 +184,13 @@ class QKNorm(Located):
         return op(x, name=f"{role}_norm")
 
 
+def like_the_blocks(g: Builder, role: str) -> ops.Norm:
+    """A norm inside of a branch, of the kind and with the eps of the block's."""
+    block = g.defaults.norm
+    kind = "layer" if block is None else block.kind
+    return ops.Norm(kind, norm_eps(g, kind, None if block is None else block.eps), role=role)
+
+
 def norm_eps(g: Builder, kind: NormKind, eps: Rate | None) -> float:
     """The eps that a norm adds, by its kind where none is written."""
     if eps is None:

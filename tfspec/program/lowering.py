@@ -141,11 +141,12 @@ class Lowering(Caching):
         return value
 
     def expand(self, node: Node, inputs: Sequence[Value]) -> Value:
-        """A composite op as its definition, op by op."""
-        assert node.inner is not None
-        for tensor, value in zip(node.inner.inputs, inputs, strict=True):
+        """A composite op as its definition in this mode, op by op."""
+        trace = node.definition(decoding=self.mode == "decode")
+        assert trace is not None
+        for tensor, value in zip(trace.inputs, inputs, strict=True):
             self.values[tensor] = value
-        return self.inline(node.inner)[0]
+        return self.inline(trace)[0]
 
     def _fused(self, node: Node, trace: Trace) -> list[Node]:
         """The nodes that are lowered together with this one: same inputs, same fusion key."""
