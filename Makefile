@@ -6,7 +6,7 @@ PYTEST ?= -n auto --dist worksteal
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test slow bench peers figures clean help
+.PHONY: demo test slow bench peers figures reference clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -64,6 +64,10 @@ figures: $(STAMP)
 	$(BIN)/tfspec draw llama-3-8b --open mlp -o $(FIGURES)/llama-3-8b-mlp.svg
 	$(BIN)/tfspec draw swin-t -o $(FIGURES)/swin-t.svg
 	$(BIN)/tfspec draw gpt2 --open attention --level ops -o $(FIGURES)/gpt2-attention.svg
+
+# The pages of docs/reference, written from the code; a test compares them with it.
+reference: $(STAMP)
+	$(BIN)/python -m docs.pages
 
 clean:
 	rm -rf $(VENV) .venv-peers $(OUT) build dist .hypothesis .pytest_cache .ruff_cache
