@@ -9,6 +9,7 @@ from pydantic import Field
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Label, Rule, Span
 from tfspec.graph.mask import Mask
+from tfspec.graph.mask_guards import total
 from tfspec.graph.mask_pairs import Pairs
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.layers.attend_mask import Reading
@@ -63,7 +64,8 @@ class Splice(Layer):
         self._check_fit(g, x, new)
         self._check_flags(g, x, new)
         names = MaskNames(g, Pairs(g.facts, x.space, x.space, own=True), self.span_of("at"))
-        tree = Reading(g, names).condition(_of_tokens(g, x, self.at.tree))
+        asked = Reading(g, names).condition(_of_tokens(g, x, self.at.tree))
+        tree = asked if isinstance(asked, bool) else total(names.pairs, asked)
         if isinstance(tree, bool):
             always = "true" if tree else "false"
             raise g.not_yet(f"`{self.at}`, which is {always} for all tokens,", self.at.span)
