@@ -112,7 +112,8 @@ class Take(Rearrangement):
         if len(alike) < 2:
             return self._cut(low, node, inputs[0])
         key = "take", inputs[0], self
-        return low.local(key, self.text, lambda: self._cut(low, node, inputs[0]))
+        name = "_".join(part.name for part in self.space.parts)
+        return low.local(key, name, lambda: self._cut(low, node, inputs[0]))
 
     def _cut(self, low: Lowering, node: Node, x: Value) -> Value:
         axis = len(node.inputs[0].space.batch)
