@@ -19,7 +19,7 @@ from tfspec.passes.memory import partition
 from tfspec.passes.memory.compiled import kept_compiled
 from tfspec.passes.memory.partition import Partition
 from tfspec.program.program import Precision, Style
-from tfspec.shadow import attention, decomposed, pointless
+from tfspec.shadow import attention, decomposed, pointless, traced_rows
 from tfspec.shadow.joint import Joint, Step
 from tfspec.shadow.traced import plain
 
@@ -44,7 +44,8 @@ WAYS: list[tuple[Precision, Style, bool]] = [
 
 
 def every() -> Iterator[Case]:
-    """Two ways for each bundled spec, all eight in turn."""
+    """Two ways for each bundled spec, all eight in turn; and copies of values alone."""
+    yield ("palm-e-562b", "fp32", "explicit", True)
     for at, name in enumerate(sorted(set(NAMES) - UNKNOWN)):
         for step in (0, 5):
             yield (name, *WAYS[(at + step) % len(WAYS)])
@@ -123,6 +124,10 @@ MISTAKES: Mapping[str, tuple[Case, tuple[Any, str, object]]] = {
     "equal ops are made twice": (FEW[1], (Joint, "step", always_new)),
     "a view that undoes another stays": (FEW[4], (pointless, "_undone", nothing)),
     "attention stays as it is written": (FEW[5], (attention, "whole", nothing)),
+    "factors stay before a softmax": (
+        ("clip-vit-b32", "bf16", "fast", False),
+        (traced_rows, "_has_factor", nothing),
+    ),
     "padding fuses": (FEW[6], (decomposed, "FORWARD", decomposed.FORWARD | {"pad": plain})),
 }
 

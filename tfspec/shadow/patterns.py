@@ -36,7 +36,7 @@ def follow(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
 def begin(a: Tensor, b: Tensor, out: Tensor) -> None:
     """Scores of queries a and turned keys b, [..., h, N, k] each, are where it begins."""
     joint = a.machine.joint
-    many = len(a.shape) == len(b.shape) > 3
+    many = len(a.shape) == len(b.shape) > 3 and a.shape[-1] > 1  # else `bmm` is taken apart
     if joint is not None and many and out.step is not None and copied(a) == copied(b):
         joint.chains[out.step] = ("scores", (a, b))
 
