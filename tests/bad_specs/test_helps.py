@@ -195,6 +195,13 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
         "bias: [v, out]}\n  biased: {do:",
         "bias: [out]}\n  biased: {bias: false, do:",
     ),
+    ("sinusoids_of_a_vector", "`linear"): ("[state,", "[state, {linear: 1},"),
+    ("sinusoids_of_a_vector", "use an"): ("d + 1", "d + 2"),
+    ("modulation_by_other_tokens", "`pool`"): ("words}", "[words, {pool: mean}]}"),
+    ("gates_by_other_values", "`pool`"): ("[words, relu]", "[words, {take: {S: 0}}]"),
+    ("gates_by_other_values", "`embed`"): ("tokens}", "[tokens, {embed: d}]}"),
+    ("gates_by_other_values", "a `tanh`"): ("{kind: tanh, from: words}", "tanh"),
+    ("zeros_of_what_is_not_there", "leave"): ("init: {zeros: [gate, modulate]}", ""),
     ("zips_that_do_not_fit", "give the new axis"): ("{zip: {T:", "{zip: {side:"),
 }  # fmt: skip
 

@@ -33,7 +33,7 @@ FEW: list[Case] = [
 ]
 UNKNOWN = {"mixtral-8x7b", "deepseek-v3"}
 """Experts: data decide how much is kept, and the partitioner cuts a graph of unknown sizes."""
-OFF = {"flamingo", "uniter-base", "llava-1.5-7b", "timesformer", "decision-transformer"}
+OFF = {"decision-transformer"}
 """Where the count is known to be off in some ways: docs/costs.md says how much."""
 WAYS: list[tuple[Precision, Style, bool]] = [
     (dtype, style, dropout) for dropout in (False, True) for dtype, style in product(DTYPES, STYLES)

@@ -10,6 +10,7 @@ from tests.parity import (
     decision,
     deepseek,
     dinov2,
+    dit,
     flamingo,
     gemma,
     gpt2,
@@ -76,4 +77,5 @@ REFERENCES = (
     palm_e.PALM_E,
     timesformer.TIMESFORMER,
     *timesformer.SHAPES,
+    dit.DIT,
 )

@@ -13,6 +13,7 @@ from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
+from tests.parity.mutations_modulation import MUTATIONS as OF_MODULATION
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
@@ -141,7 +142,7 @@ MUTATIONS = [
     Mutation("flags turned", MARIAN, "mask: key.valid", "mask: not key.valid"),
     Mutation("sources from 1", MARIAN, "soids[:S]", "soids[1 : S + 1]", in_code=True),
     Mutation("targets from 1", MARIAN, "soids[:T]", "soids[1 : T + 1]", in_code=True),
-    Mutation("sines first", MARIAN, "dim=-1).flatten(1)", "dim=1).flatten(1)", in_code=True),
+    Mutation("sines first", MARIAN, "dim=-1).flatten(-2)", "dim=1).flatten(1)", in_code=True),
     Mutation("pre-norm", MARIAN, "at: post", "at: pre"),
     Mutation(
         "no bias across", MARIAN, CROSS, CROSS.replace("}", ", bias: [q, k, v]}"),
@@ -152,7 +153,7 @@ MUTATIONS = [
 
 @pytest.mark.parametrize(
     "mutation",
-    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_SOUNDS, *OF_STREAMS],
+    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_MODULATION, *OF_SOUNDS, *OF_STREAMS],
     ids=str,
 )
 def test_a_mistake_is_seen(mutation: Mutation) -> None:

@@ -20,10 +20,11 @@ from tfspec.layers.attend import Attend
 from tfspec.layers.base import Layer
 from tfspec.layers.dropout import branch_dropped
 from tfspec.layers.ffn import Ffn
+from tfspec.layers.modulation import gated
 from tfspec.layers.norm import Normalisation, NormKnobs
 from tfspec.layers.norm import Place as NormPlace
 from tfspec.layers.par import Par
-from tfspec.layers.residual import ResidualKnobs
+from tfspec.layers.residual import Gate, ResidualKnobs
 from tfspec.layers.scale import scaled
 from tfspec.layers.stack import Pattern
 from tfspec.ops.pointwise import Add, Learned
@@ -41,6 +42,14 @@ UNEQUAL_RESIDUAL = Rule(
     "blocks: {layer: {do: [{linear: 4 * width}]}}",
     "End the branch with the width it began with; `residual: none` in a block lets each of its "
     "branches replace what it reads.",
+)
+TWO_GATES = Rule(
+    "TS297",
+    "a gate of two kinds",
+    "A gate has a `kind` and a `from`.",
+    "It is tanh of one learned number, or a factor for every feature that a value decides.",
+    "residual: {gate: {kind: tanh, from: state}}",
+    "Leave one of the two out.",
 )
 CHANGED_SHAPE = Rule(
     "TS211",
@@ -187,6 +196,8 @@ def _normed(
         return x
     if share is None:
         return norm.normalise(g, x, "norm")
+    if norm.modulate is not None:
+        raise g.not_yet("`modulate` on a shared branch", norm.key_span("modulate"))
     op = norm.op(g, x)
     specs = op.weights(x)
     return op(x, group=g.norm_group(share, place, specs) if specs else None)
@@ -212,18 +223,24 @@ def _joined(
 
 
 def _scaled(g: Builder, rule: ResidualKnobs, f: Tensor) -> Tensor:
-    for knob, span in rule.unsupported():
-        raise g.not_yet(f"`{knob}`", span)
-    for knob, span in rule.gate.unsupported() if rule.gate is not None else ():
-        raise g.not_yet(f"`gate` with `{knob}`", span)
     if rule.scale is not None:
         f = scaled(g, rule.scale, f)
     if rule.layerscale is not None:
         start = g.rate(rule.layerscale, f)
         f = Learned("multiply", "feature", start, "layerscale")(f, name="layerscale")
     if rule.gate is not None:
-        f = Learned("tanh", "all", 0.0, "gate")(f, name="gate")
+        f = _gated(g, rule.gate, f)
     return branch_dropped(g, rule.drop_path, f)
+
+
+def _gated(g: Builder, gate: Gate, f: Tensor) -> Tensor:
+    if gate.source is None:
+        return Learned("tanh", "all", 0.0, "gate")(f, name="gate")
+    if gate.kind is not None:
+        message = "a gate is either tanh of a learned number or from a value"
+        help = ["a `tanh` at the end of `from` bounds what the gate reads"]
+        raise g.refuse(TWO_GATES, message, gate.span_of("kind"), help=help)
+    return gated(g, gate.source, f)
 
 
 def _part(g: Builder, x: Tensor, only: object, own: Layer | None) -> Tensor:

@@ -56,6 +56,8 @@ class Holders(Sizes):
     outside: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
     whole: Tensor = UNKNOWN
     branch: object = None
+    zeroed: set[str] = field(default_factory=set[str])
+    """What of `init`'s `zeros` there is in the spec."""
 
     def name(self, base: str) -> str:
         """The name of a step's weights: an output's, or with the stream's if there are several."""

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
+from tfspec.layers.modulation import modulated
 from tfspec.ops import norm as ops
-from tfspec.spec.located import LATER, Located, mistyped, only, unknown_choice
+from tfspec.spec.located import Located, mistyped, only, unknown_choice
 from tfspec.spec.pipeline import Pipeline
 from tfspec.spec.types import Flag, Parsed, Rate, each_of
 
@@ -62,6 +63,7 @@ class Normalisation(Located):
     layer: (x - mean) / sqrt(var + eps) · weight + bias (Ba et al. 2016);
     rms: x / sqrt(mean(x²) + eps) · weight (Zhang and Sennrich 2019);
     l2: x / max(|x|, eps), no weights.
+    `modulate` adapts what comes out to a conditioning vector (Perez et al. 2018).
     """
 
     kind: NormKind = Field("layer", description="layer, rms or l2")
@@ -69,8 +71,8 @@ class Normalisation(Located):
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
     affine: Flag | None = Field(None, description="false: no weight and no bias")
-    modulate: Annotated[Pipeline | None, LATER] = Field(
-        None, description="x·(1 + a) + b, where (a, b) is linear in this stream"
+    modulate: Pipeline | None = Field(
+        None, description="x·(1 + a) + b, where a and b are linear in this value"
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
@@ -87,13 +89,12 @@ class Normalisation(Located):
         return ("bias",) if self.kind == "rms" or self.affine is False else ()
 
     def normalise(self, g: Builder, x: Tensor, base: str) -> Tensor:
-        """This norm of x, with weights of its own under `base`."""
-        return self.op(g, x)(x, name=base)
+        """This norm of x, with weights of its own under `base`, and modulated if it says so."""
+        y = self.op(g, x)(x, name=base)
+        return y if self.modulate is None else modulated(g, self.modulate, y)
 
     def op(self, g: Builder, x: Tensor) -> ops.Norm:
         """The primitive that this norm is; its knobs are checked here."""
-        for knob, span in self.unsupported():
-            raise g.not_yet(f"`{knob}`", span)
         offset = 0.0 if self.offset is None else g.number(self.offset, x)
         biased = self.kind == "layer" and self.bias is not False and self.affine is not False
         if offset and biased:

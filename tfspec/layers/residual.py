@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tfspec.spec.located import LATER, Located, only
+from tfspec.spec.located import Located, only
 from tfspec.spec.pipeline import Pipeline
 from tfspec.spec.types import Rate
 
@@ -19,8 +19,8 @@ class Gate(Located):
     shorthand: ClassVar[str | None] = "kind"
 
     kind: Literal["tanh"] | None = Field(None, description="tanh of one learned number, from 0")
-    source: Annotated[Pipeline | None, LATER] = Field(
-        None, alias="from", description="a factor for every feature, linear in this stream"
+    source: Pipeline | None = Field(
+        None, alias="from", description="a factor for every feature, linear in this value"
     )
 
 

@@ -79,8 +79,11 @@ class Lowering(Caching):
         return sorted(inputs, key=lambda tensor: decoding and tensor is not self.graph.text)
 
     def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
-        """A prompt is asked for what comes next: outputs are computed of its last token alone."""
-        made = {tensor for node in streams for tensor in node.outputs}
+        """A prompt is asked for what comes next: outputs are computed of its last token alone.
+
+        What is not made of the text, such as a vector that modulates it, has no last token.
+        """
+        made = {tensor for node in streams for tensor in node.outputs} & self.graph.follows
         for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
             axis = len(tensor.space.batch)
             last = ex.Slice(ex.Name("-1"), None)

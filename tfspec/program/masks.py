@@ -106,17 +106,6 @@ def tensor(low: Lowering, mask: Mask, n: Dim, m: Dim, flags: Sequence[Value]) ->
     return low.hoist(("mask", mask, n, m, tuple(given.values())), "mask", build)
 
 
-def of_tokens(low: Lowering, mask: Mask, n: Dim, flags: Sequence[Value]) -> Value:
-    """Where a predicate holds of each query by itself: booleans that broadcast to [B, N, 1]."""
-    given = {given: origin(value) for given, value in zip(mask.flags, flags, strict=True)}
-
-    def build() -> Value:
-        query, _ = indices(low, n, n)
-        return Asked(low, query, query, given, heads=False).visible(mask.tree)
-
-    return low.hoist(("tokens", mask, n, tuple(given.values())), "at", build)
-
-
 def indices(low: Lowering, n: Dim, m: Dim) -> tuple[Value, Value]:
     """The index of every query [N] and every key [M] among the attended tokens."""
     if low.mode == "decode":

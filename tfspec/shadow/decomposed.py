@@ -137,7 +137,7 @@ def lower(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) 
 
 
 FORWARD: dict[str, Forward] = {
-    **dict.fromkeys(("mm", "conv", "embedding", "flip"), by_itself),
+    **dict.fromkeys(("mm", "conv", "embedding", "flip", "pad"), by_itself),
     **dict.fromkeys(("layer_norm_mean", "layer_norm_rstd", "total_weight"), moment),
     **dict.fromkeys(("new_ones", "zeros", "ones", "full", "arange", "tensor"), filled),
     "bmm": batched, "gelu": gelu, "silu": silu, "cat": of_lists, "stack": stacked, "index": indexed,

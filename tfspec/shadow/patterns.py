@@ -1,8 +1,9 @@
 """Attention written out, which inductor takes for the fused op that it stands for.
 
-Source: torch 2.13, `torch/_inductor/fx_passes/fuse_attention.py`, pattern 4: scaled scores without
-a mask, softmax, dropout, and the values. In training it is the one pattern of them that was seen to
-match what tfspec writes; others are left as they are written.
+Source: torch 2.13, `torch/_inductor/fx_passes/fuse_attention.py`: scaled scores without a mask,
+softmax, dropout, and the values. Pattern 4 has queries, keys and values that products read as they
+are, pattern 28 copies of all three, and no pattern some of each. In training these are the ones of
+them that were seen to match what tfspec writes; others are left as they are written.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfspec.shadow.joint import Joint
+from tfspec.shadow.strides import numel, viewed
 from tfspec.shadow.tensor import Tensor
 
 Pair = tuple[Tensor, Tensor]
@@ -32,16 +34,22 @@ def follow(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
 
 
 def begin(a: Tensor, b: Tensor, out: Tensor) -> None:
-    """Scores of queries a and turned keys b, both [B, h, N, k], are where it begins."""
+    """Scores of queries a and turned keys b, [..., h, N, k] each, are where it begins."""
     joint = a.machine.joint
-    if joint is not None and len(a.shape) == len(b.shape) == 4 and out.step is not None:
+    many = len(a.shape) == len(b.shape) > 3
+    if joint is not None and many and out.step is not None and copied(a) == copied(b):
         joint.chains[out.step] = ("scores", (a, b))
 
 
-def whole(weights: Tensor) -> Pair | None:
+def whole(weights: Tensor, values: Tensor) -> Pair | None:
     """The queries and turned keys of weights with dropout, where all of the pattern is there."""
     joint = weights.machine.joint
     if joint is None or weights.step not in joint.chains:
         return None
     stage, pair = joint.chains[weights.step]
-    return pair if stage == "end" else None
+    return pair if stage == "end" and copied(values) == copied(pair[0]) else None
+
+
+def copied(x: Tensor) -> bool:
+    """Whether a product copies x, since its leading axes do not merge."""
+    return viewed(x.shape, x.strides, (numel(x.shape[:-2]), *x.shape[-2:])) is None
