@@ -16,6 +16,7 @@ from tests.parity import (
     gpt2,
     llama,
     llava,
+    lxmert,
     marian,
     mistral,
     mixtral,
@@ -78,4 +79,6 @@ REFERENCES = (
     timesformer.TIMESFORMER,
     *timesformer.SHAPES,
     dit.DIT,
+    lxmert.LXMERT,
+    *lxmert.SHAPES,
 )

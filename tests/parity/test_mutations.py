@@ -13,10 +13,12 @@ from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
+from tests.parity.mutations_latents import MUTATIONS as OF_LATENTS
 from tests.parity.mutations_modulation import MUTATIONS as OF_MODULATION
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
+from tests.parity.mutations_towers import MUTATIONS as OF_TOWERS
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
 from tests.parity.running import model_of
@@ -153,7 +155,17 @@ MUTATIONS = [
 
 @pytest.mark.parametrize(
     "mutation",
-    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_MODULATION, *OF_SOUNDS, *OF_STREAMS],
+    [
+        *MUTATIONS,
+        *OF_TEXTS,
+        *OF_GRIDS,
+        *OF_IMAGES,
+        *OF_LATENTS,
+        *OF_MODULATION,
+        *OF_SOUNDS,
+        *OF_STREAMS,
+        *OF_TOWERS,
+    ],
     ids=str,
 )
 def test_a_mistake_is_seen(mutation: Mutation) -> None:

@@ -58,6 +58,11 @@ class Op(ABC):
         """Whether `needed` knows all that is hidden; else it is a bound from above."""
         return True
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it is an attention whose queries may see keys behind them."""
+        return False
+
     @abstractmethod
     def label(self) -> str:
         """What a reader calls it."""

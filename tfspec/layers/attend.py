@@ -68,19 +68,28 @@ class Attend(Layer):
     heads: Size = Field(description="number of query heads")
     kv_heads: Size | None = Field(None, description="number of key and value heads; default heads")
     head_dim: Size | None = Field(None, description="query-key size; default width / heads")
-    v_head_dim: Size | None = Field(None, description="value size; default head_dim")
+    v_head_dim: Size | None = Field(
+        None, description="value size (d_v of Vaswani et al. 2017); default head_dim"
+    )
     bias: Biases | None = Field(None, description="biases of the maps; default: the block's")
-    scale: Rate | None = Field(None, description="of the scores; default head_dim ** -0.5")
+    scale: Rate | None = Field(
+        None, description="of the scores; default head_dim ** -0.5; 1 in T5 (Raffel et al. 2020)"
+    )
     to: Pipeline | None = Field(None, description="where keys and values come from; default self")
-    over: AxisNames | None = Field(None, description="the axes that attend; default all")
+    over: AxisNames | None = Field(
+        None, description="the axes that attend; default all (Ho et al. 2019)"
+    )
     only: Name | None = Field(None, description="the part that asks, and to which the result adds")
     mask: PredicateField | None = Field(None, description="which keys a query sees: causal")
     qk_norm: QKNorm | None = Field(None, description="a norm of queries and keys: head or full")
-    softcap: Rate | None = Field(None, description="a smooth bound of the scores")
-    sinks: Annotated[Flag | None, LATER] = Field(
-        None, description="one learned score a head that takes weight and gives no value"
+    softcap: Rate | None = Field(
+        None, description="a smooth bound of the scores, tanh(s / cap)·cap (Gemma team 2024)"
     )
-    dropout: Rate | None = Field(None, description="of the attention weights")
+    sinks: Annotated[Flag | None, LATER] = Field(
+        None,
+        description="one learned score a head that takes weight and gives no value (OpenAI 2025)",
+    )
+    dropout: Rate | None = Field(None, description="of the attention weights (Vaswani et al. 2017)")
     rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"
@@ -88,9 +97,11 @@ class Attend(Layer):
     rel_bias: RelBias | None = Field(
         None, description="a learned bias by relative position: axes or buckets"
     )
-    latent: Latent | None = Field(None, description="low-rank queries, keys and values")
+    latent: Latent | None = Field(
+        None, description="low-rank queries, keys and values (DeepSeek-AI 2024)"
+    )
     pos: Annotated[AttendPos | None, LATER] = Field(
-        None, description="added before the query and key maps"
+        None, description="added before the query and key maps (Carion et al. 2020)"
     )
     window: AxisSizes | None = Field(
         None, description="exact tiles within which tokens attend: {H: 7, W: 7}"

@@ -41,7 +41,10 @@ DOC = "Multi-head latent self-attention: a cache keeps latents, no keys and no v
 
 
 class Latent(Located):
-    """Low-rank queries, keys and values (DeepSeek-AI 2024, arXiv 2405.04434, section 2.1)."""
+    """Low-rank queries, keys and values (DeepSeek-AI 2024).
+
+    The paper is arXiv 2405.04434, section 2.1.
+    """
 
     called: ClassVar[str] = "`latent`"
 

@@ -69,10 +69,15 @@ class Normalisation(Located):
     kind: NormKind = Field("layer", description="layer, rms or l2")
     eps: Rate | None = Field(None, description="default 1e-5, rms 1e-6")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
-    offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
-    affine: Flag | None = Field(None, description="false: no weight and no bias")
+    offset: Rate | None = Field(
+        None, description="added to the weight, which then starts at 0 (Gemma team 2024)"
+    )
+    affine: Flag | None = Field(
+        None, description="false: no weight and no bias (Peebles and Xie 2023)"
+    )
     modulate: Pipeline | None = Field(
-        None, description="x·(1 + a) + b, where a and b are linear in this value"
+        None,
+        description="x·(1 + a) + b, where a and b are linear in this value (Perez et al. 2018)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
@@ -109,7 +114,11 @@ class Normalisation(Located):
 
 
 class NormKnobs(Normalisation):
-    """The norm of a block or of one branch; `none` is a norm at no place."""
+    """The norm of a block or of one branch; `none` is a norm at no place.
+
+    post: norm(x + f(x)) (Vaswani et al. 2017); pre: x + f(norm(x)) (Xiong et al. 2020); out:
+    x + norm(f(x)) (Liu et al. 2022, Swin V2).
+    """
 
     called: ClassVar[str] = "`norm`"
 
@@ -125,7 +134,12 @@ class NormKnobs(Normalisation):
 
 
 class Norm(Normalisation, Layer):
-    """Normalises the features of every token: `[..., width] -> [..., width]`."""
+    """Normalises the features of every token: `[..., width] -> [..., width]`.
+
+    layer: (x - mean) / sqrt(var + eps) · weight + bias (Ba et al. 2016);
+    rms: x / sqrt(mean(x²) + eps) · weight (Zhang and Sennrich 2019);
+    l2: x / max(|x|, eps), no weights.
+    """
 
     step: ClassVar[str] = "norm"
     keeps_shape: ClassVar[bool] = True
@@ -145,8 +159,12 @@ class QKNorm(Located):
     kind: NormKind | None = Field(None, description="default: the block's")
     eps: Rate | None = Field(None, description="default: the block's")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
-    offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
-    affine: Flag | None = Field(None, description="false: no weight and no bias")
+    offset: Rate | None = Field(
+        None, description="added to the weight, which then starts at 0 (Gemma team 2024)"
+    )
+    affine: Flag | None = Field(
+        None, description="false: no weight and no bias (Peebles and Xie 2023)"
+    )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         return self.unwritten(

@@ -65,13 +65,16 @@ class Pos(Layer):
     learned: SpaceField | None = Field(None, description="a learned table over this space")
     sinusoidal: SpaceField | None = Field(None, description="fixed sines over this space")
     rows: Size | None = Field(
-        None, description="rows of the table, if more than there are positions"
+        None, description="rows of the table, if more than there are positions (Liu et al. 2019)"
     )
-    offset: Count | None = Field(None, description="row of the first position")
+    offset: Count | None = Field(None, description="row of the first position (Liu et al. 2019: 2)")
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
-    base: Rate | None = Field(None, description="of sinusoidal, default 10000")
+    base: Rate | None = Field(
+        None, description="of sinusoidal, default 10000 (Vaswani et al. 2017)"
+    )
     layout: Layout | None = Field(
-        None, description="of sinusoidal: sines and cosines in turns, or in halves"
+        None,
+        description="of sinusoidal: sines and cosines in turns, or in halves (Vaswani et al. 2017)",
     )
 
     @property

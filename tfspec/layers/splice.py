@@ -32,7 +32,8 @@ UNFIT = Rule(
 class Splice(Layer):
     """Replaces tokens where true: by one token repeated, or by another value's tokens in order.
 
-    `[..., N, width] -> [..., N, width]`. A bool input that is left out when the model runs changes
+    `[..., N, width] -> [..., N, width]`, as masked patches (Bao et al. 2021) and images between
+    words (Liu et al. 2023). A bool input that is left out when the model runs changes
     nothing.
     """
 
@@ -49,7 +50,7 @@ class Splice(Layer):
         new = vectors(g, "splice", self.source, x)
         self._check_fit(g, x, new)
         self._check_flags(g, x, new)
-        return SpliceOp(*read_tokens(g, self.at, x, "leave the splice out"))(x, new)
+        return SpliceOp(*read_tokens(g, self.at, x, "leave the splice out, or give"))(x, new)
 
     def _check_fit(self, g: Builder, x: Tensor, new: Tensor) -> None:
         place = last_place(self.source)

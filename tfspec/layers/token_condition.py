@@ -34,7 +34,7 @@ def read_tokens(
 ) -> tuple[Mask, tuple[Tensor, ...]]:
     """The condition of the graph, over the tokens of x as keys, and the inputs that it reads.
 
-    `instead` is what to write where the condition would tell no tokens apart.
+    `instead` is what to write where the condition tells no tokens apart, if not another one.
     """
     called: dict[Side, str] = {"query": "tokens", "key": "tokens"}
     pairs = Pairs(g.facts, x.space, x.space, own=False, called=called)
@@ -43,7 +43,7 @@ def read_tokens(
     tree = asked if isinstance(asked, bool) else total(pairs, asked)
     if isinstance(tree, bool):
         which = "every" if tree else "no"
-        help = [f"write another condition, or {instead}"]
+        help = [f"{instead} another condition"]
         message = f"`{predicate}` is true of {which} token here"
         raise g.refuse(SETTLED, message, predicate.span, help=help)
     mask = Mask(tree, text=str(predicate))

@@ -86,6 +86,10 @@ class Attend(Unlearned):
         """Inputs and coordinates hide pairs that are counted as seen."""
         return self.mask is None or exact(self.mask.tree)
 
+    @property
+    def looks_ahead(self) -> bool:
+        return self.mask is None or not self.mask.causal
+
     def label(self) -> str:
         return "attend"
 

@@ -11,10 +11,10 @@ from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
-from tfspec.shadow.patterns import begin, copied, whole
+from tfspec.shadow.patterns import begin, copied, drops, whole
 from tfspec.shadow.pointwise import dropout, to
 from tfspec.shadow.products import add_onto, matmul
-from tfspec.shadow.strides import Ints, alike
+from tfspec.shadow.strides import Ints, alike, dense
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
 from tfspec.shadow.views import contiguous, transpose
 
@@ -51,7 +51,10 @@ def written(a: Tensor, b: Tensor) -> Tensor:
         return out
     q, turned = found
     three = q, transpose(turned, -2, -1), b
-    return attention(*(map(contiguous, three) if copied(b) else three), dropout_p=SOME)
+    rate = SOME if drops(a) else 0.0
+    out = attention(*(map(contiguous, three) if copied(b) else three), dropout_p=rate)
+    out.strides = dense(out.shape)  # what follows was traced of a product
+    return out
 
 
 def _kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Kernel:

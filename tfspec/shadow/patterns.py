@@ -1,9 +1,9 @@
 """Attention written out, which inductor takes for the fused op that it stands for.
 
 Source: torch 2.13, `torch/_inductor/fx_passes/fuse_attention.py`: scaled scores without a mask,
-softmax, dropout, and the values. Pattern 4 has queries, keys and values that products read as they
-are, pattern 28 copies of all three, and no pattern some of each. In training these are the ones of
-them that were seen to match what tfspec writes; others are left as they are written.
+softmax, perhaps dropout, and the values. Products read queries, keys and values as they are in
+patterns 2 and 4 (with dropout), and copies of all three in pattern 28 (with dropout). In training
+these are the ones of them that were seen to match what tfspec writes; others are left as written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Pair = tuple[Tensor, Tensor]
 NEXT = {
     ("scores", "mul"): "scaled",
     ("scaled", "softmax"): "weights",
-    ("weights", "dropout"): "end",
+    ("weights", "dropout"): "dropped",
 }
 
 
@@ -42,12 +42,20 @@ def begin(a: Tensor, b: Tensor, out: Tensor) -> None:
 
 
 def whole(weights: Tensor, values: Tensor) -> Pair | None:
-    """The queries and turned keys of weights with dropout, where all of the pattern is there."""
+    """The queries and turned keys of weights, where all of a pattern is there."""
     joint = weights.machine.joint
     if joint is None or weights.step not in joint.chains:
         return None
     stage, pair = joint.chains[weights.step]
-    return pair if stage == "end" and copied(values) == copied(pair[0]) else None
+    copies = copied(values)
+    matched = stage == "dropped" or (stage == "weights" and not copies)
+    return pair if matched and copies == copied(pair[0]) else None
+
+
+def drops(weights: Tensor) -> bool:
+    """Whether weights that are a part of a pattern have dropout."""
+    joint = weights.machine.joint
+    return joint is not None and joint.chains[weights.step][0] == "dropped"
 
 
 def copied(x: Tensor) -> bool:

@@ -112,7 +112,9 @@ class StreamDecl(Located):
 
     do: Pipeline = Field(description="the pipeline")
     per: AxisNames | None = Field(None, description="axes that are batch in this whole stream")
-    freeze: Flag | None = Field(None, description="true: its weights are not trained")
+    freeze: Flag | None = Field(
+        None, description="true: its weights are not trained (Alayrac et al. 2022)"
+    )
 
     @classmethod
     def spread(cls, value: Any) -> Any:
@@ -214,7 +216,8 @@ class Init(Located):
     bias: Literal["zeros", "torch"] | None = Field(None, description="how biases start")
     zeros: Zeros | None = Field(
         None,
-        description="linear maps that start at 0: gate, of the `from` of gates; modulate, of norms",
+        description="linear maps that start at 0: gate, of the `from` of gates; modulate, of norms "
+        "(Peebles and Xie 2023)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
