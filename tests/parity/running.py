@@ -18,9 +18,9 @@ STACKED = {
     "kv": ("k", "v"),
     "qv": ("q", "v"),
     "gate_up": ("gate", "up"),
-    "q_down_kv_down_k_rope": ("q_down", "kv_down", "k_rope"),
     "modulation": ("shift1", "scale1", "gate1", "shift2", "scale2", "gate2"),
     "image_modulation": ("image_shift", "image_scale"),
+    "q_down_kv_down_k_rope": ("q_down", "kv_down", "k_rope"),
 }
 
 Piece = tuple[str, slice | tuple[slice, ...]]

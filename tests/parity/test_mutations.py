@@ -13,6 +13,7 @@ from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
+from tests.parity.mutations_latents import MUTATIONS as OF_LATENTS
 from tests.parity.mutations_modulation import MUTATIONS as OF_MODULATION
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
@@ -159,6 +160,7 @@ MUTATIONS = [
         *OF_TEXTS,
         *OF_GRIDS,
         *OF_IMAGES,
+        *OF_LATENTS,
         *OF_MODULATION,
         *OF_SOUNDS,
         *OF_STREAMS,

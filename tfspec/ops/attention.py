@@ -127,7 +127,7 @@ class Attend(Unlearned):
             return low.expand(node, (q, k, v, *biases))
         flags = low.roots_of(self.flags)
         plan = masks.for_kernel(low, self.mask, q, k, flags, *biases, one_body=self.keeps)
-        if plan.mask and grouped.serves(low, q, k, plan.mask, bool(self.dropout)):
+        if plan.mask and grouped.serves(low, q, k, v, plan.mask, bool(self.dropout)):
             scale = number(self.scale, "scale") if self.scale is not None else None
             return grouped.attend(low, q, k, v, plan.mask, scale)
         lead = 1 if plan.mask else self._lead(node.inputs[0], node.inputs[3:])
