@@ -14,6 +14,7 @@ from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
 from tests.parity.mutations_modulation import MUTATIONS as OF_MODULATION
+from tests.parity.mutations_pooling import MUTATIONS as OF_POOLING
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
@@ -160,6 +161,7 @@ MUTATIONS = [
         *OF_GRIDS,
         *OF_IMAGES,
         *OF_MODULATION,
+        *OF_POOLING,
         *OF_SOUNDS,
         *OF_STREAMS,
         *OF_TOWERS,
