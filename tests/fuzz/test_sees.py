@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fuzz import mistakes_gathers
 from tests.fuzz.mistakes import MISTAKES
 from tests.fuzz.oracle import examine
 from tests.fuzz.specs import make, written
@@ -193,6 +194,7 @@ SABOTAGE: dict[Callable[[Patch], None], str | None] = {
     false_counterexample: TILES,
     raw_escapes: HOSTILE,
     **dict.fromkeys(MISTAKES, GENERATED),
+    **dict.fromkeys(mistakes_gathers.MISTAKES, mistakes_gathers.SPEC),
 }
 
 
@@ -232,3 +234,9 @@ def tree_of(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("spec", [DIVISION, TILES, HOSTILE], ids=["division", "tiles", "hostile"])
 def test_without_a_mistake_nothing_is_seen(spec: str) -> None:
     assert examine(spec, tree=tree_of(spec), valid=False).status == "error"
+
+
+def test_without_a_mistake_the_newer_steps_agree() -> None:
+    tree = yaml.safe_load(mistakes_gathers.SPEC)
+    seen = examine(mistakes_gathers.SPEC, tree=tree)
+    assert (seen.status, seen.agreed, seen.runs) == ("ok", True, 3)

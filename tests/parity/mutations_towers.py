@@ -5,17 +5,16 @@ from __future__ import annotations
 from tests.parity.lxmert import LXMERT
 from tests.parity.mutation import Mutation
 
-TO_REGIONS = "self.swap(x[:, :length], x[:, length:], mask)"
-TO_WORDS = "self.swap(x[:, length:], x[:, :length], mask2)"
-NORMED = "self.swap_norm(h[:, length:] + x)"
+TO_REGIONS = "self.swap(text, image, mask)"
+TO_WORDS = "self.swap_norm(image + self.swap(image, text, mask2))"
 
 MUTATIONS = [
     Mutation("padded regions seen by words", LXMERT, TO_REGIONS, TO_REGIONS.replace("mask", "None"), in_code=True),
     Mutation("padded words seen by regions", LXMERT, TO_WORDS, TO_WORDS.replace("mask2", "None"), in_code=True),
-    Mutation("regions see what words became", LXMERT, TO_WORDS, TO_WORDS.replace("x[:, :length]", "h[:, :length]"), in_code=True),
-    Mutation("regions see themselves", LXMERT, TO_WORDS, "self.swap(x[:, length:], x[:, length:], mask)", in_code=True),
-    Mutation("no norm of regions that saw words", LXMERT, NORMED, "h[:, length:] + x", in_code=True),
-    Mutation("regions replaced by what they saw", LXMERT, NORMED, "self.swap_norm(x)", in_code=True),
+    Mutation("regions see what words became", LXMERT, TO_WORDS, TO_WORDS.replace("image, text", "image, x"), in_code=True),
+    Mutation("regions see themselves", LXMERT, TO_WORDS, TO_WORDS.replace("image, text, mask2", "image, image, mask"), in_code=True),
+    Mutation("no norm of regions that saw words", LXMERT, TO_WORDS, "image + self.swap(image, text, mask2)", in_code=True),
+    Mutation("regions replaced by what they saw", LXMERT, TO_WORDS, TO_WORDS.replace("image + ", ""), in_code=True),
     Mutation("padded words read", LXMERT, "heads: h, mask: key.words_valid}\n      - ffn", "heads: h}\n      - ffn"),
     Mutation("padded regions looked at", LXMERT, "heads: h, mask: key.regions_valid}\n      - ffn: {hidden", "heads: h}\n      - ffn: {hidden"),
     Mutation("padded words read in pairs", LXMERT, "{only: text, heads: h, mask: key.words_valid}", "{only: text, heads: h}"),

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
 from tfspec.construct.layer_index import Layers
+from tfspec.construct.pieces import cut, drop_unread
 from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
 from tfspec.graph.class_names import class_name
 from tfspec.graph.scope import Place, Scope
-from tfspec.graph.space import Part, Space
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.graph.trace import Trace, current
@@ -28,7 +28,7 @@ from tfspec.layers.residual import Gate, ResidualKnobs
 from tfspec.layers.scale import scaled
 from tfspec.layers.stack import Pattern
 from tfspec.ops.pointwise import Add, Learned
-from tfspec.ops.tokens import Concat, Take
+from tfspec.ops.tokens import Concat
 from tfspec.spec.parts import Share
 from tfspec.spec.pipeline import Pipeline, Ref, items, last_place
 from tfspec.spec.schema import BlockDecl
@@ -142,8 +142,10 @@ def residual_block(g: Builder, block: BlockDecl, x: Tensor) -> Tensor:
     """Branch after branch, each added to what it reads."""
     defaults = Defaults(block.norm, block.residual, block.bias)
     with g.using(defaults=defaults, prefix="", output=None):
+        trace, first = current(), len(current().body)
         for branch in block.do:
             x = run_branch(g, branch, x)
+        drop_unread(trace, first, x)
     return x
 
 
@@ -246,11 +248,7 @@ def _gated(g: Builder, gate: Gate, f: Tensor) -> Tensor:
 def _part(g: Builder, x: Tensor, only: object, own: Layer | None) -> Tensor:
     if only is None or own is None:
         return x
-    part = g.part(x, str(only), own.span_of("only"))
-    if len(x.space.parts) == 1:
-        return x
-    space = g.tokens(x.space.with_parts(part))
-    return Take(space, x.space.offset(part.name), part.name)(x)
+    return cut(g, x, [g.part(x, str(only), own.span_of("only"))])
 
 
 def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
@@ -258,16 +256,8 @@ def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
     parts = total.space.parts
     if len(parts) == 1:
         return value
-    at = next(i for i, part in enumerate(parts) if part.name == name)
-    pieces = [_slice(g, total, parts[:at]), value, _slice(g, total, parts[at + 1 :])]
-    return Concat(total.space)(*(piece for piece in pieces if piece is not None))
-
-
-def _slice(g: Builder, x: Tensor, parts: tuple[Part, ...]) -> Tensor | None:
-    if not parts:
-        return None
-    space: Space = g.tokens(x.space.with_parts(*parts))
-    return Take(space, x.space.offset(parts[0].name), " + ".join(p.name for p in parts))(x)
+    pieces = [value if part.name == name else cut(g, total, [part]) for part in parts]
+    return Concat(total.space)(*pieces)
 
 
 def describe(block: BlockDecl) -> str:

@@ -26,7 +26,6 @@ from tfspec.layers.residual import ResidualKnobs
 from tfspec.layers.rotary import Rope
 from tfspec.layers.scale import positive
 from tfspec.layers.score_bias import score_bias
-from tfspec.layers.take import kept
 from tfspec.layers.window import described, read_windows
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.heads import JoinHeads, ToHeads
@@ -187,11 +186,13 @@ class Attend(Layer):
     def _attended(self, g: Builder, x: Tensor) -> Tensor:
         """A part of the block's value by its bare name, as it stands there; else a pipeline."""
         assert self.to is not None
+        from tfspec.construct.pieces import cut
+
         ref, *steps = items(self.to)
         whole = x if g.whole.unknown else g.whole
         value = x if ref == Ref("self") else None
         if isinstance(ref, Ref) and whole.space.part(ref.name):
-            value = kept(g, whole, [g.part(whole, ref.name, ref.span)])
+            value = cut(g, whole, [g.part(whole, ref.name, ref.span)])
         if value is not None:
             return g.read(Series(tuple(steps)), value) if steps else value
         return vectors(g, "attend", self.to, x)

@@ -109,7 +109,7 @@ class Order:
             frame[first] = known[given[0]]
         elif base is not None:
             for value in step.outputs:
-                frame[value] = self._view(known[base], value)
+                frame[value] = self._view(known[base], value, step)
         elif first.storage.holds != "result":
             frame[first] = self._given(first, step)
             held = [held.weights for held in self._held(method, step)]
@@ -188,11 +188,11 @@ class Order:
         region.needs = step is not None and step.saves.learns
         return region
 
-    def _view(self, base: Region, value: Value) -> Region:
+    def _view(self, base: Region, value: Value, step: Assign) -> Region:
         region = self._of(value, base.block)
         if region.plain == base.plain:
             return base
-        region.needs = base.needs
+        region.needs, region.cut = base.needs, step
         return region
 
     def _of(self, value: Value, block: Block) -> Region:

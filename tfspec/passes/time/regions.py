@@ -43,6 +43,8 @@ class Region:
     rank: int
     needs: bool = False
     """Whether a gradient flows to it."""
+    cut: Assign | None = None
+    """The step that cut it out of its allocation, maybe with other parts; none if it is all."""
 
 
 @dataclass(frozen=True)
