@@ -14,7 +14,7 @@ MUTATIONS = [
     Mutation("post-norm", VIT_22B, "    norm: {kind: rms,", "    norm: {at: post, kind: rms,"),
     Mutation("the probe is added", VIT_22B, PROBES, "norm: none"),
     Mutation("the mean pooled", VIT_22B, "{take: {probe: 0}}", "{pool: mean}"),
-    Mutation("a head without its mlp", VIT_22B, "h = x[:, :1] + self.mlp", "h = x[:, :1] + 0 * self.mlp", in_code=True),
+    Mutation("a head without its mlp", VIT_22B, "+ self.mlp(self.norm(", "+ 0 * self.mlp(self.norm(", in_code=True),
     Mutation("another scale in the head", VIT_22B, PROBES, f"scale: d ** -0.5, {PROBES}"),
     Mutation("tanh-gelu for gelu", VIT_22B, "act: gelu", "act: gelu_tanh"),
 ]  # fmt: skip
