@@ -29,6 +29,7 @@ from tests.parity import (
     uniter,
     video_swin,
     vit,
+    vit_22b,
     whisper,
 )
 
@@ -79,6 +80,7 @@ REFERENCES = (
     timesformer.TIMESFORMER,
     *timesformer.SHAPES,
     dit.DIT,
+    vit_22b.VIT_22B,
     lxmert.LXMERT,
     *lxmert.SHAPES,
 )
