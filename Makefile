@@ -27,6 +27,7 @@ demo: $(STAMP)
 	$(BIN)/tfspec cost gpt2 --mode train --dtype bf16 --checkpoint block
 	$(BIN)/tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200 --fit --set B=8,T=8192
 	$(BIN)/tfspec cost llama-3-8b --mode train --dtype bf16 --compiled --set T=4096
+	$(BIN)/tfspec cost deepseek-v3 --mode decode --dtype bf16 --set B=1,T=4096
 	$(BIN)/tfspec diff gpt2 llama-3-8b
 	$(BIN)/tfspec draw transformer-base
 	$(BIN)/tfspec draw vit-b16 --cost flops -o $(OUT)/vit_b16.svg
@@ -34,6 +35,7 @@ demo: $(STAMP)
 	$(BIN)/tfspec report llama-3-8b --dtype bf16 --target h200 --set B=8 -o $(OUT)/llama_3_8b.html
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py
+	$(BIN)/tfspec build gpt2 --loss next-token -o $(OUT)/gpt2.py
 	$(BIN)/tfspec build vit-b16 --run
 	$(BIN)/python examples/photo.py
 

@@ -4,6 +4,7 @@ its order, and to the byte, for every bundled spec, with checkpointing and witho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import product
 from random import Random
 from typing import Any
@@ -57,6 +58,7 @@ FEW: list[tuple[Precision, bool, Checkpoint]] = [
 ]
 
 
+@cache
 def step_of(name: str, *, dropout: bool) -> Architecture:
     spec = small(name, 1)
     return with_dropout(name, spec.sets) if dropout else spec

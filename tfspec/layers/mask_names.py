@@ -52,8 +52,8 @@ TWO_MEANINGS = Rule(
 class MaskNames:
     """What names mean here. `missing`: a flag was missing; `absent`: a part was.
 
-    `bare`: whose a bare name is, where it may be a token's own: its coordinate on an axis that it
-    has; another dim's name is a size even there.
+    `bare`: whose a bare name is, where it may be a token's own. An axis's name is a coordinate
+    there, and another dim's a size.
     """
 
     g: Builder

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
+from tfspec.layers.modulation import modulated
 from tfspec.ops import norm as ops
-from tfspec.spec.located import LATER, Located, mistyped, only, unknown_choice
+from tfspec.spec.located import Located, mistyped, only, unknown_choice
 from tfspec.spec.pipeline import Pipeline
 from tfspec.spec.types import Flag, Parsed, Rate, each_of
 
@@ -62,6 +63,7 @@ class Normalisation(Located):
     layer: (x - mean) / sqrt(var + eps) · weight + bias (Ba et al. 2016);
     rms: x / sqrt(mean(x²) + eps) · weight (Zhang and Sennrich 2019);
     l2: x / max(|x|, eps), no weights.
+    `modulate` adapts what comes out to a conditioning vector (Perez et al. 2018).
     """
 
     kind: NormKind = Field("layer", description="layer, rms or l2")
@@ -73,8 +75,9 @@ class Normalisation(Located):
     affine: Flag | None = Field(
         None, description="false: no weight and no bias (Peebles and Xie 2023)"
     )
-    modulate: Annotated[Pipeline | None, LATER] = Field(
-        None, description="x·(1 + a) + b, where (a, b) is linear in this stream (Perez et al. 2018)"
+    modulate: Pipeline | None = Field(
+        None,
+        description="x·(1 + a) + b, where a and b are linear in this value (Perez et al. 2018)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
@@ -91,13 +94,12 @@ class Normalisation(Located):
         return ("bias",) if self.kind == "rms" or self.affine is False else ()
 
     def normalise(self, g: Builder, x: Tensor, base: str) -> Tensor:
-        """This norm of x, with weights of its own under `base`."""
-        return self.op(g, x)(x, name=base)
+        """This norm of x, with weights of its own under `base`, and modulated if it says so."""
+        y = self.op(g, x)(x, name=base)
+        return y if self.modulate is None else modulated(g, self.modulate, y)
 
     def op(self, g: Builder, x: Tensor) -> ops.Norm:
         """The primitive that this norm is; its knobs are checked here."""
-        for knob, span in self.unsupported():
-            raise g.not_yet(f"`{knob}`", span)
         offset = 0.0 if self.offset is None else g.number(self.offset, x)
         biased = self.kind == "layer" and self.bias is not False and self.affine is not False
         if offset and biased:
@@ -180,6 +182,13 @@ class QKNorm(Located):
         affine, bias = self.affine is not False, self.bias is not False
         op = ops.Norm(kind, norm_eps(g, kind, eps), affine, bias, offset, role)
         return op(x, name=f"{role}_norm")
+
+
+def like_the_blocks(g: Builder, role: str) -> ops.Norm:
+    """A norm inside of a branch, of the kind and with the eps of the block's."""
+    block = g.defaults.norm
+    kind = "layer" if block is None else block.kind
+    return ops.Norm(kind, norm_eps(g, kind, None if block is None else block.eps), role=role)
 
 
 def norm_eps(g: Builder, kind: NormKind, eps: Rate | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from tfspec.layers.pos_rows import enough_rows, first_row, longest_known, needed
 from tfspec.layers.pos_space import Covered, covered
 from tfspec.layers.scale import positive_number
 from tfspec.ops.positions import AddPositions
-from tfspec.ops.sinusoids import AddSinusoids
+from tfspec.ops.sinusoids import AddSinusoids, Layout
 from tfspec.ops.tables import Term
 from tfspec.spec.located import WRONG_TYPE, only, unknown_choice
 from tfspec.spec.located_values import span_of
@@ -72,7 +72,7 @@ class Pos(Layer):
     base: Rate | None = Field(
         None, description="of sinusoidal, default 10000 (Vaswani et al. 2017)"
     )
-    layout: Literal["interleaved", "halves"] | None = Field(
+    layout: Layout | None = Field(
         None,
         description="of sinusoidal: sines and cosines in turns, or in halves (Vaswani et al. 2017)",
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tfspec.spec.located import LATER, Located, only
+from tfspec.spec.located import Located, only
 from tfspec.spec.pipeline import Pipeline
 from tfspec.spec.types import Rate
 
@@ -24,10 +24,10 @@ class Gate(Located):
     kind: Literal["tanh"] | None = Field(
         None, description="tanh of one learned number, from 0 (Alayrac et al. 2022)"
     )
-    source: Annotated[Pipeline | None, LATER] = Field(
+    source: Pipeline | None = Field(
         None,
         alias="from",
-        description="a factor for every feature, linear in this stream (Peebles and Xie 2023)",
+        description="a factor for every feature, linear in this value (Peebles and Xie 2023)",
     )
 
 
