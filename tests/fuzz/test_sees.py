@@ -237,6 +237,5 @@ def test_without_a_mistake_nothing_is_seen(spec: str) -> None:
 
 
 def test_without_a_mistake_the_newer_steps_agree() -> None:
-    tree = yaml.safe_load(mistakes_gathers.SPEC)
-    seen = examine(mistakes_gathers.SPEC, tree=tree)
+    seen = examine(mistakes_gathers.SPEC, tree=tree_of(mistakes_gathers.SPEC))
     assert (seen.status, seen.agreed, seen.runs) == ("ok", True, 3)
