@@ -20,7 +20,7 @@ STACKED = {
     "gate_up": ("gate", "up"),
     "modulation": ("shift1", "scale1", "gate1", "shift2", "scale2", "gate2"),
     "image_modulation": ("image_shift", "image_scale"),
-    "q_down_kv_down_k_rope": ("q_down", "kv_down", "k_rope"),
+    "latents": ("q_down", "kv_down", "k_rope"),
 }
 
 Piece = tuple[str, slice | tuple[slice, ...]]

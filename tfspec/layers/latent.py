@@ -15,8 +15,7 @@ from tfspec.layers.norm import like_the_blocks
 from tfspec.layers.rotary import UNPAIRED
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.heads import ToHeads
-from tfspec.ops.latent import AttendLatent
-from tfspec.ops.linear import Linear
+from tfspec.ops.latent import AttendLatent, Down
 from tfspec.spec.located import Located
 from tfspec.spec.types import Size
 from tfspec.symbolic import Dim
@@ -108,7 +107,7 @@ class Latent(Located):
         width = self.turning(g, x)
         down = None if self.q is None else self._down(g, self.q, x, "q_down")
         latent = self._down(g, self.kv, x, "kv_down")
-        key = Linear(width, False, role="k_rope")(x, name="k_rope") if self.rope else None
+        key = Down(width, False, role="k_rope")(x, name="k_rope") if self.rope else None
         source = x if down is None else like_the_blocks(g, "q_down")(down, name="q_norm")
         q = ToHeads(heads.heads, heads.head_dim + width, False, "q")(source, name="q")
         latent = like_the_blocks(g, "latent")(latent, name="kv_norm")
@@ -122,7 +121,7 @@ class Latent(Located):
         return Dim.of(0) if self.rope is None else g.fixed_size(self.rope, x)
 
     def _down(self, g: Builder, width: Size, x: Tensor, name: str) -> Tensor:
-        return Linear(g.fixed_size(width, x), False, role=name)(x, name=name)
+        return Down(g.fixed_size(width, x), False, role=name)(x, name=name)
 
     def attend(self, g: Builder, heads: Heads, plain: AttendOp, x: Tensor) -> AttendLatent:
         """Attention to what `project` makes."""

@@ -17,11 +17,23 @@ from tfspec.graph.tensor import Tensor, features
 from tfspec.graph.trace import Node, Op
 from tfspec.ops.attention import Attend, Unlearned, check_cached
 from tfspec.ops.heads import ToHeads
-from tfspec.ops.linear import linear_member
+from tfspec.ops.linear import Linear, linear_member
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
+
+
+@dataclass(frozen=True)
+class Down(Linear):
+    """A narrow map of the block's value: a latent, or the key that turns. Several are one, `latents`.
+
+    [..., N, d] -> [..., N, width]. Source: DeepSeek-AI 2024, arXiv 2405.04434, equations 9, 12 and 15.
+    """
+
+    def joint_name(self, low: Lowering, node: Node) -> str | None:
+        assert node.group is not None
+        return low.joint_name(node.group, "latents")
 
 
 @dataclass(frozen=True)
