@@ -26,9 +26,9 @@ from tfspec.symbolic import Dim
 
 @dataclass(frozen=True)
 class Down(Linear):
-    """A narrow map of the block's value: a latent, or the key that turns. Several are one, `latents`.
+    """A narrow map of the block's value, a latent or the key that turns: all of them are `latents`.
 
-    [..., N, d] -> [..., N, width]. Source: DeepSeek-AI 2024, arXiv 2405.04434, equations 9, 12 and 15.
+    [..., N, d] -> [..., N, width], equations 9, 12 and 15.
     """
 
     def joint_name(self, low: Lowering, node: Node) -> str | None:
