@@ -139,8 +139,9 @@ def test_what_random_specs_keep(seed: int) -> None:
             assert told.bytes == sum(record.bytes for record in records), (style, dtype, sizes)
 
 
-QUIRK = {92: "aten.add.Tensor"}
-"""Shared norms: a second sum starts while torch still holds a weight's first gradient."""
+def learns(spec: Architecture, given: list[torch.Tensor], dtype: torch.dtype) -> bool:
+    found = run_file(spec.emit()).build(dtype=dtype)(*given)
+    return any(out.requires_grad for out in (found if isinstance(found, tuple) else (found,)))
 
 
 @pytest.mark.slow
@@ -153,12 +154,9 @@ def test_steps_of_random_specs(seed: int, style: Style) -> None:
     for dtype, live in DTYPES.items():
         given = cast(running.inputs(spec.graph, sizes, seed), live)
         inputs = [given[tensor.role or ""] for tensor in order]
-        found = differences(spec, style, dtype, sizes, given=inputs)
-        if seed in QUIRK:
-            assert len(found) == 2
-            assert all(QUIRK[seed] in line for line in found)
-        else:
-            assert found == []
+        if not learns(spec, inputs, live):
+            pytest.skip("no output depends on a weight")
+        assert differences(spec, style, dtype, sizes, given=inputs) == []
 
 
 # ---- full size

@@ -111,8 +111,11 @@ class Take(Layer):
         if not x.space.batch:
             raise g.not_yet("`take` by a condition in a value without a batch", where.span)
         space = g.tokens(x.space.with_parts(Part(part.name)))
-        asked = read_tokens(g, where.predicate, x, "give an index, such as `{T: 0}`, or")
-        return TakeFound(space, where.which, *asked)(x)
+        asked, flags = read_tokens(g, where.predicate, x, "give an index, such as `{T: 0}`, or")
+        if not flags:
+            what = f"`take` by `{where.predicate}`, which reads no input,"
+            raise g.not_yet(what, where.span, ["give the index: it is the same in every row"])
+        return TakeFound(space, where.which, asked, flags)(x)
 
     def _of_part(self, g: Builder, x: Tensor, part: Part, name: str, where: Position) -> Tensor:
         """A part's tokens at one place on an axis, which goes."""
