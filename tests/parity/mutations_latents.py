@@ -1,36 +1,31 @@
-"""Mistakes where few learned tokens attend to many."""
+"""Mistakes in latent attention and the layers of DeepSeek-V3."""
 
 from __future__ import annotations
 
+from tests.parity.deepseek import DEEPSEEK, PADDED
 from tests.parity.mutation import Mutation
-from tests.parity.perceiver import PERCEIVER_IO
-from tests.parity.siglip import SIGLIP
 
-LOOK = "attend: {to: [text, norm], mask: key.valid}"
-PROBE = "attend: {to: image, norm: none, residual: none}"
+RIGHT, LEFT = PADDED[:2]
+ROPE = "{base: 10000, interleaved: true}"
+
 MUTATIONS = [
-    Mutation("a probe that is normed", SIGLIP, ", norm: none,", ", norm: {affine: false},"),
-    Mutation("a probe that is kept", SIGLIP, PROBE, "attend: {to: image, norm: none}"),
-    Mutation("post-norm behind the probe", SIGLIP, PROBE, f"norm: {{at: post, eps: 1e-6}}, {PROBE}"),
-    Mutation("one batch for all", SIGLIP, "self.kv(image)", "self.kv(image[:1].expand_as(image))", in_code=True),
-    Mutation("scale by the model's width", SIGLIP, PROBE, f"{PROBE[:-1]}, scale: d ** -0.5}}"),
-    Mutation("heads exchanged", SIGLIP, ").flatten(1))", ").flip(1).flatten(1))", in_code=True),
-    Mutation("the first token", SIGLIP, "{T: -1}", "{T: 0}"),
-    Mutation("no bias of similarities", SIGLIP, ", bias: -10", "", without=("logits_bias",)),
-    Mutation("a bias that is scaled", SIGLIP, "self.logits_scale.exp() * x + self.logits_bias", "self.logits_scale.exp() * (x + self.logits_bias)", in_code=True),
-    Mutation("no norm of the patches", SIGLIP, "    - norm: {eps: 1e-6}\n  image_vector", "  image_vector", without=("image_norm.weight", "image_norm.bias")),
-    Mutation("gelu for tanh-gelu", SIGLIP, "gelu_tanh", "gelu"),
-    Mutation("the look is not added", PERCEIVER_IO, LOOK, f"{LOOK[:-1]}, residual: none}}"),
-    Mutation("queries are added", PERCEIVER_IO, ", residual: none}", "}"),
-    Mutation("padding seen", PERCEIVER_IO, ", mask: key.valid", ""),
-    Mutation("flags turned", PERCEIVER_IO, "mask: key.valid", "mask: not key.valid"),
-    Mutation("another text's padding", PERCEIVER_IO, "valid[:, None", "valid.flip(0)[:, None", in_code=True),
-    Mutation("one batch for all", PERCEIVER_IO, "q.expand(source.shape[0]", "q[:1].expand(source.shape[0]", in_code=True),
-    Mutation("keys that are not normed", PERCEIVER_IO, "norm2(text)", "norm2.weight * text + self.norm2.bias", in_code=True),
-    Mutation("answers from latents that are not normed", PERCEIVER_IO, "norm2(latents)", "norm2.weight * latents + self.norm2.bias", in_code=True),
-    Mutation("scale by the values' size", PERCEIVER_IO, "head_dim: k,", "head_dim: k, scale: (width / h) ** -0.5,"),
-    Mutation("tanh-gelu for gelu", PERCEIVER_IO, "act: gelu", "act: gelu_tanh"),
-    Mutation("eps", PERCEIVER_IO, "{at: pre}", "{at: pre, eps: 1e-12}", quiet=True),
-    Mutation("no positions", PERCEIVER_IO, ", {pos: learned}", "", without=("text_pos",)),
-    Mutation("no bias of letters", PERCEIVER_IO, "{width: V, share: words}", "{width: V, share: words, bias: false}", without=("logits_bias",)),
+    Mutation("pairs of halves", DEEPSEEK, ROPE, "10000"),
+    Mutation("another base", DEEPSEEK, "base: 10000", "base: 500000"),
+    Mutation("scale without the turned features", DEEPSEEK, "mask:", "scale: k ** -0.5\n          mask:"),
+    Mutation("no mask", DEEPSEEK, "          mask: causal\n", ""),
+    Mutation("queries' latent not normed", DEEPSEEK, "self.q_norm(q_down)", "q_down + 0 * self.q_norm(q_down)", in_code=True),
+    Mutation("the latent not normed", DEEPSEEK, "self.kv_norm(kv_down)", "kv_down + 0 * self.kv_norm(kv_down)", in_code=True),
+    Mutation("eps of the latents", DEEPSEEK, "nn.RMSNorm(16, eps=1e-06)", "nn.RMSNorm(16, eps=1e-2)", in_code=True, quiet=True),
+    Mutation("the rotary key stands still", DEEPSEEK, "rotate(k_rope, rope)", "1 * k_rope", in_code=True),
+    Mutation("the rotary key one off", DEEPSEEK, "rotate(k_rope, rope)", "rotate(k_rope, rope.roll(1, 1))", in_code=True),
+    Mutation("queries stand still", DEEPSEEK, "rotate_last(q, rope)", "1 * q", in_code=True),
+    Mutation("the first features turn", DEEPSEEK, "torch.cat((rest, x), dim=-1)", "torch.cat((x, rest), dim=-1)", in_code=True),
+    Mutation("the rotary key in front", DEEPSEEK, "torch.cat((k, k_rope), dim=-1)", "torch.cat((k_rope, k), dim=-1)", in_code=True),
+    Mutation("values of the latent unnormed", DEEPSEEK, "self.v(latent)", "self.v(kv_down)", in_code=True),
+    Mutation("softmax for sigmoid", DEEPSEEK, "score: sigmoid", "score: softmax"),
+    Mutation("weights not scaled", DEEPSEEK, ", scale: 2.5", ""),
+    Mutation("nothing shared", DEEPSEEK, "+ self.shared(x)", "+ 0 * self.shared(x)", in_code=True),
+    Mutation("padding seen", LEFT, " and key.valid", ""),
+    Mutation("flags turned", LEFT, "key.valid", "not key.valid"),
+    Mutation("no mask, padded right", RIGHT, "          mask: causal\n", ""),
 ]  # fmt: skip

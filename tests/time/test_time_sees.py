@@ -50,7 +50,7 @@ def whole_storage(self: Order, value: Value, block: Any) -> Any:
 
 def three_matrices(self: Order, method: Any, step: Any) -> Iterator[Held]:
     for held in _held(self, method, step):
-        yield from [Held(held.elements.exact_div(3), held.rank)] * 3
+        yield from (Held((weight,)) for weight in held.weights)
 
 
 _held = Order._held  # pyright: ignore[reportPrivateUsage]

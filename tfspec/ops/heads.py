@@ -23,7 +23,8 @@ from tfspec.symbolic import Dim
 class ToHeads(Op):
     """A linear map whose output is split into heads: [..., N, d] -> [..., heads, N, head_dim].
 
-    A single token [..., d] is a row of one: [..., heads, 1, head_dim].
+    A single token [..., d] is a row of one: [..., heads, 1, head_dim]. Maps that read one value
+    share a matrix, but those that stand `alone`.
     """
 
     tokenwise: ClassVar[bool] = True
@@ -32,6 +33,7 @@ class ToHeads(Op):
     head_dim: Dim
     bias: bool
     role: str
+    alone: bool = False
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
@@ -60,7 +62,7 @@ class ToHeads(Op):
         return heads.before_tokens(inner).named(self.role)
 
     def fusion(self, node: Node) -> object | None:
-        return (ToHeads, self.bias, self.head_dim)
+        return None if self.alone else (ToHeads, self.bias, self.head_dim)
 
     def lower_fused(
         self, low: Lowering, nodes: Sequence[Node], *inputs: Value

@@ -132,7 +132,7 @@ class _Placed:
         """Lines meet in a box each at a place of its own, in the order of its operands."""
         tail, head = self.nodes[source], self.nodes[target]
         before = list(self.net.predecessors(target))
-        more = 'tailport="o:s", ' if self._leaves_below(source) else ""
+        more = self._leaving(source)
         if not head.round:
             more += f'headport="i{before.index(source)}:n", '
         elif len(before) == 1:
@@ -211,6 +211,12 @@ class _Placed:
         """Whether all lines from a box leave in its middle: there is one, or a label is there."""
         node = self.nodes[name]
         return not node.round and (bool(node.label) or self.net.out_degree(name) == 1)
+
+    def _leaving(self, name: str) -> str:
+        """Where lines begin. From a circle's side they would run along it: they leave behind it."""
+        if self.nodes[name].round:
+            return "tailport=s, "
+        return 'tailport="o:s", ' if self._leaves_below(name) else ""
 
     def _line(self, source: str, line: Any, pos: str) -> None:
         """`dot` may begin a line a point too far from its box."""

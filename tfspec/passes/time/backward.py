@@ -9,17 +9,18 @@
   nothing; what was joined side by side gets a view.
 - A value that is read in part, or several times, has its gradient put together: each piece read,
   the whole written; compiled, by the kernel that reads it next, if that is pointwise. Line by line,
-  parts that do not tile the whole are first laid into zeros, and two at a time are added.
+  two at a time are added, those of one part first, and parts are laid into zeros.
+- Gradients of a weight that several steps share are added, two at a time, line by line.
 - Compiled, what was not written in the forward is computed again from what was.
 - The optimizer reads weights, gradients and states, and writes weights and states, each once, in
   one kernel (torch's fused optimizers).
-Not counted: copies by which torch lays a gradient out anew for a product, and the sums of the
-gradients of a weight that several steps share.
+Not counted: copies by which torch lays a gradient out anew for a product; compiled, the sums of
+the gradients of a weight that several steps share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tfspec.passes.time.regions import Region, Run
@@ -39,13 +40,17 @@ class Backward:
             return ZERO
         if self.traffic.fuses(run):
             return self._fused(run)
-        return self._put_together(run) + self._alone(run)
+        added = 3 * sum(run.again, ZERO) * self.traffic.each["float"]  # two are read, one written
+        return (
+            self._put_together(run) + self._alone(run) + (ZERO if self.traffic.compiled else added)
+        )
 
     def launches(self, run: Run) -> int:
         """Kernels that are started for it."""
         if not run.needs or self.traffic.fuses(run):
             return self.traffic.launches(run) if run.needs else 0
         together = bool(self._put_together(run).terms)
+        together += 0 if self.traffic.compiled else len(run.again)
         if run.kernel.kind in ("product", "convolution"):
             return together + len(list(self._learning(run))) + len(run.weights)
         return together + (self.traffic.launches(run) if self._alone(run).terms else 0)
@@ -112,14 +117,20 @@ class Backward:
 
     def _put_together(self, run: Run) -> Dim:
         whole = self.traffic.bytes(run.makes[0])
-        sizes = [self.traffic.bytes(part) for _, part in self._pieces(run)]
-        sizes += [whole] if run.makes[0].block.result else []
+        parts = [*(part for _, part in self._pieces(run)), *run.makes[0].block.results]
+        sizes = list(map(self.traffic.bytes, parts))
         if not sizes or sizes == [whole]:
             return ZERO
-        if self.traffic.compiled or sum(sizes, ZERO) == whole:
-            return sum(sizes, whole)
-        laid = sum((size + whole for size in sizes if size != whole), ZERO)
-        return laid + 3 * whole * (len(sizes) - 1)
+        return sum(sizes, whole) if self.traffic.compiled else self._added(parts, whole)
+
+    def _added(self, parts: Sequence[Region], whole: Dim) -> Dim:
+        """Those of one part first, then laid into zeros with what was cut out beside it."""
+        cuts = dict.fromkeys(part.cut for part in parts)
+        once = dict.fromkeys(parts)
+        again = sum((self.traffic.bytes(part) * (parts.count(part) - 1) for part in once), ZERO)
+        laid = self.traffic.all(part for part in once if part.cut is not None)
+        laid += whole * sum(cut is not None for cut in cuts)
+        return laid + 3 * again + 3 * whole * (len(cuts) - 1)
 
     # ---- in a kernel of the compiler's
     def _fused(self, run: Run) -> Dim:
