@@ -20,13 +20,15 @@ class Look:
 
     A chip is what a reader may skip over: a scale, a choice of tokens. A sign is one character.
     What is quiet does nothing that a reader of blocks asks for, such as dropout, which is for
-    training: it is shown where every op is.
+    training: it is shown where every op is. `hides` are operands to which no line leads, for
+    another one has brought what they say.
     """
 
     title: str
     kind: Kind = "other"
     knobs: tuple[Knob, ...] = ()
     form: Form = "box"
+    hides: tuple[int, ...] = ()
 
 
 def chip(*title: str) -> Look:
