@@ -6,7 +6,7 @@ PYTEST ?= -n auto --dist worksteal
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test slow bench peers figures clean help
+.PHONY: demo test slow bench peers figures reference clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,7 @@ demo: $(STAMP)
 	$(BIN)/tfspec cost gpt2 --mode train --dtype bf16 --checkpoint block
 	$(BIN)/tfspec cost llama-3-8b --mode decode --dtype bf16 --target h200 --fit --set B=8,T=8192
 	$(BIN)/tfspec cost llama-3-8b --mode train --dtype bf16 --compiled --set T=4096
+	$(BIN)/tfspec cost deepseek-v3 --mode decode --dtype bf16 --set B=1,T=4096
 	$(BIN)/tfspec diff gpt2 llama-3-8b
 	$(BIN)/tfspec draw transformer-base
 	$(BIN)/tfspec draw vit-b16 --cost flops -o $(OUT)/vit_b16.svg
@@ -34,6 +35,7 @@ demo: $(STAMP)
 	$(BIN)/tfspec report llama-3-8b --dtype bf16 --target h200 --set B=8 -o $(OUT)/llama_3_8b.html
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py
+	$(BIN)/tfspec build gpt2 --loss next-token -o $(OUT)/gpt2.py
 	$(BIN)/tfspec build vit-b16 --run
 	$(BIN)/python examples/photo.py
 
@@ -64,6 +66,10 @@ figures: $(STAMP)
 	$(BIN)/tfspec draw llama-3-8b --open mlp -o $(FIGURES)/llama-3-8b-mlp.svg
 	$(BIN)/tfspec draw swin-t -o $(FIGURES)/swin-t.svg
 	$(BIN)/tfspec draw gpt2 --open attention --level ops -o $(FIGURES)/gpt2-attention.svg
+
+# The pages of docs/reference, written from the code; a test compares them with it.
+reference: $(STAMP)
+	$(BIN)/python -m docs.pages
 
 clean:
 	rm -rf $(VENV) .venv-peers $(OUT) build dist .hypothesis .pytest_cache .ruff_cache

@@ -20,6 +20,7 @@ LOADS: dict[str, dict[str, int]] = {
     "swin-t": {"B": 1},
     "llama-3-8b": {"B": 1, "T": 4096},
     "mixtral-8x7b": {"B": 1, "T": 4096},
+    "clip-vit-b32": {"B": 1, "T": 77},
 }
 STATES = ("weights", "gradients", "optimizer")
 

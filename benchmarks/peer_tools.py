@@ -22,7 +22,7 @@ from torch import Tensor, nn
 Case = dict[str, Any]
 Said = dict[str, float]
 HUGE = ("llama-3-8b", "mixtral-8x7b")  # 32 and 187 GB in fp32: no numbers, on the meta device
-CAUSAL = ("gpt2", *HUGE)
+CAUSAL = ("gpt2", "clip-vit-b32", *HUGE)
 
 
 def device(case: Case) -> str:
@@ -149,7 +149,7 @@ def llm_analysis(case: Case) -> Said:
 
     logger.setLevel(logging.ERROR)
     sizes, load = case["sizes"], case["load"]
-    if "V" not in sizes:
+    if "V" not in sizes or "pixels" in inputs(case, "meta"):
         raise NotImplementedError("it knows models of text alone")
     hidden = sizes.get("f", 4 * sizes["d"])
     config = ModelConfig(

@@ -359,7 +359,7 @@ VALUES: list[Any] = [
     *(3, 5, 0.25, 0.5, True, False, "none", "text", "tokens", "layer", "causal", "within(3)"),
     *("rms", "relu", "gelu", "swiglu", "pre", "post", "head", "full", "mean", "max", "exp", "tanh"),
     *("linear", "llama3", "softmax", "sigmoid", "learned", "sinusoidal", "interleaved", "halves", "normal", "xavier"),
-    *("truncated", "torch", "zeros", "words", "cls + H*W", ["q", "k"], ["q"], ["H", "W"], ["H"]),
+    *("truncated", "torch", "zeros", "words", "cls + H*W", ["q", "k"], ["q"], ["gate"], ["modulate"], ["H", "W"], ["H"]),
     *({"H": 7}, {"H": 5}, {"W": 5}, {"T": "first(tokens == 3)"}, {"T": 0}, ["text", "tokens"]),
     *(["layer", "layer"], {"slot": {"r": "text"}}, {"slot": {"s": "text"}}, ["text", "norm"]),
     *({"a": "text"}, {"kind": "linear", "factor": 4}, {"kind": "linear", "factor": 8}, {"reg": 4}),

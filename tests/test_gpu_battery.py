@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -55,10 +57,20 @@ def alone(folder: Path, *commands: tuple[str, ...]) -> tuple[list[str], str, str
     return statuses, done.stdout, done.stderr
 
 
+@cache
+def battery() -> dict[str, bytes]:
+    """The files that `prepare` writes: the same for every test."""
+    with TemporaryDirectory() as folder:
+        done = run(str(GPU), "prepare", "--battery", folder)
+        assert done.returncode == 0, done.stderr
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
 def prepared(folder: Path) -> dict[str, Any]:
-    done = run(str(GPU), "prepare", "--battery", f"{folder}/battery")
-    assert done.returncode == 0, done.stderr
-    return json.loads((folder / "battery" / "manifest.json").read_text("utf-8"))
+    (folder / "battery").mkdir()
+    for name, content in battery().items():
+        (folder / "battery" / name).write_bytes(content)
+    return json.loads(battery()["manifest.json"])
 
 
 def rows(folder: Path, verb: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tests.parity.compare import answer
+from tests.parity.deepseek import DEEPSEEK
 from tests.parity.gemma import GEMMA
 from tests.parity.llama import LLAMA, LLAMA31
 from tests.parity.mistral import MISTRAL
@@ -20,7 +21,7 @@ from tests.parity.reference import Reference, tokens
 from tests.parity.running import place, randomise, run_file
 from tests.test_modes import STYLES, assert_equal_at_every_position, stepped
 
-PUBLIC = (LLAMA, LLAMA31, MISTRAL, MIXTRAL, GEMMA, QWEN)
+PUBLIC = (LLAMA, LLAMA31, MISTRAL, MIXTRAL, GEMMA, QWEN, DEEPSEEK)
 LONGEST = 23  # windows are of 5
 
 

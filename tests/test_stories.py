@@ -117,7 +117,7 @@ SPECS: dict[str, str | bytes] = {
 CALLS = {
     code: shlex.split(written(code))[1:]
     for code in (
-        *("TS001", "TS002", "TS118", "TS420", "TS421", "TS422", "TS423", "TS450", "TS451"),
+        *("TS001", "TS002", "TS118", "TS420", "TS421", "TS422", "TS423", "TS450", "TS451", "TS452"),
         *("TS460", "TS461", "TS470", "TS471", "TS472", "TS473", "TS474", "TS479"),
         *("TS480", "TS481", "TS482", "TS483", "TS490", "TS491", "TS494"),
     )

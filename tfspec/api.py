@@ -124,19 +124,30 @@ class Architecture:
             return _planned(found, fit, run) if how else found
 
     def emit(
-        self, *, target: str | None = None, style: str = "fast", parts: Iterable[str] = ()
+        self,
+        *,
+        target: str | None = None,
+        style: str = "fast",
+        parts: Iterable[str] = (),
+        loss: str | None = None,
     ) -> str:
         """The source of a standalone PyTorch file; `parts=("generate",)` adds generation.
 
-        Raises SpecError for an unknown target, or what the target cannot do yet.
+        `loss` adds a loss: next-token, shifted, masked-word, cross-entropy, contrastive, sigmoid or
+        regression, of the output that it fits, or of a named one: `"regression:next_action"`.
+        Raises SpecError for an unknown target, what the target cannot do yet, or a loss that does
+        not fit.
         """
+        from tfspec.losses.choose import LOSSES
         from tfspec.passes.emit.emit import emit as emit_pass
 
         _one_of(style, STYLES, "style")
+        if loss is not None:
+            _one_of(loss.partition(":")[0], tuple(LOSSES), "loss")
         chosen = tuple(_one_of(part, PARTS, "part") for part in parts)
         with self._refusals():
             _sheet(target)
-            return emit_pass(self.semantics, target=target, style=style, parts=chosen)
+            return emit_pass(self.semantics, target=target, style=style, parts=chosen, loss=loss)
 
     def draw(
         self,

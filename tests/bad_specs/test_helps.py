@@ -188,6 +188,20 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
         "first(tokens == end)}}]\n  unflagged: [words, {take: {S: first(valid)",
         "first(others == end)}}]\n  unflagged: [words, {take: {S: last(others == end)",
     ),
+    ("latent_half_given", "or say how many"): ("{kv: 16}", "{kv: 16, rope: 4}"),
+    ("latent_half_given", "or give the base"): ("rope: 4}}", "rope: 4}, rope: 10000}"),
+    ("latent_half_given", "use an even"): ("rope: 5", "rope: 6"),
+    ("not_yet_beside_a_latent", "write `bias"): (
+        "bias: [v, out]}\n  biased: {do:",
+        "bias: [out]}\n  biased: {bias: false, do:",
+    ),
+    ("sinusoids_of_a_vector", "`linear"): ("[state,", "[state, {linear: 1},"),
+    ("sinusoids_of_a_vector", "use an"): ("d + 1", "d + 2"),
+    ("modulation_by_other_tokens", "`pool`"): ("words}", "[words, {pool: mean}]}"),
+    ("gates_by_other_values", "`pool`"): ("[words, relu]", "[words, {take: {S: 0}}]"),
+    ("gates_by_other_values", "`embed`"): ("tokens}", "[tokens, {embed: d}]}"),
+    ("gates_by_other_values", "a `tanh`"): ("{kind: tanh, from: words}", "tanh"),
+    ("zeros_of_what_is_not_there", "leave"): ("init: {zeros: [gate, modulate]}", ""),
     ("zips_that_do_not_fit", "give the new axis"): ("{zip: {T:", "{zip: {side:"),
 }  # fmt: skip
 

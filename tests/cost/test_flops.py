@@ -14,6 +14,7 @@ from tfspec.symbolic import Dim
 
 GENERATING = (
     "gpt2", "llama-3-8b", "mistral-7b", "gemma-2-2b", "qwen3-8b", "palm-540b", "mixtral-8x7b",
+    "deepseek-v3",
 )  # fmt: skip
 # Forward at batch 1 of the public implementations, as FlopCounterMode counts them with eager
 # attention, without the product by which transformers makes rotary angles.
@@ -90,7 +91,8 @@ def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots
 def test_the_cache_is_what_buffers_hold(name: str) -> None:
     architecture = small(name)
     caches = model(architecture, parts=("generate",)).cache(3, 7)
-    held = sum(buffer.numel() for cache in caches for buffer in cache.buffers())
+    stacks = caches if isinstance(caches, tuple) else (caches,)
+    held = sum(b.numel() for stack in stacks for cache in stack for b in cache.buffers())
     cost = costs(architecture, {"B": 3, "T": 7}, "decode")
     assert cost.cache is not None
     assert cost.number(cost.cache.held) == held

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -61,9 +62,17 @@ class Trace:
     points: tuple[Point, ...]
     bent: bool = False
 
-    def segments(self) -> Iterator[Area]:
-        for (x1, y1), (x2, y2) in pairwise(self.points):
-            yield Area(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+    @cached_property
+    def segments(self) -> tuple[Area, ...]:
+        return tuple(
+            Area(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+            for (x1, y1), (x2, y2) in pairwise(self.points)
+        )
+
+    @cached_property
+    def straight(self) -> tuple[Area, ...]:
+        """The segments along an axis: of a curve hardly any."""
+        return tuple(s for s in self.segments if s.left == s.right or s.top == s.bottom)
 
 
 @dataclass(frozen=True)
@@ -225,17 +234,16 @@ def _overlaps(p: Picture) -> Iterator[str]:
 
 
 def _crossings(p: Picture) -> Iterator[str]:
+    boxes = [(box.kind, box.area.shrunk(AIR)) for box in p.boxes]
+    things = [*boxes, *_named([word for word in p.words if word.box is None])]
     for line in p.lines:
-        for segment in line.segments():
-            for box in p.boxes:
-                if segment.meets(box.area.shrunk(AIR)):
-                    yield f"a {line.kind} crosses {box.kind}"
-            for word in p.words:
-                if segment.meets(word.area) and word.box is None:
-                    yield f"a {line.kind} crosses {word.text}"
+        for segment in line.segments:
+            for name, area in things:
+                if segment.meets(area):
+                    yield f"a {line.kind} crosses {name}"
     for one, other in combinations(p.lines, 2):
-        for a in one.segments():
-            for b in other.segments():
+        for a in one.straight:
+            for b in other.straight:
                 if _cross(a, b) or _run_along(a, b):
                     yield f"a {one.kind} crosses a {other.kind}"
 
@@ -266,6 +274,6 @@ def _overflows(p: Picture) -> Iterator[str]:
 
 def _crooked(p: Picture) -> Iterator[str]:
     for line in p.lines:
-        for segment in () if line.bent else line.segments():
+        for segment in () if line.bent else line.segments:
             if segment.left != segment.right and segment.top != segment.bottom:
                 yield f"a {line.kind} is crooked"

@@ -216,6 +216,20 @@ streams:
   more: [base, {stack: {of: read, depth: L}}]
 outputs: {logits: [more, {linear: 11}], other: [base, norm]}
 """,
+    "a vector that modulates below and above it": """
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, number: float B (1)}
+blocks:
+  layer:
+    norm: {modulate: vector}
+    residual: {gate: {from: vector}}
+    do: [{attend: {heads: 2}}, {ffn: {hidden: d, act: relu}}]
+  end: {norm: {modulate: vector}, do: [{ffn: {hidden: d, act: relu}}]}
+streams:
+  vector: [number, {sinusoid: d}, {linear: d}, silu, {linear: d}, norm, {linear: d}, relu, {linear: d}]
+  text: [tokens, {embed: d}, {stack: {of: layer, depth: L}}, end, {norm: {modulate: vector}}]
+outputs: {logits: [text, {linear: 11}]}
+""",
     "a value read three times": """
 dims: {B: batch, T: 1..64, d: 8}
 inputs: {tokens: ids(11) B T}

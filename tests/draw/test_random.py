@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from random import Random
 
 import pytest
@@ -24,6 +25,11 @@ def models(cases: range) -> Iterator[Architecture]:
         model = of(written(make(Random(at))))
         if model.check().ok:
             yield model
+
+
+@cache
+def quick() -> tuple[Architecture, ...]:
+    return tuple(models(range(QUICK)))
 
 
 def live(model: Architecture) -> list[Node]:
@@ -78,7 +84,7 @@ def trouble(model: Architecture) -> list[str]:
 
 
 def test_random_models_are_drawn_whole() -> None:
-    found = [trouble(model) for model in models(range(QUICK))]
+    found = [trouble(model) for model in quick()]
     assert len(found) > QUICK // 2
     assert [said for said in found if said] == []
 
@@ -89,6 +95,6 @@ def test_many_random_models_are_drawn_whole() -> None:
 
 
 def test_most_figures_of_random_models_have_no_crossing() -> None:
-    every = [wrong(picture(model.draw().svg())) for model in models(range(QUICK))]
+    every = [wrong(picture(model.draw().svg())) for model in quick()]
     clean = [said for said in every if not any("crosses" in each for each in said)]
     assert len(clean) >= 0.9 * len(every)

@@ -14,7 +14,6 @@ from tests.fuzz.reference.numbers import LARGE, Explodes, Fails, size
 from tests.fuzz.reference.spec import Reference
 from tests.fuzz.reference.weights import Free, Held
 from tfspec.graph.graph import Graph
-from tfspec.passes.emit.emit import program_of
 from tfspec.spec.environment import environment
 from tfspec.spec.schema import Spec
 from tfspec.symbolic.claims import Claim, Refuted
@@ -42,17 +41,13 @@ HIDING = "TS254"
 FAILURES = (Fails, RuntimeError, IndexError, ZeroDivisionError)
 
 
-def allowed(tree: Tree, graph: Graph, seed: int, valid: bool) -> bool:
+def allowed(tree: Tree, graph: Graph, built: running.Built, seed: int, valid: bool) -> bool:
     """The emitted model gives the reference's numbers. False where the reference cannot read it."""
-    program = program_of(graph, style="fast")
-    model = running.model(program)
-    weights = running.weights(program_of(graph, style="explicit"), seed)
-    running.load(model, program, weights)
-    for at in running.small(graph, seed):
+    for at in built.sizes:
         given = running.inputs(graph, at, seed)
         try:
             with torch.no_grad():
-                reference = Reference(tree, dict(at), given, Held(graph, weights).top)
+                reference = Reference(tree, dict(at), given, Held(graph, built.weights).top)
                 reference.limit = LARGE
                 values = reference.outputs()
         except Explodes:
@@ -61,7 +56,7 @@ def allowed(tree: Tree, graph: Graph, seed: int, valid: bool) -> bool:
             if valid:
                 raise
             return False
-        found = running.call(model, graph, given)
+        found = running.call(built.models["fast"], graph, given)
         for (name, value), ours in zip(values.items(), found, strict=True):
             theirs = value.data.squeeze(len(value.batch)) if value.single else value.data
             require(

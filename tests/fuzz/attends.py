@@ -43,6 +43,14 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         if part.axes:
             knobs["only"] = part.name
             x = x.over(part)
+    over = _over(m, x) if source is None and m.chance(35) else []
+    if over:
+        knobs["over"] = over
+        if m.chance(40):
+            knobs["mask"] = "causal"
+        if branch:
+            own(m, knobs)
+        return {"attend": knobs}
     if source is None and m.chance(45):
         scores.positions(m, x, knobs, heads, head)
     if m.chance(10 if "window" in knobs else 60):
@@ -56,6 +64,17 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
     if branch:
         own(m, knobs)
     return {"attend": knobs}
+
+
+def _over(m: Maker, x: Val) -> list[str]:
+    """Some of the axes, where every part has all of the others or none."""
+    axes = {axis.name: axis for part in x.parts for axis in part.axes}
+    if any(axes[axis.name] != axis for part in x.parts for axis in part.axes) or len(axes) < 2:
+        return []
+    over = [name for name in axes if m.chance(50)]
+    moved = [name for name in axes if name not in over]
+    held = [[a.name for a in part.axes if a.name in moved] for part in x.parts]
+    return over if over and all(each in ([], moved) for each in held) else []
 
 
 def _qk_norm(m: Maker) -> Any:

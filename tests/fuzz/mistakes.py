@@ -129,21 +129,22 @@ def rows_of_other_tokens(patch: Patch) -> None:
         low, rows.gather_rows(experts.order(low, chosen)), chosen))  # fmt: skip
 
 
-MISTAKES: tuple[Callable[[Patch], None], ...] = (
-    other_pairs,
-    other_turn,
-    axes_the_other_way,
-    unscaled_rotations,
-    steeper_slopes,
-    slopes_in_order,
-    flipped_table,
-    buckets_of_one_direction,
-    comparison_off_by_one,
-    wrong_members,
-    merged_the_other_way,
-    next_layers_rate,
-    rolled_the_other_way,
-    open_seams,
-    the_worst_experts,
-    rows_of_other_tokens,
-)
+MISTAKES: dict[Callable[[Patch], None], str] = {
+    other_pairs: "rope",
+    other_turn: "rope",
+    axes_the_other_way: "rope",
+    unscaled_rotations: "scaling",
+    steeper_slopes: "alibi",
+    slopes_in_order: "alibi",
+    flipped_table: "rel_bias",
+    buckets_of_one_direction: "buckets",
+    comparison_off_by_one: "mask",
+    wrong_members: "mask",
+    merged_the_other_way: "merge",
+    next_layers_rate: "drop_path",
+    rolled_the_other_way: "window",
+    open_seams: "window",
+    the_worst_experts: "experts",
+    rows_of_other_tokens: "experts",
+}
+"""With a word of specs that may show it: they are tried first."""

@@ -65,9 +65,10 @@ def examine(text: str, seed: int = 0, tree: Tree | None = None, valid: bool = Tr
         require(checked.graph is not None, "the check is ok, and there is no graph")
         assert checked.graph is not None
         try:
-            seen.runs = emitted(checked.graph, checked.params, seed)
+            built = emitted(checked.graph, checked.params, seed)
+            seen.runs = len(built.sizes)
             if tree is not None and seen.runs:
-                seen.agreed = against.allowed(tree, checked.graph, seed, valid)
+                seen.agreed = against.allowed(tree, checked.graph, built, seed, valid)
         except NotYet as refusal:
             seen.status, seen.codes = "not yet", (refusal.diagnostic.code,)
     return seen
@@ -89,7 +90,7 @@ def told(found: Diagnostics, loaded: Loaded) -> None:
 
 
 # ---- ok
-def emitted(graph: Graph, params: int | None, seed: int) -> int:
+def emitted(graph: Graph, params: int | None, seed: int) -> running.Built:
     """Both styles: deterministic, of the predicted parameters and shapes, and equal."""
     programs = {style: program_of(graph, style=style) for style in STYLES}
     sources = {style: file_text(program) for style, program in programs.items()}
@@ -100,7 +101,7 @@ def emitted(graph: Graph, params: int | None, seed: int) -> int:
         tidy(source)
     sizes = running.small(graph, seed)
     if not sizes:
-        return 0
+        return running.Built([], {}, {})
     models = {style: running.model(programs[style], sources[style]) for style in STYLES}
     given = running.weights(programs["explicit"], seed)
     for style, model in models.items():
@@ -109,7 +110,7 @@ def emitted(graph: Graph, params: int | None, seed: int) -> int:
         running.load(model, programs[style], given)
     for at in sizes:
         ran(graph, models, at, seed)
-    return len(sizes)
+    return running.Built(sizes, models, given)
 
 
 def ran(
@@ -138,7 +139,7 @@ def tidy(source: str) -> None:
     require(all(line == line.rstrip() for line in lines), "a line ends in spaces")
     require("\t" not in source, "a tab")
     require(source.endswith("\n") and not source.endswith("\n\n"), "the end of the file")
-    require(source.isprintable() or all(c.isprintable() or c == "\n" for c in source), "controls")
+    require(source.replace("\n", "").isprintable(), "controls")
 
 
 # ---- error

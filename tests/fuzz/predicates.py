@@ -36,7 +36,7 @@ def _of_terms(
     """Some of these terms and of those about flags, parts and numbers, put together. Numbers that
     tell the order of tokens are only among them where it is `ordered`."""
     terms = [*_flags(m, x, source), *order]
-    numbers = [[*_numbers(m, side, value, indexed=indexed, ordered=ordered)]
+    numbers = [[*numbers_of(m, side, value, indexed=indexed, ordered=ordered)]
                for side, value in (("query", x), ("key", source or x))]  # fmt: skip
     terms += [_comparison(m, *numbers) for _ in range(m.number(0, 2)) if any(numbers)]
     if not terms:
@@ -65,7 +65,7 @@ def _flags(m: Maker, x: Val, source: Val | None) -> Iterator[str]:
                 yield f"{side}.{part.name}"
 
 
-def _numbers(m: Maker, side: str, value: Val, *, indexed: bool, ordered: bool) -> Iterator[str]:
+def numbers_of(m: Maker, side: str, value: Val, *, indexed: bool, ordered: bool) -> Iterator[str]:
     """What a token can be asked for: its coordinates, its index, its number in an input of ids."""
     parts = {part.name for part in value.parts}
     axes = dict.fromkeys(axis.name for part in value.parts for axis in part.axes)

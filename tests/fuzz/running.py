@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -22,6 +23,15 @@ LARGEST = 3_000_000
 DEEPEST = 10_000
 """Torch makes so many layers in a fraction of a second; a mutation can ask for a million."""
 Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A spec's models by style, with the same weights in each, and the sizes that they ran at."""
+
+    sizes: list[Bindings]
+    models: dict[str, nn.Module]
+    weights: Weights
 
 
 def bindings(graph: Graph, rng: Random, count: int) -> Iterator[Bindings]:

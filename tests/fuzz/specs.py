@@ -8,12 +8,13 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.fuzz import blocks, places, steps, tiles
+from tests.fuzz import blocks, gathers, places, steps, tiles
 from tests.fuzz.maker import INPUTS, OUTPUTS, STREAMS, Maker
 from tests.fuzz.steps import Made
 from tests.fuzz.values import Axis, Part, Val
 
 Tree = dict[str, Any]
+GATHERS = (gathers.conv, gathers.zipped, gathers.take_place, gathers.take_found, gathers.splice)
 
 
 @st.composite
@@ -117,6 +118,10 @@ def _image(m: Maker, name: str) -> None:
 def _stream(m: Maker) -> None:
     name = m.name(STREAMS)
     m.stream = name
+    inner = gathers.inside(m) if m.chance(12) else None
+    if inner is not None:
+        _per_stream(m, name, *inner)
+        return
     items, x = _start(m)
     x = x.titled(name)
     for _ in range(m.number(1, 5)):
@@ -126,6 +131,27 @@ def _stream(m: Maker) -> None:
             x = made[1].titled(name)
     m.tree["streams"][name] = items if len(items) > 1 or m.chance(60) else items[0]
     m.values[name] = x
+    m.stream = ""
+
+
+def _per_stream(m: Maker, name: str, read: str, x: Val, per: list[str]) -> None:
+    """A stream that runs for each place of some axes of an input; it reads nothing else."""
+    known, others = m.values[read], m.values
+    m.values = {}
+    items: list[Any] = [read]
+    if read in m.vocabularies:
+        x = x.wide(m.pick(sorted({v for v in m.fixed.values() if v <= 8})))
+        items.append({"embed": x.width})
+    (flags, m.flags), (rows, m.vocabularies) = (m.flags, {}), (m.vocabularies, {})
+    for _ in range(m.number(1, 4)):
+        made = _step(m, x.titled(name))
+        if made is not None and "mark" not in made[0]:
+            items.append(made[0])
+            x = made[1].titled(name)
+    m.values, m.flags, m.vocabularies = others, flags, rows
+    given: Tree = {"do": items, "per": per if len(per) > 1 or m.chance(70) else per[0]}
+    m.tree["streams"][name] = given
+    m.values[name] = gathers.outside(x, per, known).titled(name)
     m.stream = ""
 
 
@@ -184,7 +210,9 @@ def _step(m: Maker, x: Val) -> Made | None:
     if m.weight > 20_000:
         return None
     simple = (steps.linear, steps.norm, steps.act, steps.scale, steps.softcap, steps.dropout)
-    roll = m.number(0, 19)
+    roll = m.number(0, 23)
+    if roll >= 20:
+        return m.pick(GATHERS)(m, x)
     if roll < 6:
         return m.pick(blocks.STEPS)(m, x)
     if roll < 10:
@@ -206,14 +234,17 @@ def _combined(m: Maker, x: Val) -> Made | None:
     operands: list[Any] = []
     values: list[Val] = []
     for _ in range(m.number(1, 3)):
-        item, value = _operand(m, x, x.width if kind == "sum" else None)
+        item, value = operand(m, x, x.width if kind == "sum" else None)
         operands.append(item)
         values.append(value)
+    less = gathers.along(m, x) if kind == "sum" and m.chance(50) else None
+    if less is not None:
+        operands.insert(m.number(0, 1), less)
     width = x.width if kind == "sum" else sum(value.width for value in values)
     return {kind: operands}, values[0].wide(width)  # parts are called as the first one's are
 
 
-def _operand(m: Maker, x: Val, width: int | None) -> Made:
+def operand(m: Maker, x: Val, width: int | None) -> Made:
     """A pipeline over x's tokens: steps from here, or from another value of this space."""
     others = [n for n, v in m.values.items() if v.space == x.space and m.readable(n)]
     if others and m.chance(40):
@@ -263,6 +294,9 @@ def _output(m: Maker) -> Any:
             if made is not None:
                 items.append(made[0])
                 x = made[1]
+    compared = gathers.similarity(m, x) if m.chance(20) else None
+    if compared is not None:
+        items.append(compared)
     return items if len(items) > 1 or m.chance(30) else name
 
 

@@ -97,10 +97,10 @@ def prepend(m: Maker, x: Val) -> Made | None:
 
 def take(m: Maker, x: Val) -> Made | None:
     roll = m.number(0, 2)
-    if roll == 0 and len(x.parts) == 1 and len(x.parts[0].axes) == 1:
-        axis = x.parts[0].axes[0]
-        at = m.pick([0, -1, axis.low - 1, -axis.low])
-        return {"take": {axis.name: at}}, x.over(Part(x.parts[0].name))
+    if roll == 0 and not x.single:
+        from tests.fuzz.gathers import take_place
+
+        return take_place(m, x)
     if len(x.parts) < 2:
         return None
     kept = [part for part in x.parts if m.chance(50)] or [x.parts[0]]

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 ATTEND = ("rope", "alibi", "rel_bias", "window", "shift", "mask", "only", "to", "qk_norm", "softcap",
-          "kv_heads", "share")  # fmt: skip
+          "kv_heads", "share", "over")  # fmt: skip
 STEPS = ("merge", "split", "patch", "prepend", "concat", "join", "sum", "pool", "take", "drop",
-         "mark", "par", "stack", "learn", "embed")  # fmt: skip
+         "mark", "par", "stack", "learn", "embed", "conv", "zip", "splice", "similarity", "per")  # fmt: skip
 MASKS = {
     "causal": r"causal", "within": r"within", "not": r"\bnot\b", "or": r"\bor\b",
     "compares": r"[<>=]", "pos": r"\.pos\b", "abs": r"abs", "%": r"%", "//": r"//",
@@ -32,6 +32,8 @@ def used(tree: Any, key: str = "") -> Iterator[str]:
             yield from _forms(name, value)
         if name == "pos":
             yield from _positions(value)
+        if name == "take" and isinstance(value, dict):
+            yield from (f"take {_place(place)}" for place in value.values())
         if name == "drop_path":
             yield name
         if (
@@ -41,6 +43,10 @@ def used(tree: Any, key: str = "") -> Iterator[str]:
         ):
             yield f"{name} by layer"
         yield from used(value, name)
+
+
+def _place(place: Any) -> str:
+    return "index" if isinstance(place, int) else "condition" if "(" in place else "label"
 
 
 def _forms(name: str, value: Any) -> Iterator[str]:

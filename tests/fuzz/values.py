@@ -15,6 +15,7 @@ class Axis:
     low: int
     top: int | None
     step: int = 1
+    labels: tuple[str, ...] = ()
 
     def cut(self, by: int) -> Axis:
         """In tiles of this size."""

@@ -19,7 +19,7 @@ from tfspec.passes.memory import partition
 from tfspec.passes.memory.compiled import kept_compiled
 from tfspec.passes.memory.partition import Partition
 from tfspec.program.program import Precision, Style
-from tfspec.shadow import decomposed
+from tfspec.shadow import attention, decomposed, pointless, traced_rows
 from tfspec.shadow.joint import Joint, Step
 from tfspec.shadow.traced import plain
 
@@ -30,25 +30,30 @@ FEW: list[Case] = [
     ("bert-base", "bf16", "explicit", True),
     ("llama-3-8b", "bf16", "fast", False),
     ("vit-b16", "fp32", "fast", True),
+    ("decision-transformer", "bf16", "fast", False),
+    ("timesformer", "bf16", "explicit", True),
+    ("uniter-base", "bf16", "fast", True),
 ]
-UNKNOWN = {"mixtral-8x7b"}
+ALONE: Case = ("vit-b16", "bf16", "explicit", False)
+"""At batch 1 products copy nothing, and attention without dropout fuses too."""
+UNKNOWN = {"mixtral-8x7b", "deepseek-v3"}
 """Experts: data decide how much is kept, and the partitioner cuts a graph of unknown sizes."""
-OFF = {"flamingo", "uniter-base", "llava-1.5-7b", "timesformer", "decision-transformer"}
-"""Where the count is known to be off in some ways: docs/costs.md says how much."""
 WAYS: list[tuple[Precision, Style, bool]] = [
     (dtype, style, dropout) for dropout in (False, True) for dtype, style in product(DTYPES, STYLES)
 ]
 
 
 def every() -> Iterator[Case]:
-    """Two ways for each bundled spec, all eight in turn."""
+    """Two ways for each bundled spec, all eight in turn; and copies of values alone."""
+    yield ("palm-e-562b", "fp32", "explicit", True)
     for at, name in enumerate(sorted(set(NAMES) - UNKNOWN)):
-        for step in () if name in OFF else (0, 5):
+        for step in (0, 5):
             yield (name, *WAYS[(at + step) % len(WAYS)])
 
 
-def spec_of(name: str, *, dropout: bool) -> tuple[Architecture, dict[str, int]]:
-    """A spec at small sizes, of which a vocabulary and a length are not the least."""
+def spec_of(name: str, dropout: bool, **given: int) -> tuple[Architecture, dict[str, int]]:
+    """A spec at small sizes, of which a vocabulary and a length are not the least, or at `given`
+    ones."""
     sets: dict[str, Any] = dict(small(name, 1).sets)
     if "V" in sets:
         sets["V"] = 97
@@ -58,18 +63,18 @@ def spec_of(name: str, *, dropout: bool) -> tuple[Architecture, dict[str, int]]:
         high = spec.semantics.facts.domains[length].high
         if high is None or high >= 23:
             sizes[length] = 23
-    return spec, sizes
+    return spec, sizes | given
 
 
-def told(name: str, dtype: Precision, style: Style, dropout: bool) -> int:
-    spec, sizes = spec_of(name, dropout=dropout)
+def told(name: str, dtype: Precision, style: Style, dropout: bool, **given: int) -> int:
+    spec, sizes = spec_of(name, dropout, **given)
     found = kept_compiled(spec.semantics, dtype=dtype, style=style, sizes=sizes)
     assert sum(row.bytes for row in found.rows) == found.bytes
     return found.bytes
 
 
-def measured(name: str, dtype: Precision, style: Style, dropout: bool) -> int:
-    spec, sizes = spec_of(name, dropout=dropout)
+def measured(name: str, dtype: Precision, style: Style, dropout: bool, **given: int) -> int:
+    spec, sizes = spec_of(name, dropout, **given)
     model = run_file(spec.emit(style=style)).build(dtype=DTYPES[dtype])
     return cut(model, drawn(spec, sizes, DTYPES[dtype]), labels(spec, sizes)).bytes
 
@@ -77,6 +82,10 @@ def measured(name: str, dtype: Precision, style: Style, dropout: bool) -> int:
 @pytest.mark.parametrize(("name", "dtype", "style", "dropout"), FEW)
 def test_a_compiled_step(name: str, dtype: Precision, style: Style, dropout: bool) -> None:
     assert told(name, dtype, style, dropout) == measured(name, dtype, style, dropout)
+
+
+def test_a_batch_of_one() -> None:
+    assert told(*ALONE, B=1) == measured(*ALONE, B=1)
 
 
 @pytest.mark.slow
@@ -113,6 +122,13 @@ MISTAKES: Mapping[str, tuple[Case, tuple[Any, str, object]]] = {
     "nothing is dearer far from backward": (FEW[3], (partition, "MOST", 1)),
     "sums over rows run again": (FEW[1], (partition, "MUCH", 0)),
     "equal ops are made twice": (FEW[1], (Joint, "step", always_new)),
+    "a view that undoes another stays": (FEW[4], (pointless, "_undone", nothing)),
+    "attention stays as it is written": (FEW[5], (attention, "whole", nothing)),
+    "factors stay before a softmax": (
+        ("clip-vit-b32", "bf16", "fast", False),
+        (traced_rows, "_has_factor", nothing),
+    ),
+    "padding fuses": (FEW[6], (decomposed, "FORWARD", decomposed.FORWARD | {"pad": plain})),
 }
 
 

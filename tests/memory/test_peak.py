@@ -4,6 +4,7 @@ its order, and to the byte, for every bundled spec, with checkpointing and witho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import product
 from random import Random
 from typing import Any
@@ -57,6 +58,7 @@ FEW: list[tuple[Precision, bool, Checkpoint]] = [
 ]
 
 
+@cache
 def step_of(name: str, *, dropout: bool) -> Architecture:
     spec = small(name, 1)
     return with_dropout(name, spec.sets) if dropout else spec
@@ -137,8 +139,9 @@ def test_what_random_specs_keep(seed: int) -> None:
             assert told.bytes == sum(record.bytes for record in records), (style, dtype, sizes)
 
 
-QUIRK = {92: "aten.add.Tensor"}
-"""Shared norms: a second sum starts while torch still holds a weight's first gradient."""
+def learns(spec: Architecture, given: list[torch.Tensor], dtype: torch.dtype) -> bool:
+    found = run_file(spec.emit()).build(dtype=dtype)(*given)
+    return any(out.requires_grad for out in (found if isinstance(found, tuple) else (found,)))
 
 
 @pytest.mark.slow
@@ -151,12 +154,9 @@ def test_steps_of_random_specs(seed: int, style: Style) -> None:
     for dtype, live in DTYPES.items():
         given = cast(running.inputs(spec.semantics, sizes, seed), live)
         inputs = [given[tensor.role or ""] for tensor in order]
-        found = differences(spec, style, dtype, sizes, given=inputs)
-        if seed in QUIRK:
-            assert len(found) == 2
-            assert all(QUIRK[seed] in line for line in found)
-        else:
-            assert found == []
+        if not learns(spec, inputs, live):
+            pytest.skip("no output depends on a weight")
+        assert differences(spec, style, dtype, sizes, given=inputs) == []
 
 
 # ---- full size

@@ -35,7 +35,7 @@ def test_every_bundled_spec(name: str, style: Style) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_every_bundled_spec_with_dropout(name: str, style: Style) -> None:
-    spec = with_dropout(name, small(name, 2).sets)
+    spec = with_dropout(name, small(name, 1).sets)
     assert "F.dropout" in spec.emit(style=style)
     assert wrong(spec, style) == []
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import ASTConfig, ASTForAudioClassification
 
 from tests.parity.reference import Reference, Tensors, renamed
+from tests.parity.vit import layer_table
 
 EMBEDDINGS = "audio_spectrogram_transformer.embeddings"
 
@@ -42,17 +43,8 @@ def ast_names(theirs: Tensors, order: Tensor) -> dict[str, Tensor]:
         "classifier.layernorm": "logits_norm",
         "classifier.dense": "logits",
     }
-    for i in range(3):
-        layer, block = f"audio_spectrogram_transformer.layers.{i}", f"blocks.{i}"
-        table |= {
-            f"{layer}.layernorm_before": f"{block}.norm1",
-            f"{layer}.layernorm_after": f"{block}.norm2",
-            f"{layer}.mlp.fc1": f"{block}.mlp.up",
-            f"{layer}.mlp.fc2": f"{block}.mlp.down",
-            f"{layer}.attention.o_proj": f"{block}.attention.out",
-        }
-        table |= {f"{layer}.attention.{role}_proj": f"{block}.attention.{role}" for role in "qkv"}
-    return found | renamed(theirs, table)
+    layers = layer_table("audio_spectrogram_transformer.layers")
+    return found | renamed(theirs, table | layers)
 
 
 def ast(batch: int, label: str = "", **sizes: int) -> Reference:

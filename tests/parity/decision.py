@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DecisionTransformerConfig, DecisionTransformerModel
 
+from tests.parity.gpt2 import layer_names
 from tests.parity.reference import Reference, Tensors, renamed
 
 HEADS = {"predict_action.0": "next_action", "predict_state": "next_state"}
@@ -38,22 +39,7 @@ def make_decision(d: int, h: int) -> nn.Module:
 def decision_names(theirs: Tensors) -> dict[str, Tensor]:
     table = EMBEDDINGS | HEADS | {"embed_ln": "norm1", "encoder.ln_f": "norm2"}
     found = {"embed.weight": theirs["embed_timestep.weight"]} | renamed(theirs, table)
-    for i in range(3):
-        layer, block = f"encoder.h.{i}", f"blocks.{i}"
-        norms = {f"{layer}.ln_1": f"{block}.norm1", f"{layer}.ln_2": f"{block}.norm2"}
-        maps = {
-            f"{layer}.attn.c_proj": f"{block}.attention.out",
-            f"{layer}.mlp.c_fc": f"{block}.mlp.up",
-            f"{layer}.mlp.c_proj": f"{block}.mlp.down",
-        }
-        found |= renamed(theirs, norms)
-        # its Conv1D holds [in, out]
-        found |= {name: t.T if t.dim() == 2 else t for name, t in renamed(theirs, maps).items()}
-        for attribute in ("weight", "bias"):
-            joint = theirs[f"{layer}.attn.c_attn.{attribute}"]
-            for role, part in zip("qkv", joint.chunk(3, dim=-1), strict=True):
-                found[f"{block}.attention.{role}.{attribute}"] = part.T if part.dim() > 1 else part
-    return found
+    return found | layer_names(theirs, "encoder.h")
 
 
 def inputs() -> dict[str, Tensor]:

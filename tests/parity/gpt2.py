@@ -18,14 +18,11 @@ def make_gpt2(d: int, h: int, f: int, T: int) -> nn.Module:
     )  # fmt: skip
 
 
-def gpt2_names(theirs: Tensors) -> dict[str, Tensor]:
-    found = {
-        "words.weight": theirs["transformer.wte.weight"],
-        "pos": theirs["transformer.wpe.weight"],
-    }
-    found |= renamed(theirs, {"transformer.ln_f": "norm"})
+def layer_names(theirs: Tensors, layers: str) -> dict[str, Tensor]:
+    """The three layers of a GPT-2 by our names."""
+    found: dict[str, Tensor] = {}
     for i in range(3):
-        layer, block = f"transformer.h.{i}", f"blocks.{i}"
+        layer, block = f"{layers}.{i}", f"blocks.{i}"
         norms = {f"{layer}.ln_1": f"{block}.norm1", f"{layer}.ln_2": f"{block}.norm2"}
         maps = {
             f"{layer}.attn.c_proj": f"{block}.attention.out",
@@ -40,6 +37,15 @@ def gpt2_names(theirs: Tensors) -> dict[str, Tensor]:
             for role, part in zip("qkv", joint.chunk(3, dim=-1), strict=True):
                 found[f"{block}.attention.{role}.{attribute}"] = part.T if part.dim() > 1 else part
     return found
+
+
+def gpt2_names(theirs: Tensors) -> dict[str, Tensor]:
+    found = {
+        "words.weight": theirs["transformer.wte.weight"],
+        "pos": theirs["transformer.wpe.weight"],
+    }
+    found |= renamed(theirs, {"transformer.ln_f": "norm"})
+    return found | layer_names(theirs, "transformer.h")
 
 
 def gpt2(shape: tuple[int, int], *, d: int, h: int, f: int, T: int, label: str = "") -> Reference:

@@ -15,7 +15,7 @@ MAPS = ("q", "k", "v", "out", "up", "down")
 
 @dataclass
 class Output:
-    logits: Tensor
+    logits: Tensor | tuple[Tensor, ...]
     attentions: list[Tensor]
 
 

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 _NUMBERS = itertools.count()
 
 # the fast style stacks what reads one value; the rows are in this order, of experts in each matrix
-STACKED = {"qkv": ("q", "k", "v"), "kv": ("k", "v"), "qv": ("q", "v"), "gate_up": ("gate", "up")}
+STACKED = {
+    "qkv": ("q", "k", "v"),
+    "kv": ("k", "v"),
+    "qv": ("q", "v"),
+    "gate_up": ("gate", "up"),
+    "modulation": ("shift1", "scale1", "gate1", "shift2", "scale2", "gate2"),
+    "image_modulation": ("image_shift", "image_scale"),
+    "latents": ("q_down", "kv_down", "k_rope"),
+}
 
 Piece = tuple[str, slice | tuple[slice, ...]]
 
@@ -46,15 +54,21 @@ def pieces(model: nn.Module, shapes: Mapping[str, Tensor]) -> dict[str, Piece]:
 def _stacked(name: str, shapes: Mapping[str, Tensor], parameters: Container[str]) -> Piece:
     """`NAME.weight` of a map, or `NAME` of a stack of experts' maps [E, rows, d]."""
     bare = not name.endswith((".weight", ".bias"))
-    head, own, attribute = (*name.rsplit(".", 1), "") if bare else name.rsplit(".", 2)
-    after = f".{attribute}" if attribute else ""
+    path, dot, attribute = (name, "", "") if bare else name.rpartition(".")
+    head, own, after = *_parted(path), f"{dot}{attribute}"
     for joint, parts in STACKED.items():
-        if own in parts and f"{head}.{joint}{after}" in parameters:
-            rows = [shapes[f"{head}.{part}{after}"].shape[bare] for part in parts]
+        if own in parts and f"{head}{joint}{after}" in parameters:
+            rows = [shapes[f"{head}{part}{after}"].shape[bare] for part in parts]
             start = sum(rows[: parts.index(own)])
             piece = slice(start, start + rows[parts.index(own)])
-            return f"{head}.{joint}{after}", (slice(None), piece) if bare else piece
+            return f"{head}{joint}{after}", (slice(None), piece) if bare else piece
     raise AssertionError(f"the model has no weight {name}")
+
+
+def _parted(path: str) -> tuple[str, str]:
+    """What stands before the last name of a path, with its dot, and that name."""
+    head, dot, own = path.rpartition(".")
+    return f"{head}{dot}", own
 
 
 @torch.no_grad()

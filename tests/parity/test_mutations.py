@@ -13,9 +13,13 @@ from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
+from tests.parity.mutations_latents import MUTATIONS as OF_LATENTS
+from tests.parity.mutations_modulation import MUTATIONS as OF_MODULATION
+from tests.parity.mutations_pooling import MUTATIONS as OF_POOLING
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
+from tests.parity.mutations_towers import MUTATIONS as OF_TOWERS
 from tests.parity.reference import Reference
 from tests.parity.references import REFERENCES
 from tests.parity.running import model_of
@@ -141,7 +145,7 @@ MUTATIONS = [
     Mutation("flags turned", MARIAN, "mask: key.valid", "mask: not key.valid"),
     Mutation("sources from 1", MARIAN, "soids[:S]", "soids[1 : S + 1]", in_code=True),
     Mutation("targets from 1", MARIAN, "soids[:T]", "soids[1 : T + 1]", in_code=True),
-    Mutation("sines first", MARIAN, "dim=-1).flatten(1)", "dim=1).flatten(1)", in_code=True),
+    Mutation("sines first", MARIAN, "dim=-1).flatten(-2)", "dim=1).flatten(1)", in_code=True),
     Mutation("pre-norm", MARIAN, "at: post", "at: pre"),
     Mutation(
         "no bias across", MARIAN, CROSS, CROSS.replace("}", ", bias: [q, k, v]}"),
@@ -152,7 +156,18 @@ MUTATIONS = [
 
 @pytest.mark.parametrize(
     "mutation",
-    [*MUTATIONS, *OF_TEXTS, *OF_GRIDS, *OF_IMAGES, *OF_SOUNDS, *OF_STREAMS],
+    [
+        *MUTATIONS,
+        *OF_TEXTS,
+        *OF_GRIDS,
+        *OF_IMAGES,
+        *OF_LATENTS,
+        *OF_MODULATION,
+        *OF_POOLING,
+        *OF_SOUNDS,
+        *OF_STREAMS,
+        *OF_TOWERS,
+    ],
     ids=str,
 )
 def test_a_mistake_is_seen(mutation: Mutation) -> None:

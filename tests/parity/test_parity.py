@@ -33,10 +33,11 @@ def test_equal_to_transformers_where_variances_are_near_eps(reference: Reference
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_semantic_names_are_the_graphs(reference: Reference) -> None:
-    """The weights that the comparison copies are those of the graph, by name and shape."""
+    """The weights that the comparison copies are the graph's parameters, by name and shape."""
     graph = reference.architecture.semantics
     named = graph.scope.concrete(lambda size: graph.facts.value(size) or 0)
-    shapes = {name: tuple(map(graph.facts.value, weight.shape)) for name, weight in named}
+    learned = [(name, weight) for name, weight in named if weight.learned]
+    shapes = {name: tuple(map(graph.facts.value, weight.shape)) for name, weight in learned}
     weights = answer(reference).weights
     assert shapes == {name: tuple(weight.shape) for name, weight in weights.items()}
 
@@ -47,8 +48,14 @@ def test_packed_weights_are_the_placed_ones(reference: Reference, style: str) ->
     """tfspec's own packing puts every weight where these tests put it."""
     architecture = reference.architecture
     weights = answer(reference).weights
-    placed = place(model_of(architecture.emit(style=style)), weights).state_dict()
-    packed = pack(program_of(architecture.semantics, style=style), weights)
+    model = place(model_of(architecture.emit(style=style)), weights)
+    placed = model.state_dict()
+    fixed = {
+        name: 1.0 + torch.arange(len(b)) for name, b in model.named_buffers() if name in placed
+    }
+    for name, numbers in fixed.items():
+        model.get_buffer(name).copy_(numbers)
+    packed = pack(program_of(architecture.semantics, style=style), weights | fixed)
     assert placed.keys() == packed.keys()
     for name, tensor in packed.items():
         assert torch.equal(tensor, placed[name]), name

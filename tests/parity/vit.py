@@ -19,6 +19,22 @@ def make_vit(d: int, h: int, f: int, C: int, H: int, W: int, p: int) -> nn.Modul
     )  # fmt: skip
 
 
+def layer_table(layers: str) -> dict[str, str]:
+    """The three layers of a ViT by our names."""
+    table: dict[str, str] = {}
+    for i in range(3):
+        layer, block = f"{layers}.{i}", f"blocks.{i}"
+        table |= {
+            f"{layer}.layernorm_before": f"{block}.norm1",
+            f"{layer}.layernorm_after": f"{block}.norm2",
+            f"{layer}.mlp.fc1": f"{block}.mlp.up",
+            f"{layer}.mlp.fc2": f"{block}.mlp.down",
+            f"{layer}.attention.o_proj": f"{block}.attention.out",
+        }
+        table |= {f"{layer}.attention.{role}_proj": f"{block}.attention.{role}" for role in "qkv"}
+    return table
+
+
 def vit_names(theirs: Tensors) -> dict[str, Tensor]:
     found = {
         "cls": theirs["vit.embeddings.cls_token"][0, 0],
@@ -29,17 +45,7 @@ def vit_names(theirs: Tensors) -> dict[str, Tensor]:
         "vit.layernorm": "norm",
         "classifier": "logits",
     }
-    for i in range(3):
-        layer, block = f"vit.layers.{i}", f"blocks.{i}"
-        table |= {
-            f"{layer}.layernorm_before": f"{block}.norm1",
-            f"{layer}.layernorm_after": f"{block}.norm2",
-            f"{layer}.mlp.fc1": f"{block}.mlp.up",
-            f"{layer}.mlp.fc2": f"{block}.mlp.down",
-            f"{layer}.attention.o_proj": f"{block}.attention.out",
-        }
-        table |= {f"{layer}.attention.{role}_proj": f"{block}.attention.{role}" for role in "qkv"}
-    return found | renamed(theirs, table)
+    return found | renamed(theirs, table | layer_table("vit.layers"))
 
 
 def vit(batch: int, label: str = "", **sizes: int) -> Reference:

@@ -22,6 +22,7 @@ from tfspec.targets import Target, find
 ROWS = ("aten.embedding.", "aten.index.")
 OF_A_CPU = ("aten.where.", "aten.scalar_tensor.")
 """A CPU's attention makes numbers of a mask of booleans first."""
+CONVOLUTION = "aten.convolution_backward."
 
 
 class Moves(TorchDispatchMode):
@@ -39,7 +40,9 @@ class Moves(TorchDispatchMode):
         given, made = list(_tensors((*args, *(kwargs or {}).values()))), list(_tensors([out]))
         storages = {x.untyped_storage().data_ptr() for x in given}
         view = made and made[0].numel() and made[0].untyped_storage().data_ptr() in storages
-        if made and not view:
+        if str(func).startswith(CONVOLUTION):
+            self.by[str(func)] += _convolution(args, out)
+        elif made and not view:
             self.by[str(func)] += self._moved(str(func), given, made)
         if str(func).startswith(OF_A_CPU):
             self.masks += made
@@ -57,6 +60,14 @@ class Moves(TorchDispatchMode):
 
     def total(self, *without: str) -> int:
         return sum(size for name, size in self.by.items() if not name.startswith(without))
+
+
+def _convolution(args: Sequence[Any], out: Sequence[Tensor | None]) -> int:
+    """Each gradient that is made: the result's gradient and the other operand are read for it."""
+    gradient, operand, weight = map(_bytes, args[:3])
+    others = (weight, operand, 0)
+    made = [(other, x) for other, x in zip(others, out, strict=True) if x is not None]
+    return sum(gradient + other + _bytes(x) for other, x in made)
 
 
 def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:

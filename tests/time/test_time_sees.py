@@ -43,12 +43,14 @@ def no_kernel_of_several(runs: Any) -> dict[Run, Run]:
 
 def whole_storage(self: Order, value: Value, block: Any) -> Any:
     assert value.dtype != "state"
-    return Region(block, value.storage.elements, value.dtype, len(value.shape))
+    return Region(
+        block, value.storage.elements, value.storage.elements, value.dtype, len(value.shape)
+    )
 
 
 def three_matrices(self: Order, method: Any, step: Any) -> Iterator[Held]:
     for held in _held(self, method, step):
-        yield from [Held(held.elements.exact_div(3), held.rank)] * 3
+        yield from (Held((weight,)) for weight in held.weights)
 
 
 _held = Order._held  # pyright: ignore[reportPrivateUsage]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
 from tfspec.construct.layer_index import Layers
+from tfspec.construct.pieces import cut, drop_unread
 from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
 from tfspec.graph.class_names import class_name
 from tfspec.graph.scope import Place, Scope
-from tfspec.graph.space import Part, Space
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.graph.trace import Trace, current
@@ -20,14 +20,15 @@ from tfspec.layers.attend import Attend
 from tfspec.layers.base import Layer
 from tfspec.layers.dropout import branch_dropped
 from tfspec.layers.ffn import Ffn
+from tfspec.layers.modulation import gated
 from tfspec.layers.norm import Normalisation, NormKnobs
 from tfspec.layers.norm import Place as NormPlace
 from tfspec.layers.par import Par
-from tfspec.layers.residual import ResidualKnobs
+from tfspec.layers.residual import Gate, ResidualKnobs
 from tfspec.layers.scale import scaled
 from tfspec.layers.stack import Pattern
 from tfspec.ops.pointwise import Add, Learned
-from tfspec.ops.tokens import Concat, Take
+from tfspec.ops.tokens import Concat
 from tfspec.spec.parts import Share
 from tfspec.spec.pipeline import Pipeline, Ref, items, last_place
 from tfspec.spec.schema import BlockDecl
@@ -41,6 +42,14 @@ UNEQUAL_RESIDUAL = Rule(
     "blocks: {layer: {do: [{linear: 4 * width}]}}",
     "End the branch with the width it began with; `residual: none` in a block lets each of its "
     "branches replace what it reads.",
+)
+TWO_GATES = Rule(
+    "TS297",
+    "a gate of two kinds",
+    "A gate has a `kind` and a `from`.",
+    "It is tanh of one learned number, or a factor for every feature that a value decides.",
+    "residual: {gate: {kind: tanh, from: state}}",
+    "Leave one of the two out.",
 )
 CHANGED_SHAPE = Rule(
     "TS211",
@@ -133,8 +142,10 @@ def residual_block(g: Builder, block: BlockDecl, x: Tensor) -> Tensor:
     """Branch after branch, each added to what it reads."""
     defaults = Defaults(block.norm, block.residual, block.bias)
     with g.using(defaults=defaults, prefix="", output=None):
+        trace, first = current(), len(current().body)
         for branch in block.do:
             x = run_branch(g, branch, x)
+        drop_unread(trace, first, x)
     return x
 
 
@@ -187,6 +198,8 @@ def _normed(
         return x
     if share is None:
         return norm.normalise(g, x, "norm")
+    if norm.modulate is not None:
+        raise g.not_yet("`modulate` on a shared branch", norm.key_span("modulate"))
     op = norm.op(g, x)
     specs = op.weights(x)
     return op(x, group=g.norm_group(share, place, specs) if specs else None)
@@ -212,28 +225,30 @@ def _joined(
 
 
 def _scaled(g: Builder, rule: ResidualKnobs, f: Tensor) -> Tensor:
-    for knob, span in rule.unsupported():
-        raise g.not_yet(f"`{knob}`", span)
-    for knob, span in rule.gate.unsupported() if rule.gate is not None else ():
-        raise g.not_yet(f"`gate` with `{knob}`", span)
     if rule.scale is not None:
         f = scaled(g, rule.scale, f)
     if rule.layerscale is not None:
         start = g.rate(rule.layerscale, f)
         f = Learned("multiply", "feature", start, "layerscale")(f, name="layerscale")
     if rule.gate is not None:
-        f = Learned("tanh", "all", 0.0, "gate")(f, name="gate")
+        f = _gated(g, rule.gate, f)
     return branch_dropped(g, rule.drop_path, f)
+
+
+def _gated(g: Builder, gate: Gate, f: Tensor) -> Tensor:
+    if gate.source is None:
+        return Learned("tanh", "all", 0.0, "gate")(f, name="gate")
+    if gate.kind is not None:
+        message = "a gate is either tanh of a learned number or from a value"
+        help = ["a `tanh` at the end of `from` bounds what the gate reads"]
+        raise g.refuse(TWO_GATES, message, gate.span_of("kind"), help=help)
+    return gated(g, gate.source, f)
 
 
 def _part(g: Builder, x: Tensor, only: object, own: Layer | None) -> Tensor:
     if only is None or own is None:
         return x
-    part = g.part(x, str(only), own.span_of("only"))
-    if len(x.space.parts) == 1:
-        return x
-    space = g.tokens(x.space.with_parts(part))
-    return Take(space, x.space.offset(part.name), part.name)(x)
+    return cut(g, x, [g.part(x, str(only), own.span_of("only"))])
 
 
 def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
@@ -241,16 +256,8 @@ def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
     parts = total.space.parts
     if len(parts) == 1:
         return value
-    at = next(i for i, part in enumerate(parts) if part.name == name)
-    pieces = [_slice(g, total, parts[:at]), value, _slice(g, total, parts[at + 1 :])]
-    return Concat(total.space)(*(piece for piece in pieces if piece is not None))
-
-
-def _slice(g: Builder, x: Tensor, parts: tuple[Part, ...]) -> Tensor | None:
-    if not parts:
-        return None
-    space: Space = g.tokens(x.space.with_parts(*parts))
-    return Take(space, x.space.offset(parts[0].name), " + ".join(p.name for p in parts))(x)
+    pieces = [value if part.name == name else cut(g, total, [part]) for part in parts]
+    return Concat(total.space)(*pieces)
 
 
 def describe(block: BlockDecl) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tfspec.construct.assume import assumed
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
-from tfspec.construct.init import check_init
+from tfspec.construct.init import check_init, check_zeros
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostics
 from tfspec.graph.class_names import class_name
@@ -37,8 +37,6 @@ def build_graph(
     names = SizeNames({*spec.dims, *spec.inputs, *spec.streams})
     facts = Facts(env.domains, assumed(spec, env.sizes, env.domains, found))
     g = Builder(spec, env.sizes, facts, found, names, top)
-    for knob, span in spec.init.unsupported() if spec.init is not None else ():
-        g.not_yet(f"`{knob}`", span)
     check_init(g)
     with tracing(top):
         top.inputs = tuple(_input(g, name, decl) for name, decl in spec.inputs.items())
@@ -47,6 +45,8 @@ def build_graph(
                 g.build_stream(name)
         outputs_at = len(top.body)
         outputs = {name: _output(g, name) for name in spec.outputs}
+    if found.ok:
+        check_zeros(g)
     if not found.ok or any(tensor.unknown for tensor in outputs.values()):
         assert not found.ok, "a value is unknown, and no message says why"
         return None, found

@@ -94,7 +94,9 @@ class Builder(Holders):
             return x
         feature = next((i for i, axis in enumerate(x.axes) if axis.name == "width"), None)
         named = [axis for axis in range(len(x.axes)) if axis != feature]
-        order = sorted(named, key=lambda axis: x.axes[axis] not in x.space.batch)
+        batch = x.space.batch
+        place = {axis: batch.index(x.axes[axis]) for axis in named if x.axes[axis] in batch}
+        order = sorted(named, key=lambda axis: place.get(axis, len(batch)))
         if feature is not None:
             order.append(feature)
         self.tokens(x.space)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tfspec.construct.homes import Home, layer_around, numbers
 from tfspec.construct.rules import UNEQUAL_SHARE
 from tfspec.construct.sharing import Shape, runs_alike, unequal_shapes
 from tfspec.construct.sizes import Sizes
@@ -48,6 +49,7 @@ class Holders(Sizes):
     shared_traces: dict[str, tuple[Trace, Span]] = field(
         default_factory=dict[str, "tuple[Trace, Span]"]
     )
+    homes: dict[str, Home] = field(default_factory=dict[str, Home])
     defaults: Defaults = Defaults()
     prefix: str = ""
     output: str | None = None
@@ -56,6 +58,8 @@ class Holders(Sizes):
     outside: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
     whole: Tensor = UNKNOWN
     branch: object = None
+    zeroed: set[str] = field(default_factory=set[str])
+    """What of `init`'s `zeros` there is in the spec."""
 
     def name(self, base: str) -> str:
         """The name of a step's weights: an output's, or with the stream's if there are several."""
@@ -71,12 +75,11 @@ class Holders(Sizes):
         """The weights of a step: its own, or those of its share, whose shapes must be equal."""
         if share is None:
             return current().scope.group(self.name(base))
-        if share.index is not None:
-            raise self.not_yet("an indexed share", share.span)
+        home = self._home(share)
         if share.name in self.shared_traces:
             raise self._another_kind(share, self.shared_traces[share.name][1])
         if share.name not in self.shared:
-            self.shared[share.name] = (self.top.scope.group(share.name), share.span)
+            self.shared[share.name] = (home.group(share.name), share.span)
         group, first = self.shared[share.name]
         weight = group.weights.get(attribute)
         if weight is None and group.weights:
@@ -87,11 +90,10 @@ class Holders(Sizes):
 
     def norm_group(self, share: Share, place: str, specs: Mapping[str, WeightSpec]) -> Group:
         """The weights of a norm around a shared branch: equal places are the same weights."""
-        if share.index is not None:
-            raise self.not_yet("an indexed share", share.span)
+        home = self._home(share)
         key = f"{share.name} {place}"
         if key not in self.shared:
-            self.shared[key] = (self.top.scope.group(f"{share.name}_norm"), share.span)
+            self.shared[key] = (home.group(f"{share.name}_norm"), share.span)
         group, first = self.shared[key]
         if group.weights and group.weights.keys() != specs.keys():
             raise self._another_kind(share, first)
@@ -122,12 +124,31 @@ class Holders(Sizes):
     def _scope(self, base: str, kind: str, share: Share | None) -> Scope:
         if share is None:
             return current().scope.child(base, kind)
-        if share.index is not None:
-            raise self.not_yet("an indexed share", share.span)
+        home = self._home(share)
         if share.name in self.shared:
             raise self._another_kind(share, self.shared[share.name][1])
         first = self.shared_traces.get(share.name)
-        return self.top.scope.child(share.name, kind) if first is None else first[0].scope
+        return home.child(share.name, kind) if first is None else first[0].scope
+
+    def _home(self, share: Share) -> Scope:
+        """Who has the weights of a share: the root, or with an index the layer that it names."""
+        found = Home(self.top.scope, None, share.span)
+        if share.index is not None:
+            found = Home(layer_around(current().scope), numbers(self, share.index), share.span)
+        first = self.homes.setdefault(share.name, found)
+        if first != found:
+            came, help = Label(first.span, "the others are here"), "give one of them another name"
+            raise self._of_several(share, Label(share.span), [came], help)
+        if found.repeats:
+            label = Label(share.span, "its index is the same in several layers")
+            raise self._of_several(
+                share, label, [], f"give each layer an index of its own: `{share.name}(i)`"
+            )
+        return first.scope
+
+    def _of_several(self, share: Share, label: Label, came: list[Label], help: str) -> Stop:
+        what = f"`{share.name}` shared by several layers through an index"
+        return self.refuse(NOT_YET, f"{what} is not supported yet", label, came=came, help=[help])
 
     def _shares(self, share: Share, trace: Trace) -> None:
         """Steps of one share are one forward over the same weights, whatever they run on."""

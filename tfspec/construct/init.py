@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfspec.construct.holders import Holders
 from tfspec.construct.rules import IDLE_KNOB
 from tfspec.construct.sizes import Sizes
 from tfspec.construct.stop import Stop
@@ -16,6 +17,10 @@ BAD_STD = Rule(
     "init: {std: -0.02}",
     "Give a number above 0; `kind: torch` starts weights as torch does.",
 )
+_ZERO = {
+    "gate": "no gate is `from` a value",
+    "modulate": "no norm has `modulate`",
+}
 _IDLE = {"torch": ("residual",), "xavier": ("residual",)}
 
 
@@ -44,3 +49,12 @@ def _knob(sizes: Sizes, init: Init, name: str) -> None:
     if value < 0 or (value == 0 and name != "residual"):
         message = f"`{name}` of `init` is above 0, and {value:g} is not"
         raise sizes.refuse(BAD_STD, message, init.span_of(name))
+
+
+def check_zeros(g: Holders) -> None:
+    """Report what `zeros` names and the spec has not: to be asked when all of it is built."""
+    init = g.spec.init
+    for name in () if init is None or init.zeros is None else init.zeros:
+        if name not in g.zeroed:
+            message = f"nothing here starts at 0 by `{name}`: {_ZERO[name]}"
+            g.refuse(IDLE_KNOB, message, name.span, help=["leave it out"])

@@ -46,9 +46,9 @@ def check_axes(g: Builder, decl: StreamDecl, value: Tensor) -> None:
 
 
 def _inside(g: Builder, value: Tensor) -> Tensor:
-    """An input with the axes of `per` among its batch axes; its numbers lie as they are."""
-    batch = tuple(a for a in value.axes if a in value.space.batch or a.name in g.per)
+    """An input with the axes of `per` behind its batch axes; its numbers lie as they are."""
     (part,) = value.space.parts
+    batch = (*value.space.batch, *(axis for axis in part.axes if axis.name in g.per))
     rest = tuple(axis for axis in part.axes if axis.name not in g.per)
     return replace(value, space=Space(batch, (Part(part.name, rest),)), raw=True, of=value)
 

@@ -96,11 +96,11 @@ OUTSIDE = Rule(
 NO_LAYER = Rule(
     "TS240",
     "a layer index outside a layer",
-    "A rate speaks of `i` or `n`, the index of a layer and how many there are, in a list block "
-    "that runs between the layers.",
+    "A rate, or the index of shared weights, speaks of `i` or `n`, the index of a layer and how "
+    "many there are, in a list block that runs between the layers.",
     "Layers are those of stacks, and blocks with `do`; a list block is a series, run in place.",
     "blocks: {halve: [{merge: {H: 2, W: 2}}, {dropout: 0.1 * i / n}]}",
-    "Write the rate without `i` and `n`, or run the block in a stack if it keeps the shape.",
+    "Write it without `i` and `n`, or run the block in a stack if it keeps the shape.",
 )
 
 KINDS = {"float": "vectors", "ids": "ids", "bool": "flags"}

@@ -207,7 +207,7 @@ class Sizes:
         if expr.names.isdisjoint({"i", "n"}):
             return self._real(expr, sizes)
         if self.layers is None or self.depth is None:
-            raise self._no_layer(expr)
+            raise self.no_layer(expr)
         if self.depth.total is None:
             raise self.not_yet("a count of layers that depends on a width", expr.span)
         sizes["n"] = self.depth.total
@@ -245,10 +245,10 @@ class Sizes:
         message = "`width` is the width of the vectors that enter a step, and none enter here"
         return self.refuse(NO_VALUE, message, place, help=["write a number or a dim"])
 
-    def _no_layer(self, expr: RateExpr) -> Stop:
+    def no_layer(self, expr: RateExpr | SizeExpr) -> Stop:
         name, place = next((e.name, e.span) for e in expr.places() if e.name in ("i", "n"))
         message = f"`{name}` speaks of a layer, and there is none here"
-        help = ["a list block between layers is none of them: write a rate without `i` and `n`"]
+        help = ["a list block between layers is none of them: write it without `i` and `n`"]
         return self.refuse(NO_LAYER, message, place, help=help)
 
     def _real(self, expr: RateExpr, env: Mapping[str, float]) -> float:

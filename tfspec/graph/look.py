@@ -21,7 +21,8 @@ class Look:
     A chip is what a reader may skip over: a scale, a choice of tokens. A sign is one character.
     What is quiet does nothing that a reader of blocks asks for, such as dropout, which is for
     training: it is shown where every op is. `hides` are operands to which no line leads, for
-    another one has brought what they say.
+    another one has brought what they say. What is `aside` is shown with the one step that reads
+    it, as learned tokens are.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Look:
     knobs: tuple[Knob, ...] = ()
     form: Form = "box"
     hides: tuple[int, ...] = ()
+    aside: bool = False
 
 
 def chip(*title: str) -> Look:

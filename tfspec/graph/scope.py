@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tfspec.graph.member_names import member_name
@@ -107,6 +108,15 @@ class Scope(Entry):
     def retrace(self) -> None:
         """A forward begins. What an earlier one made here is found again, in the same order."""
         self._again = iter(tuple(self.entries))
+
+    @contextmanager
+    def over_again(self, entries: Iterable[Entry]) -> Generator[None]:
+        """What is made inside is what these are, in the same order."""
+        outer, self._again = self._again, iter(tuple(entries))
+        try:
+            yield
+        finally:
+            self._again = outer
 
     def name_of(self, entry: Entry) -> str:
         same = [e for e in self.entries if e.base == entry.base]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -58,6 +58,11 @@ class Op(ABC):
         """Whether `needed` knows all that is hidden; else it is a bound from above."""
         return True
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether it is an attention whose queries may see keys behind them."""
+        return False
+
     @abstractmethod
     def label(self) -> str:
         """What a reader calls it."""
@@ -73,6 +78,12 @@ class Op(ABC):
 
     def define(self, *inputs: Tensor) -> Tensor | None:
         """A composite op's meaning in smaller ops; None for a primitive."""
+        del inputs
+        return None
+
+    def define_decoding(self, *inputs: Tensor) -> Tensor | None:
+        """The same of a composite while decoding, by the same weights in the same order, where a
+        cache lets it do less; None where nothing differs."""
         del inputs
         return None
 
@@ -100,7 +111,7 @@ class Op(ABC):
 
 @dataclass(eq=False, repr=False)
 class Node:
-    """One step of a trace."""
+    """One step of a trace. `inner` is a composite's definition, `decoded` its own for decoding."""
 
     op: Op
     inputs: tuple[Tensor, ...]
@@ -108,6 +119,11 @@ class Node:
     group: Group | None
     span: Span | None
     inner: Trace | None = None
+    decoded: Trace | None = None
+
+    def definition(self, *, decoding: bool) -> Trace | None:
+        """What a composite is made of, while decoding or else."""
+        return self.decoded if decoding and self.decoded is not None else self.inner
 
 
 @dataclass(eq=False, repr=False)
@@ -156,8 +172,9 @@ def _follow(trace: Trace, found: set[Tensor]) -> None:
             found.update(to for to, of in zip(each.inputs, given, strict=True) if of in found)
             _follow(each, found)
             given = tuple(tensor.original for tensor in each.results)
-        if node.inner is not None:
-            _follow(node.inner, found)
+        for definition in (node.inner, node.decoded):
+            if definition is not None:
+                _follow(definition, found)
         reads = given if traces else node.inputs
         if not found.isdisjoint(reads):
             found.update(node.outputs)
@@ -210,9 +227,19 @@ def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | No
 
 
 def _define(node: Node, scope: Scope) -> None:
-    inner = Trace(scope, node.inputs)
-    with tracing(inner):
-        result = node.op.define(*node.inputs)
-    if result is not None:
-        inner.results = (result,)
-        node.inner = inner
+    node.inner = _defined(node, scope, node.op.define)
+    if node.inner is None:
+        return
+    groups = [step.group for step in node.inner.nodes() if step.group is not None]
+    with scope.over_again(groups):
+        node.decoded = _defined(node, scope, node.op.define_decoding)
+
+
+def _defined(node: Node, scope: Scope, define: Callable[..., Tensor | None]) -> Trace | None:
+    trace = Trace(scope, node.inputs)
+    with tracing(trace):
+        result = define(*node.inputs)
+    if result is None:
+        return None
+    trace.results = (result,)
+    return trace

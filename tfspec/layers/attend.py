@@ -11,11 +11,13 @@ from tfspec.graph.look import Knob, Look, between
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.window import Windows
 from tfspec.layers.attend_mask import read_mask
+from tfspec.layers.attend_pos import AttendPos
 from tfspec.layers.base import Layer
 from tfspec.layers.combine import vectors
 from tfspec.layers.dropout import checked_rate
 from tfspec.layers.heads import Heads, split
-from tfspec.layers.latent import AttendPos, Latent
+from tfspec.layers.latent import DOC as LATENT_DOC
+from tfspec.layers.latent import Latent
 from tfspec.layers.maps import MAPS, Biased, Biases, Map
 from tfspec.layers.norm import NormKnobs, QKNorm
 from tfspec.layers.over import read_over
@@ -24,7 +26,6 @@ from tfspec.layers.residual import ResidualKnobs
 from tfspec.layers.rotary import Rope
 from tfspec.layers.scale import positive
 from tfspec.layers.score_bias import score_bias
-from tfspec.layers.take import kept
 from tfspec.layers.window import described, read_windows
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.heads import JoinHeads, ToHeads
@@ -66,19 +67,28 @@ class Attend(Layer):
     heads: Size = Field(description="number of query heads")
     kv_heads: Size | None = Field(None, description="number of key and value heads; default heads")
     head_dim: Size | None = Field(None, description="query-key size; default width / heads")
-    v_head_dim: Size | None = Field(None, description="value size; default head_dim")
+    v_head_dim: Size | None = Field(
+        None, description="value size (d_v of Vaswani et al. 2017); default head_dim"
+    )
     bias: Biases | None = Field(None, description="biases of the maps; default: the block's")
-    scale: Rate | None = Field(None, description="of the scores; default head_dim ** -0.5")
+    scale: Rate | None = Field(
+        None, description="of the scores; default head_dim ** -0.5; 1 in T5 (Raffel et al. 2020)"
+    )
     to: Pipeline | None = Field(None, description="where keys and values come from; default self")
-    over: AxisNames | None = Field(None, description="the axes that attend; default all")
+    over: AxisNames | None = Field(
+        None, description="the axes that attend; default all (Ho et al. 2019)"
+    )
     only: Name | None = Field(None, description="the part that asks, and to which the result adds")
     mask: PredicateField | None = Field(None, description="which keys a query sees: causal")
     qk_norm: QKNorm | None = Field(None, description="a norm of queries and keys: head or full")
-    softcap: Rate | None = Field(None, description="a smooth bound of the scores")
-    sinks: Annotated[Flag | None, LATER] = Field(
-        None, description="one learned score a head that takes weight and gives no value"
+    softcap: Rate | None = Field(
+        None, description="a smooth bound of the scores, tanh(s / cap)·cap (Gemma team 2024)"
     )
-    dropout: Rate | None = Field(None, description="of the attention weights")
+    sinks: Annotated[Flag | None, LATER] = Field(
+        None,
+        description="one learned score a head that takes weight and gives no value (OpenAI 2025)",
+    )
+    dropout: Rate | None = Field(None, description="of the attention weights (Vaswani et al. 2017)")
     rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"
@@ -86,11 +96,11 @@ class Attend(Layer):
     rel_bias: RelBias | None = Field(
         None, description="a learned bias by relative position: axes or buckets"
     )
-    latent: Annotated[Latent | None, LATER] = Field(
-        None, description="low-rank queries, keys and values"
+    latent: Latent | None = Field(
+        None, description="low-rank queries, keys and values (DeepSeek-AI 2024)"
     )
     pos: Annotated[AttendPos | None, LATER] = Field(
-        None, description="added before the query and key maps"
+        None, description="added before the query and key maps (Carion et al. 2020)"
     )
     window: AxisSizes | None = Field(
         None, description="exact tiles within which tokens attend: {H: 7, W: 7}"
@@ -135,24 +145,32 @@ class Attend(Layer):
         if divided is not None:
             names = [str(name) for name in self.over or ()]
             kind, where = f"{''.join(names)}Attention", f" over {' and '.join(names)}"
+        if self.latent is not None:
+            kind, doc = "LatentAttention", LATENT_DOC
         values = (x,) if source is x else (x, source)
         return g.child(
             g.name(base), kind, f"{heads.adjective(doc)}{where}.", values,
             lambda v: self._attention(
                 g, heads, windows, divided, v[0], v[1] if len(v) > 1 else None
             ),
-            self.share, self._look(heads, windows, divided, source is not x),
+            self.share, self._look(heads, windows, divided, source is not x, self._latent(g, x)),
         )  # fmt: skip
 
+    def _latent(self, g: Builder, x: Tensor) -> list[Knob]:
+        return [] if self.latent is None else [self.latent.knob(g, x)]
+
     def _look(
-        self, heads: Heads, windows: Windows | None, divided: Divided | None, crosses: bool
-    ) -> Look:
+        self, heads: Heads, windows: Windows | None, divided: Divided | None, crosses: bool,
+        latent: list[Knob],
+    ) -> Look:  # fmt: skip
         title = heads.adjective("Multi-head attention")
         if heads.groups == 1 != heads.heads:
             title = "Multi-query attention"
+        if self.latent is not None:
+            title = "Multi-head latent attention"
         if windows is not None:
             title = f"{'Shifted-window' if windows.shifted else 'Window'} attention"
-        knobs: list[Knob] = [(heads.heads, " heads × ", heads.head_dim)]
+        knobs: list[Knob] = [(heads.heads, " heads × ", heads.head_dim), *latent]
         if heads.groups not in (heads.heads, 1):
             knobs.append((heads.groups, " KV heads"))
         if windows is not None:
@@ -168,11 +186,13 @@ class Attend(Layer):
     def _attended(self, g: Builder, x: Tensor) -> Tensor:
         """A part of the block's value by its bare name, as it stands there; else a pipeline."""
         assert self.to is not None
+        from tfspec.construct.pieces import cut
+
         ref, *steps = items(self.to)
         whole = x if g.whole.unknown else g.whole
         value = x if ref == Ref("self") else None
         if isinstance(ref, Ref) and whole.space.part(ref.name):
-            value = kept(g, whole, [g.part(whole, ref.name, ref.span)])
+            value = cut(g, whole, [g.part(whole, ref.name, ref.span)])
         if value is not None:
             return g.read(Series(tuple(steps)), value) if steps else value
         return vectors(g, "attend", self.to, x)
@@ -183,6 +203,31 @@ class Attend(Layer):
     ) -> Tensor:  # fmt: skip
         x = x if windows is None else ToWindows(windows)(x)
         x = x if divided is None else Divide(divided)(x)
+        made = self._projected(g, heads, x, source)
+        mask, flags = read_mask(g, self, x, source)
+        scale = None if self.scale is None else g.rate(self.scale, x)
+        softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)
+        dropout = 0.0 if self.dropout is None else checked_rate(g, self.dropout, x)
+        bias = score_bias(g, self, x.space, source, heads.heads, mask)
+        plain = AttendOp(mask, flags, scale, softcap, dropout)
+        if windows is not None:
+            y = AttendWindows(windows, scale, softcap, dropout)(*made, *bias)
+        elif self.latent is not None:
+            y = self.latent.attend(g, heads, plain, x)(*made, *bias)
+        else:
+            y = plain(*made, *bias)
+        out = Linear(x.width, "out" in self.biases(g), ends_branch=True)
+        y = out(JoinHeads()(y), name="out")
+        y = y if windows is None else FromWindows(windows)(y)
+        return y if divided is None else Undivide(divided)(y)
+
+    def _projected(
+        self, g: Builder, heads: Heads, x: Tensor, source: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """Queries, keys and values in heads, normed and turned; or what a latent has of them."""
+        if self.latent is not None:
+            self.latent.check(g, self, heads, source)
+            return self.latent.project(g, self, heads, x)
         kv = x if source is None else source
         q = self._map(g, heads.heads, heads.head_dim, "q")(x, name="q")
         k = self._map(g, heads.groups, heads.head_dim, "k")(kv, name="k")
@@ -192,24 +237,13 @@ class Attend(Layer):
         if self.rope is not None:
             turn = self.rope.op(g, self, heads.head_dim, x, source)
             q, k = turn(q), turn(k)
-        mask, flags = read_mask(g, self, x, source)
-        scale = None if self.scale is None else g.rate(self.scale, x)
-        softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)
-        dropout = 0.0 if self.dropout is None else checked_rate(g, self.dropout, x)
-        bias = score_bias(g, self, x.space, source, heads.heads, mask)
-        if windows is None:
-            y = AttendOp(mask, flags, scale, softcap, dropout)(q, k, v, *bias)
-        else:
-            y = AttendWindows(windows, scale, softcap, dropout)(q, k, v, *bias)
-        out = Linear(x.width, "out" in self._biases(g), ends_branch=True)
-        y = out(JoinHeads()(y), name="out")
-        y = y if windows is None else FromWindows(windows)(y)
-        return y if divided is None else Undivide(divided)(y)
+        return q, k, v
 
-    def _biases(self, g: Builder) -> tuple[Map, ...]:
+    def biases(self, g: Builder) -> tuple[Map, ...]:
+        """Which of its maps have one: as it says, else as its block does."""
         if self.bias is not None:
             return self.bias
         return () if g.defaults.bias is False else MAPS
 
     def _map(self, g: Builder, heads: Dim, width: Dim, role: Map) -> ToHeads:
-        return ToHeads(heads, width, role in self._biases(g), role)
+        return ToHeads(heads, width, role in self.biases(g), role)

@@ -52,7 +52,11 @@ ANOTHER_NAME = "give the new axis another name"
 
 
 class Sum(Layer):
-    """Adds pipelines that all read the value at this place; missing axes broadcast."""
+    """Adds pipelines that all read the value at this place: `[..., width]` each `-> [..., width]`.
+
+    x₁ + x₂ + ..., as embeddings of words and segments (Devlin et al. 2018). An operand that lacks
+    axes of the others is repeated along them.
+    """
 
     step: ClassVar[str] = "sum"
     reads: ClassVar[Reads] = "operands"
@@ -86,7 +90,10 @@ def _lacks_axes(g: Builder, a: Tensor, b: Tensor) -> bool:
 
 
 class Join(Layer):
-    """Same tokens, features side by side: `[..., a], [..., b] -> [..., a + b]`."""
+    """Same tokens, features side by side: `[..., a], [..., b] -> [..., a + b]`.
+
+    As positions beside what stands there (Jaegle et al. 2021, section 3.2).
+    """
 
     step: ClassVar[str] = "join"
     reads: ClassVar[Reads] = "operands"
@@ -183,7 +190,11 @@ _OPERANDS: dict[str, Any] = {
 
 
 class Concat(Layer):
-    """Parts added, in order. A part is named after its stream, its key, or as it was."""
+    """Parts added, in order: `[..., N, width], [..., M, width] -> [..., N + M, width]`.
+
+    As words and regions in one stream (Chen et al. 2020, UNITER). A part is named after its stream,
+    its key, or as it was.
+    """
 
     step: ClassVar[str] = "concat"
     reads: ClassVar[Reads] = "operands"
@@ -231,14 +242,19 @@ class Concat(Layer):
 
 
 class Zip(Layer):
-    """Equal spaces interleaved: `[..., T, c]` each `-> [..., T, slot, c]`; slots have labels."""
+    """Equal spaces interleaved: `[..., T, c]` each `-> [..., T, slot, c]`; slots have labels.
+
+    As returns, states and actions of every step (Chen et al. 2021; Reed et al. 2022).
+    """
 
     step: ClassVar[str] = "zip"
     reads: ClassVar[Reads] = "operands"
     shorthand: ClassVar[str | None] = "slots"
     whole: ClassVar[bool] = True
 
-    slots: Table[Table[Pipeline]] = Field(description="the new axis: {slot: {r: ..., s: ...}}")
+    slots: Table[Table[Pipeline]] = Field(
+        description="the new axis: {slot: {r: ..., s: ...}} (Chen et al. 2021)"
+    )
 
     @property
     def axis(self) -> str:

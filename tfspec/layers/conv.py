@@ -36,14 +36,16 @@ class Conv(Layer):
     """A convolution: an axis of L becomes (L + 2·pad - size) // stride + 1, features `width`.
 
     `[..., L, c] -> [..., L', width]`, each a linear map of the size·c numbers of a window, with
-    zeros beyond the ends. Axes without a size stay as they are.
+    zeros beyond the ends (LeCun et al. 1989). Axes without a size stay as they are.
     """
 
     step: ClassVar[str] = "conv"
 
     size: AxisSizes = Field(description="the kernel's size along each axis: {T: 3}")
     stride: AxisSizes | None = Field(None, description="step along each axis, default 1")
-    pad: AxisCounts | None = Field(None, description="zeros at each end of an axis, default 0")
+    pad: AxisCounts | None = Field(
+        None, description="zeros at each end of an axis, default 0 (LeCun et al. 1989)"
+    )
     width: Size = Field(description="features of the result")
     bias: Flag | None = Field(None, description="default true")
 

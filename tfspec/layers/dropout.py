@@ -29,7 +29,10 @@ BAD_RATE = Rule(
 
 
 class Dropout(Layer):
-    """In training, zeros at this rate and scales the rest (Srivastava et al. 2014)."""
+    """In training, zeros at this rate: `[...] -> [...]` (Srivastava et al. 2014).
+
+    x·m / (1 - rate), where m is 0 at the rate and else 1; x elsewhere than in training.
+    """
 
     step: ClassVar[str] = "dropout"
     keeps_shape: ClassVar[bool] = True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Embed(Layer):
-    """Ids to vectors: `[...]` of ids below V `-> [..., width]`, rows of a table.
+    """Ids to vectors: `[...]` of ids below V `-> [..., width]` (Bengio et al. 2003).
 
     Weights: `weight [V, width]`.
     """

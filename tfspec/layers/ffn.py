@@ -41,7 +41,7 @@ Act = Literal[
 
 
 class Ffn(Layer):
-    """A feed-forward: `[..., width] -> [..., width]`; down(act(up(x))), width `hidden` between.
+    """A feed-forward: `[..., width] -> [..., width]`; down(act(up(x))) (Vaswani et al. 2017).
 
     Gated: down(act(gate(x)) · up(x)) (Shazeer 2020); swiglu, geglu and reglu are short for silu,
     gelu and relu, gated. With experts: each token uses `top_k` of them.
@@ -53,13 +53,19 @@ class Ffn(Layer):
 
     hidden: Size = Field(description="features in the middle: 4 * width")
     act: Act = Field(description="the activation")
-    gated: Flag | None = Field(None, description="a third map, times the activated one")
+    gated: Flag | None = Field(
+        None, description="a third map, times the activated one (Shazeer 2020)"
+    )
     bias: Flag | None = Field(None, description="biases of the maps; default: the block's")
-    dropout: Rate | None = Field(None, description="of the activated features")
+    dropout: Rate | None = Field(
+        None, description="of the activated features (Vaswani et al. 2017)"
+    )
     only: Name | None = Field(None, description="the part that is read, and added to")
     experts: Size | None = Field(None, description="number of experts")
     top_k: Size | None = Field(None, description="experts that a token uses")
-    shared: Count | None = Field(None, description="how many more experts' width is always on")
+    shared: Count | None = Field(
+        None, description="how many more experts' width is always on (Dai et al. 2024)"
+    )
     router: Router | None = Field(None, description="how tokens find experts")
     norm: NormKnobs | None = Field(None, description="this branch's norm; default: the block's")
     residual: ResidualKnobs | None = Field(

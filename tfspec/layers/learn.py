@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Learn(Layer):
-    """Learned tokens: `-> [axes..., width]`; without axes, one token."""
+    """Learned tokens: `-> [axes..., width]`; without axes, one token (Jaegle et al. 2021)."""
 
     step: ClassVar[str] = "learn"
     reads: ClassVar[Reads] = "nothing"
@@ -39,7 +39,10 @@ class Learn(Layer):
 
 
 class Zeros(Layer):
-    """Zeros, in the space of another value, or in a new one: `-> [axes..., width]`."""
+    """Zeros, in the space of another value, or in a new one: `-> [axes..., width]`.
+
+    As what object queries start from, before their positions are added (Carion et al. 2020).
+    """
 
     step: ClassVar[str] = "zeros"
     reads: ClassVar[Reads] = "nothing"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Linear(Layer):
     """A linear map of the features: `[..., width_in] -> [..., width]`; y = W·x + b.
 
+    As the perceptron has it (Rosenblatt 1958).
+
     Weights: `weight [width, width_in]`, `bias [width]`.
     """
 

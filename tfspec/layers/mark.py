@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Mark(Layer):
-    """Lets others read the value here as `stream.name`. The value passes unchanged."""
+    """Lets others read the value here as `stream.name`: `[...] -> [...]`, unchanged.
+
+    As features before the last layer (Liu et al. 2023, LLaVA).
+    """
 
     step: ClassVar[str] = "mark"
     shorthand: ClassVar[str | None] = "name"

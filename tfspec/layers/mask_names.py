@@ -52,7 +52,8 @@ TWO_MEANINGS = Rule(
 class MaskNames:
     """What names mean here. `missing`: a flag was missing; `absent`: a part was.
 
-    `bare`: whose a bare name is, where it may be a token's own: a dim's name is a size even there.
+    `bare`: whose a bare name is, where it may be a token's own. An axis's name is a coordinate
+    there, and another dim's a size.
     """
 
     g: Builder
@@ -68,7 +69,10 @@ class MaskNames:
 
     def is_size(self, each: Coordinate) -> bool:
         """Whether a name is a dim's, which means its size."""
-        return each.side is None and (self.bare is None or each.name in self.g.spec.dims)
+        if each.side is not None or self.bare is None:
+            return each.side is None
+        axis = self.pairs.space(self.bare).axis(each.name)
+        return axis is None and each.name in self.g.spec.dims
 
     def size(self, name: str) -> Dim:
         """A dim's size."""

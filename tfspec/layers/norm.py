@@ -9,8 +9,9 @@ from pydantic import Field
 
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
+from tfspec.layers.modulation import modulated
 from tfspec.ops import norm as ops
-from tfspec.spec.located import LATER, Located, mistyped, only, unknown_choice
+from tfspec.spec.located import Located, mistyped, only, unknown_choice
 from tfspec.spec.pipeline import Pipeline
 from tfspec.spec.types import Flag, Parsed, Rate, each_of
 
@@ -62,15 +63,21 @@ class Normalisation(Located):
     layer: (x - mean) / sqrt(var + eps) · weight + bias (Ba et al. 2016);
     rms: x / sqrt(mean(x²) + eps) · weight (Zhang and Sennrich 2019);
     l2: x / max(|x|, eps), no weights.
+    `modulate` adapts what comes out to a conditioning vector (Perez et al. 2018).
     """
 
     kind: NormKind = Field("layer", description="layer, rms or l2")
     eps: Rate | None = Field(None, description="default 1e-5, rms 1e-6")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
-    offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
-    affine: Flag | None = Field(None, description="false: no weight and no bias")
-    modulate: Annotated[Pipeline | None, LATER] = Field(
-        None, description="x·(1 + a) + b, where (a, b) is linear in this stream"
+    offset: Rate | None = Field(
+        None, description="added to the weight, which then starts at 0 (Gemma team 2024)"
+    )
+    affine: Flag | None = Field(
+        None, description="false: no weight and no bias (Peebles and Xie 2023)"
+    )
+    modulate: Pipeline | None = Field(
+        None,
+        description="x·(1 + a) + b, where a and b are linear in this value (Perez et al. 2018)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
@@ -87,13 +94,12 @@ class Normalisation(Located):
         return ("bias",) if self.kind == "rms" or self.affine is False else ()
 
     def normalise(self, g: Builder, x: Tensor, base: str) -> Tensor:
-        """This norm of x, with weights of its own under `base`."""
-        return self.op(g, x)(x, name=base)
+        """This norm of x, with weights of its own under `base`, and modulated if it says so."""
+        y = self.op(g, x)(x, name=base)
+        return y if self.modulate is None else modulated(g, self.modulate, y)
 
     def op(self, g: Builder, x: Tensor) -> ops.Norm:
         """The primitive that this norm is; its knobs are checked here."""
-        for knob, span in self.unsupported():
-            raise g.not_yet(f"`{knob}`", span)
         offset = 0.0 if self.offset is None else g.number(self.offset, x)
         biased = self.kind == "layer" and self.bias is not False and self.affine is not False
         if offset and biased:
@@ -108,7 +114,11 @@ class Normalisation(Located):
 
 
 class NormKnobs(Normalisation):
-    """The norm of a block or of one branch; `none` is a norm at no place."""
+    """The norm of a block or of one branch; `none` is a norm at no place.
+
+    post: norm(x + f(x)) (Vaswani et al. 2017); pre: x + f(norm(x)) (Xiong et al. 2020); out:
+    x + norm(f(x)) (Liu et al. 2022, Swin V2).
+    """
 
     called: ClassVar[str] = "`norm`"
 
@@ -124,7 +134,12 @@ class NormKnobs(Normalisation):
 
 
 class Norm(Normalisation, Layer):
-    """Normalises the features of every token: `[..., width] -> [..., width]`."""
+    """Normalises the features of every token: `[..., width] -> [..., width]`.
+
+    layer: (x - mean) / sqrt(var + eps) · weight + bias (Ba et al. 2016);
+    rms: x / sqrt(mean(x²) + eps) · weight (Zhang and Sennrich 2019);
+    l2: x / max(|x|, eps), no weights.
+    """
 
     step: ClassVar[str] = "norm"
     keeps_shape: ClassVar[bool] = True
@@ -144,8 +159,12 @@ class QKNorm(Located):
     kind: NormKind | None = Field(None, description="default: the block's")
     eps: Rate | None = Field(None, description="default: the block's")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
-    offset: Rate | None = Field(None, description="added to the weight, which then starts at 0")
-    affine: Flag | None = Field(None, description="false: no weight and no bias")
+    offset: Rate | None = Field(
+        None, description="added to the weight, which then starts at 0 (Gemma team 2024)"
+    )
+    affine: Flag | None = Field(
+        None, description="false: no weight and no bias (Peebles and Xie 2023)"
+    )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         return self.unwritten(
@@ -163,6 +182,13 @@ class QKNorm(Located):
         affine, bias = self.affine is not False, self.bias is not False
         op = ops.Norm(kind, norm_eps(g, kind, eps), affine, bias, offset, role)
         return op(x, name=f"{role}_norm")
+
+
+def like_the_blocks(g: Builder, role: str) -> ops.Norm:
+    """A norm inside of a branch, of the kind and with the eps of the block's."""
+    block = g.defaults.norm
+    kind = "layer" if block is None else block.kind
+    return ops.Norm(kind, norm_eps(g, kind, None if block is None else block.eps), role=role)
 
 
 def norm_eps(g: Builder, kind: NormKind, eps: Rate | None) -> float:

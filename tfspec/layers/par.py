@@ -11,7 +11,10 @@ from tfspec.spec.pipeline import Pipelines
 
 
 class Par(Layer):
-    """Branches that all read the value at entry, each with its own norm, and all add."""
+    """Branches that all read the value at entry, each with its own norm: `[...] -> [...]`.
+
+    x + f(norm(x)) + g(norm(x)) (Wang and Komatsuzaki 2021; Chowdhery et al. 2022).
+    """
 
     step: ClassVar[str] = "par"
     shorthand: ClassVar[str | None] = "branches"

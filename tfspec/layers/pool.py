@@ -20,12 +20,17 @@ _KINDS = ["mean", "max"]
 
 
 class Pool(Layer):
-    """The mean or maximum over all tokens of all parts, or over some axes, which go."""
+    """The mean or maximum over tokens: `[..., N, width] -> [..., width]` (Lin et al. 2013).
+
+    Over all tokens of all parts, or over some axes, which go.
+    """
 
     step: ClassVar[str] = "pool"
 
     kind: Literal["mean", "max"] = Field(description="mean or max")
-    axes: AxisNames | None = Field(None, description="axes that go; without them, all tokens")
+    axes: AxisNames | None = Field(
+        None, description="axes that go; without them, all tokens (Arnab et al. 2021)"
+    )
 
     @classmethod
     def spread(cls, value: Any) -> Any:

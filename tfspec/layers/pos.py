@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from tfspec.layers.pos_rows import enough_rows, first_row, longest_known, needed
 from tfspec.layers.pos_space import Covered, covered
 from tfspec.layers.scale import positive_number
 from tfspec.ops.positions import AddPositions
-from tfspec.ops.sinusoids import AddSinusoids
+from tfspec.ops.sinusoids import AddSinusoids, Layout
 from tfspec.ops.tables import Term
 from tfspec.spec.located import WRONG_TYPE, only, unknown_choice
 from tfspec.spec.located_values import span_of
@@ -65,13 +65,16 @@ class Pos(Layer):
     learned: SpaceField | None = Field(None, description="a learned table over this space")
     sinusoidal: SpaceField | None = Field(None, description="fixed sines over this space")
     rows: Size | None = Field(
-        None, description="rows of the table, if more than there are positions"
+        None, description="rows of the table, if more than there are positions (Liu et al. 2019)"
     )
-    offset: Count | None = Field(None, description="row of the first position")
+    offset: Count | None = Field(None, description="row of the first position (Liu et al. 2019: 2)")
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
-    base: Rate | None = Field(None, description="of sinusoidal, default 10000")
-    layout: Literal["interleaved", "halves"] | None = Field(
-        None, description="of sinusoidal: sines and cosines in turns, or in halves"
+    base: Rate | None = Field(
+        None, description="of sinusoidal, default 10000 (Vaswani et al. 2017)"
+    )
+    layout: Layout | None = Field(
+        None,
+        description="of sinusoidal: sines and cosines in turns, or in halves (Vaswani et al. 2017)",
     )
 
     @property

@@ -52,14 +52,22 @@ AXIS_TWICE = Rule(
 
 
 class RelBias(Located):
-    """A learned bias by relative position: 2·extent - 1 an axis, or in buckets (T5)."""
+    """A learned bias of scores by relative position, `[heads, N, M]`.
+
+    2·extent - 1 numbers an axis (Liu et al. 2021), or buckets of distances that grow in powers
+    (Raffel et al. 2020).
+    """
 
     called: ClassVar[str] = "`rel_bias`"
     shorthand: ClassVar[str | None] = "axes"
 
     axes: AxisNames | None = Field(None, description="axes with a bias for every distance")
-    buckets: Size | None = Field(None, description="number of buckets of distances")
-    max: Size | None = Field(None, description="the distance from which all share one bucket")
+    buckets: Size | None = Field(
+        None, description="number of buckets of distances (Raffel et al. 2020)"
+    )
+    max: Size | None = Field(
+        None, description="the distance from which all share one bucket (Raffel et al. 2020)"
+    )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
 
     def score(

@@ -50,10 +50,18 @@ class Rope(Located):
     shorthand: ClassVar[str | None] = "base"
 
     base: Rate = Field(description="wavelengths grow from 2π to 2π·base")
-    partial: Rate | None = Field(None, description="the share of head_dim that turns")
-    interleaved: Flag | None = Field(None, description="pairs are neighbours, not halves")
-    scaling: RopeScaling | None = Field(None, description="stretching for longer texts")
-    over: AxisNames | None = Field(None, description="axes, each with features of its own: [H, W]")
+    partial: Rate | None = Field(
+        None, description="the share of head_dim that turns (Black et al. 2022)"
+    )
+    interleaved: Flag | None = Field(
+        None, description="pairs are neighbours, not halves (Su et al. 2021)"
+    )
+    scaling: RopeScaling | None = Field(
+        None, description="stretching for longer texts (Chen et al. 2023)"
+    )
+    over: AxisNames | None = Field(
+        None, description="axes, each with features of its own: [H, W] (Heo et al. 2024)"
+    )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         return self.unwritten(partial=1, interleaved=False)

@@ -28,13 +28,19 @@ class Router(Located):
     shorthand: ClassVar[str | None] = "score"
 
     score: Literal["softmax", "sigmoid"] = Field("softmax", description="softmax or sigmoid")
-    groups: Size | None = Field(None, description="groups of experts")
-    top_groups: Size | None = Field(None, description="groups that a token may use")
-    balance: Flag | None = Field(None, description="a bias of the choice, for balance")
-    renorm: Flag | None = Field(
-        None, description="the chosen experts' weights sum to 1; default: true"
+    groups: Size | None = Field(None, description="groups of experts (DeepSeek-AI 2024)")
+    top_groups: Size | None = Field(
+        None, description="groups that a token may use (DeepSeek-AI 2024)"
     )
-    scale: Rate | None = Field(None, description="a constant factor of the weights")
+    balance: Flag | None = Field(
+        None, description="a bias of the choice, for balance (Wang et al. 2024)"
+    )
+    renorm: Flag | None = Field(
+        None, description="the chosen experts' weights sum to 1; default: true (Jiang et al. 2024)"
+    )
+    scale: Rate | None = Field(
+        None, description="a constant factor of the weights (DeepSeek-AI 2024)"
+    )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         return self.unwritten(balance=False, renorm=True, scale=1)

@@ -31,7 +31,7 @@ NOT_ABOVE_ZERO = Rule(
 
 
 class Scale(Layer):
-    """A constant factor: `[..., width] -> [..., width]`; v·factor."""
+    """A constant factor: `[..., width] -> [..., width]`; v·factor (Vaswani et al. 2017)."""
 
     step: ClassVar[str] = "scale"
     keeps_shape: ClassVar[bool] = True

@@ -34,7 +34,7 @@ OTHER_WIDTH = Rule(
 
 
 class LearnedScale(Located):
-    """A learned factor above 0, by its log."""
+    """A learned factor above 0, by its log (Radford et al. 2021, section 2.3.1)."""
 
     called: ClassVar[str] = "`scale`"
     shorthand: ClassVar[str | None] = "kind"
@@ -61,7 +61,9 @@ class Similarity(Layer):
 
     to: Pipeline = Field(description="the other value")
     scale: LearnedScale | None = Field(None, description="exp: a learned factor, by its log")
-    bias: Rate | None = Field(None, description="start of one learned number that is added")
+    bias: Rate | None = Field(
+        None, description="start of one learned number that is added (Zhai et al. 2023)"
+    )
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

@@ -79,7 +79,9 @@ PatternField = Annotated[
 
 
 class Stack(Layer):
-    """Layers of a block, or of a pattern of blocks, one after the other.
+    """Layers of a block, or of a pattern of blocks, one after the other: `[...] -> [...]`.
+
+    depth layers alike (Vaswani et al. 2017), or kinds in turn (Child et al. 2019).
 
     A nested list in `of` is one layer. The number of layers in the pattern must divide `depth`.
     """

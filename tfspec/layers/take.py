@@ -47,6 +47,8 @@ NO_LABEL = Rule(
 class Take(Layer):
     """Some tokens: parts by name, a position on an axis, or those that an ids input names.
 
+    `[..., T, width] -> [..., width]`, or fewer tokens, as the class token (Devlin et al. 2018).
+
     `{T: 0}`, `{slot: s}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`:
     another index in every row; where no token is such, the first. An ids input: the tokens at
     those flat positions, whose axes become the input's.
@@ -109,7 +111,11 @@ class Take(Layer):
         if not x.space.batch:
             raise g.not_yet("`take` by a condition in a value without a batch", where.span)
         space = g.tokens(x.space.with_parts(Part(part.name)))
-        return TakeFound(space, where.which, *read_tokens(g, where.predicate, x))(x)
+        asked, flags = read_tokens(g, where.predicate, x, "give an index, such as `{T: 0}`, or")
+        if not flags:
+            what = f"`take` by `{where.predicate}`, which reads no input,"
+            raise g.not_yet(what, where.span, ["give the index: it is the same in every row"])
+        return TakeFound(space, where.which, asked, flags)(x)
 
     def _of_part(self, g: Builder, x: Tensor, part: Part, name: str, where: Position) -> Tensor:
         """A part's tokens at one place on an axis, which goes."""
@@ -145,7 +151,10 @@ def _index_of(where: Position) -> SizeExpr:
 
 
 class Drop(Layer):
-    """Every part but these."""
+    """Every part but these: `[..., N + M, width] -> [..., N, width]`.
+
+    As patches without the class token (Oquab et al. 2023).
+    """
 
     step: ClassVar[str] = "drop"
     shorthand: ClassVar[str | None] = "names"

@@ -1,4 +1,4 @@
-"""Predicates over the tokens of one value, of which `first` and `last` take one."""
+"""Predicates over the tokens of one value: which ones they are true of."""
 
 from __future__ import annotations
 
@@ -29,8 +29,13 @@ SETTLED = Rule(
 )
 
 
-def read_tokens(g: Builder, predicate: sp.Predicate, x: Tensor) -> tuple[Mask, tuple[Tensor, ...]]:
-    """The condition of the graph, over the tokens of x as keys, and the inputs that it reads."""
+def read_tokens(
+    g: Builder, predicate: sp.Predicate, x: Tensor, instead: str
+) -> tuple[Mask, tuple[Tensor, ...]]:
+    """The condition of the graph, over the tokens of x as keys, and the inputs that it reads.
+
+    `instead` is what to write where the condition tells no tokens apart, if not another one.
+    """
     called: dict[Side, str] = {"query": "tokens", "key": "tokens"}
     pairs = Pairs(g.facts, x.space, x.space, own=False, called=called)
     names = MaskNames(g, pairs, predicate.span, bare="key")
@@ -38,7 +43,7 @@ def read_tokens(g: Builder, predicate: sp.Predicate, x: Tensor) -> tuple[Mask, t
     tree = asked if isinstance(asked, bool) else total(pairs, asked)
     if isinstance(tree, bool):
         which = "every" if tree else "no"
-        help = ["give an index, such as `{T: 0}`, or another condition"]
+        help = [f"{instead} another condition"]
         message = f"`{predicate}` is true of {which} token here"
         raise g.refuse(SETTLED, message, predicate.span, help=help)
     mask = Mask(tree, text=str(predicate))

@@ -42,7 +42,9 @@ class Attend(Unlearned):
 
     q [..., h, N, k], k [..., g, M, k], v [..., g, M, w], and maybe a bias of the scores [h, N, M]
     -> [..., h, N, w]; g divides h. `flags` are the bool inputs that the mask reads, in its order;
-    `scale` None means k ** -0.5. The soft cap bounds the scores before the bias is added.
+    `scale` None means k ** -0.5. The soft cap bounds the scores before the bias is added. `keeps`:
+    its keys and values are what a cache keeps; else whoever made them sees to that, in a body of
+    its own for decoding.
     Sources: Vaswani et al. 2017, section 3.2; grouped keys: Ainslie et al. 2023.
     """
 
@@ -51,6 +53,7 @@ class Attend(Unlearned):
     scale: Rate | None = None
     softcap: Rate | None = None
     dropout: Rate = 0.0
+    keeps: bool = True
 
     def infer(self, *inputs: Tensor) -> Tensor:
         q, _, v, *_ = inputs
@@ -83,6 +86,10 @@ class Attend(Unlearned):
         """Inputs and coordinates hide pairs that are counted as seen."""
         return self.mask is None or exact(self.mask.tree)
 
+    @property
+    def looks_ahead(self) -> bool:
+        return self.mask is None or not self.mask.causal
+
     def label(self) -> str:
         return "attend"
 
@@ -110,7 +117,7 @@ class Attend(Unlearned):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs
-        if low.caches:
+        if low.caches and self.keeps:
             k, v = self._cached(low, node, k, v)
         if self.takes_as_they_lie(low, node):
             v = heads.apart(low, v, q, k)
@@ -119,8 +126,8 @@ class Attend(Unlearned):
         if low.style == "explicit" or self.softcap:
             return low.expand(node, (q, k, v, *biases))
         flags = low.roots_of(self.flags)
-        plan = masks.for_kernel(low, self.mask, q, k, flags, *biases)
-        if plan.mask and grouped.serves(low, q, k, plan.mask, bool(self.dropout)):
+        plan = masks.for_kernel(low, self.mask, q, k, flags, *biases, one_body=self.keeps)
+        if plan.mask and grouped.serves(low, q, k, v, plan.mask, bool(self.dropout)):
             scale = number(self.scale, "scale") if self.scale is not None else None
             return grouped.attend(low, q, k, v, plan.mask, scale)
         lead = 1 if plan.mask else self._lead(node.inputs[0], node.inputs[3:])
@@ -149,10 +156,15 @@ class Attend(Unlearned):
         """
         if node.inputs[1] not in low.graph.follows:
             return low.kept_whole(k, v)
-        if self.mask is None or not self.mask.causal:
-            message = "attention that is not causal is not supported yet in decoding"
-            raise NotYet.of(message, Label(node.span) if node.span else None)
-        return low.cached(k, v, self.mask.window)
+        return low.cached(k, v, check_cached(node, self.mask).window)
+
+
+def check_cached(node: Node, mask: Mask | None) -> Mask:
+    """The mask, which must be causal. Raises NotYet: else later tokens change earlier ones."""
+    if mask is None or not mask.causal:
+        message = "attention that is not causal is not supported yet in decoding"
+        raise NotYet.of(message, Label(node.span) if node.span else None)
+    return mask
 
 
 def _one_batch(shape: Sequence[Dim], lead: int) -> tuple[Dim, ...]:

@@ -89,7 +89,7 @@ class Conv(Op):
         """As torch's convolutions take it: [n, channels, grid]."""
         passed, grid = len(self._passed), len(self.sizes)
         if tensor.raw:
-            x = _in_order(tensor, x, passed)
+            x = _in_order(tensor, x, [axis.name for axis in self._passed])
         elif passed + grid > len(self.space.batch) + 1:
             axes = tensor.space.parts[0].axes
             sizes = [(_size(low, axis.size, at), axis.size) for at, axis in enumerate(axes)]
@@ -132,13 +132,13 @@ def channels(x: Tensor) -> Dim:
     return next((axis.size for axis in x.axes if axis.name == "width"), Dim.of(1))
 
 
-def _in_order(tensor: Tensor, x: Value, passed: int) -> Value:
+def _in_order(tensor: Tensor, x: Value, passed: Sequence[str]) -> Value:
     """An input's axes: those passed over, its channels, and its grid."""
-    axes = [*tensor.space.batch, *tensor.space.parts[0].axes]
-    order = [tensor.axes.index(axis) for axis in axes]
-    channel = [at for at, axis in enumerate(tensor.axes) if axis.name == "width"]
-    x = x.permute([*order[:passed], *channel, *order[passed:]])
-    return x if channel else x.new_axes("k" * passed + "1")
+    at = {axis.name: at for at, axis in enumerate(tensor.axes)}
+    channel = [at.pop("width")] if "width" in at else []
+    grid = [place for name, place in at.items() if name not in passed]
+    x = x.permute([*(at[name] for name in passed), *channel, *grid])
+    return x if channel else x.new_axes("k" * len(passed) + "1")
 
 
 def _copied(low: Lowering, x: Value) -> bool:

@@ -11,6 +11,7 @@ from tfspec.graph.trace import Node
 from tfspec.ops.pointwise import Add
 from tfspec.ops.tokens import Rearrangement
 from tfspec.program import expr as ex
+from tfspec.program.kernels import JOIN
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR
 from tfspec.program.value import Value
@@ -65,7 +66,7 @@ class Interleave(Rearrangement):
         first = inputs[0].shape
         shape = (*first[:at], Dim.of(len(inputs)), *first[at:])
         together = ex.Tuple(tuple(x.ref for x in inputs))
-        x = low.torch("torch.stack", together, dim=str(at), shape=shape, saves=LINEAR)
+        x = low.torch("torch.stack", together, dim=str(at), shape=shape, saves=LINEAR, kernel=JOIN)
         return x.flatten(axis, at) if at > axis else x
 
 

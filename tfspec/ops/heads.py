@@ -21,7 +21,10 @@ from tfspec.symbolic import Dim
 
 @dataclass(frozen=True)
 class ToHeads(Op):
-    """A linear map whose output is split into heads: [..., N, d] -> [..., heads, N, head_dim]."""
+    """A linear map whose output is split into heads: [..., N, d] -> [..., heads, N, head_dim].
+
+    Maps that read one value share a matrix, but those that stand `alone`.
+    """
 
     tokenwise: ClassVar[bool] = True
 
@@ -29,6 +32,7 @@ class ToHeads(Op):
     head_dim: Dim
     bias: bool
     role: str
+    alone: bool = False
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
@@ -57,7 +61,7 @@ class ToHeads(Op):
         return heads.before_tokens(inner).named(self.role)
 
     def fusion(self, node: Node) -> object | None:
-        return (ToHeads, self.bias, self.head_dim)
+        return None if self.alone else (ToHeads, self.bias, self.head_dim)
 
     def lower_fused(
         self, low: Lowering, nodes: Sequence[Node], *inputs: Value

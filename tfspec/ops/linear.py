@@ -59,24 +59,32 @@ class Linear(Op):
     def fusion(self, node: Node) -> object | None:
         return (Linear, self.bias) if self.role else None
 
+    def joint_name(self, low: Lowering, node: Node) -> str | None:
+        """What the one matrix of several is called, this node's the first; None: by all names."""
+        del low, node
+        return None
+
     def lower_fused(
         self, low: Lowering, nodes: Sequence[Node], *inputs: Value
     ) -> tuple[Value, ...]:
-        joint = apply_linear(low, nodes, inputs[0])
+        joint = apply_linear(low, nodes, inputs[0], self.joint_name(low, nodes[0]))
         widths = [node.outputs[0].width for node in nodes]
         sizes = [(low.number(width, "width"), width) for width in widths]
         return joint.split(sizes, -1, [node.outputs[0].role or "x" for node in nodes])
 
 
-def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
-    """The nodes' maps of one value as one torch linear: [..., d] -> [..., rows of all weights]."""
+def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value, name: str | None = None) -> Value:
+    """The nodes' maps of one value as one torch linear: [..., d] -> [..., rows of all weights].
+
+    Its module is called after all of them, or `name`.
+    """
     group = nodes[0].group
     assert group is not None
     width = sum((node_rows(node) for node in nodes), Dim.of(0))
     shape = (*x.shape[:-1], width)
     rows = x.merged(0, len(x.shape) - 2)
     kernel = PRODUCT if rows.storage is x.storage else _laid_anew(x, shape, "bias" in group.weights)
-    module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width))
+    module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width, name))
     if module is not None:
         kept = saves(Keep(rows), learns=True)
         return x.fresh(ex.Call(module, (x.ref,)), shape, kept, kernel=kernel)
@@ -110,11 +118,13 @@ def node_rows(node: Node) -> Dim:
     return node.group.weights["weight"].shape[0]
 
 
-def linear_member(low: Lowering, nodes: Sequence[Node], width_in: Dim, width_out: Dim) -> Member:
-    """nn.Linear whose rows are the nodes' weights in order, named after all of them."""
+def linear_member(
+    low: Lowering, nodes: Sequence[Node], width_in: Dim, width_out: Dim, name: str | None = None
+) -> Member:
+    """nn.Linear whose rows are the nodes' weights in order, named after all of them, or `name`."""
     groups = [node.group for node in nodes if node.group is not None]
     names = [group.name for group in groups]
-    name = ("" if all(len(n) == 1 for n in names) else "_").join(names)
+    name = name or ("" if all(len(n) == 1 for n in names) else "_").join(names)
     holds: dict[str, tuple[Weight, ...]] = {}
     for attribute in groups[0].weights:
         holds[attribute] = tuple(group.weights[attribute] for group in groups)

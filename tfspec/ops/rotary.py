@@ -18,7 +18,7 @@ from tfspec.program.coordinates import coordinate
 from tfspec.program.kernels import GATHER, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
-from tfspec.program.rotary import Layout, rotate_function, table_function
+from tfspec.program.rotary import Layout, Turned, rotate_function, table_function
 from tfspec.program.saves import NO_GRADIENT, Keep, saves
 from tfspec.program.value import Value, in_order
 from tfspec.symbolic import Dim, product
@@ -52,7 +52,8 @@ def _real(value: float) -> str:
 
 @dataclass(frozen=True)
 class Rotate(Op):
-    """Queries or keys [..., N, k], their first features turned in pairs; the rest pass.
+    """Queries or keys [..., N, k], their first features turned in pairs, or their `last`; the rest
+    pass.
 
     Without `axes` the features turn by the token's index. With axes they are cut evenly among
     them, and each section turns by the token's coordinate on its axis. A section's pairs are
@@ -66,6 +67,7 @@ class Rotate(Op):
     table: RotaryTable
     axes: tuple[str, ...] = ()
     interleaved: bool = False
+    last: bool = False
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
@@ -99,13 +101,14 @@ class Rotate(Op):
     def _turned(self, low: Lowering, x: Value, rope: Value) -> Value:
         wide = self.table.width * max(1, len(self.axes))
         partial = low.fixed(wide) != low.fixed(x.shape[-1])
-        function = low.helper("rotate", rotate_function(self._layout, partial=partial))
+        turned: Turned = "all" if not partial else "last" if self.last else "first"
+        function = low.helper(*rotate_function(self._layout, turned))
         order = self._order(low, x)
         strides = in_order(x.shape, order)
-        kept = saves(Keep(rope, (x,)))
+        saved = saves(Keep(rope, (x,)))
         turning = _turning(x, rope)
         return low.torch(
-            function.name, x, rope, shape=x.shape, strides=strides, saves=kept, kernel=turning
+            function.name, x, rope, shape=x.shape, strides=strides, saves=saved, kernel=turning
         )
 
     def _hoisted(self, low: Lowering, space: Space, length: Dim, *, unit: bool) -> Value:

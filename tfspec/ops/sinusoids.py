@@ -1,4 +1,4 @@
-"""Fixed positions: sines and cosines of where a token stands, added to it."""
+"""Sines and cosines: of where a token stands, added to it, and of a number, as its features."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from tfspec.graph.trace import Node, Op
 from tfspec.ops.tables import Term, Terms, joined, rows_of
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
+from tfspec.program.kernels import Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
-from tfspec.program.saves import NO_GRADIENT
+from tfspec.program.saves import NO_GRADIENT, Made, saves
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 SINUSOIDS = '''def sinusoids(length, width, base={base}):
     """Sines and cosines of every position, {layout}: [length, width]."""
@@ -26,10 +27,25 @@ SINUSOIDS = '''def sinusoids(length, width, base={base}):
     angles = torch.arange(length).float()[:, None] * rates
     return {join}
 '''
-LAYOUTS = {
-    "interleaved": ("in turn", "torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)"),
-    "halves": ("sines first", "torch.cat((angles.sin(), angles.cos()), dim=1)"),
+SINUSOID = '''def sinusoid(x, width, base={base}):
+    """Sines and cosines of a number at every rate, {layout}: [..., 1] -> [..., width]."""
+    rates = base ** (-torch.arange(0, width, 2, device=x.device).float() / width)
+    angles = x.float() * rates
+    return {join}.to(x.dtype)
+'''
+Layout = Literal["interleaved", "halves", "cosines_first"]
+LAYOUTS: dict[Layout, tuple[str, str]] = {
+    "interleaved": ("in turn", "torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)"),
+    "halves": ("sines first", "torch.cat((angles.sin(), angles.cos()), dim=-1)"),
+    "cosines_first": ("cosines first", "torch.cat((angles.cos(), angles.sin()), dim=-1)"),
 }
+
+
+def written(low: Lowering, name: str, template: str, base: float, layout: Layout) -> ex.Name:
+    """The emitted function with this base and layout."""
+    words, join = LAYOUTS[layout]
+    number = int(base) if base == int(base) else base
+    return low.helper(name, template.format(base=number, layout=words, join=join))
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,9 @@ class AddSinusoids(Op):
 
     Over several axes the features are cut evenly among them, in the order of the term, and each
     section is the table of one coordinate in the section's width. The layout `halves` (of
-    tensor2tensor and Marian) puts all sines of a section before its cosines. Nothing here is a
-    parameter: tables are constants, computed in each forward where an axis has no longest length.
+    tensor2tensor and Marian) puts all sines of a section before its cosines, `cosines_first` (of
+    diffusion models) all cosines before its sines. Nothing here is a parameter: tables are
+    constants, computed in each forward where an axis has no longest length.
 
     Source: Vaswani et al. 2017, section 3.5; over rows and columns as by Wang and Liu 2019.
     """
@@ -47,7 +64,7 @@ class AddSinusoids(Op):
     tokenwise: ClassVar[bool] = True
 
     base: float
-    layout: Literal["interleaved", "halves"]
+    layout: Layout
     terms: Terms
 
     def infer(self, *inputs: Tensor) -> Tensor:
@@ -88,9 +105,7 @@ class AddSinusoids(Op):
 
         Where an axis has no longest length, each forward computes what it needs.
         """
-        words, join = LAYOUTS[self.layout]
-        base = int(self.base) if self.base == int(self.base) else self.base
-        function = low.helper("sinusoids", SINUSOIDS.format(base=base, layout=words, join=join))
+        function = written(low, "sinusoids", SINUSOIDS, self.base, self.layout)
         width = x.shape[-1].exact_div(len(term.axes))
         longest = [extent for extent in term.extents if extent is not None]
         if len(longest) == len(term.axes):
@@ -110,3 +125,44 @@ class AddSinusoids(Op):
         sizes = (low.number(length, "length"), low.number(width, "width"))
         made = ex.Call(ex.Attribute(ex.Call(function, sizes), "to"), (x.ref,))
         return low.method.emit(made, (length, width), "float", NO_GRADIENT)
+
+
+@dataclass(frozen=True)
+class Sinusoid(Op):
+    """[..., 1] -> [..., width]: sin(x · base^(-2j/width)) and the cosine of the same, for each j.
+
+    Angles are in fp32, whatever the model's numbers are: a time step of 999 has no bf16. Source:
+    Vaswani et al. 2017, section 3.5; of a number that is no position as by Ho et al. 2020.
+    """
+
+    tokenwise: ClassVar[bool] = True
+
+    width: Dim
+    base: float
+    layout: Layout
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return like(inputs[0], self.width)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # its rates are constants
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # each angle is one product of an element
+
+    def label(self) -> str:
+        return "sinusoid"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Sinusoids", "embed", ((self.width, " features"),))
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        (x,) = inputs
+        function = written(low, "sinusoid", SINUSOID, self.base, self.layout)
+        shape = (*x.shape[:-1], self.width)
+        half = self.width.exact_div(2)
+        angles = Made("angles", product(shape[:-1]) * half, "float32", (x,))
+        kept = saves(angles, Made("rates", half, "float32", (x,)))
+        call = ex.Call(function, (x.ref, low.number(self.width, "width")))
+        hidden = 7 * product(shape[:-1]) * half + 9 * half  # angles, sines, cosines; rates
+        return x.fresh(call, shape, kept, kernel=Kernel("pointwise", hidden, launches=9))

@@ -9,8 +9,8 @@ from tfspec.graph.mask import Mask
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node
 from tfspec.ops.tokens import Rearrangement
+from tfspec.program import conditions
 from tfspec.program import expr as ex
-from tfspec.program import masks
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import Keep, Made, saves
 from tfspec.program.value import Value, in_order
@@ -58,7 +58,7 @@ class Splice(Rearrangement):
         flags = low.roots_of(self.flags)
         if any(flag.optional for flag in flags):
             return self._left_out(low, x, low.localize(flags[0]), new)
-        at = masks.of_tokens(low, self.at, x.shape[-2], flags)
+        at = conditions.of_tokens(low, self.at, x.shape[-2], flags)
         if len(new.shape) > 1:
             return self._in_order(low, x, at, new)
         laid = in_order(x.shape, low.memory_order(x))

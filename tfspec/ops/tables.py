@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tfspec.graph.space import Part, Space
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
+from tfspec.program.kernels import JOIN
 from tfspec.program.lowering import Lowering
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import LINEAR, NO_GRADIENT
@@ -77,7 +78,7 @@ def joined(low: Lowering, pieces: Sequence[Value | Part], space: Space) -> Value
         return like
     together = ex.Tuple(tuple(piece.ref for piece in whole))
     shape = (space.length, like.shape[-1])
-    return low.torch("torch.cat", together, shape=shape, saves=LINEAR)
+    return low.torch("torch.cat", together, shape=shape, saves=LINEAR, kernel=JOIN)
 
 
 def _zeros(low: Lowering, like: Value, part: Part) -> Value:

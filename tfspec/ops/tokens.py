@@ -108,7 +108,14 @@ class Take(Rearrangement):
         return chip("take", self.text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        (x,) = inputs
+        alike = [each for each in low.readers(node.inputs[0]) if each.op == self]
+        if len(alike) < 2:
+            return self._cut(low, node, inputs[0])
+        key = "take", inputs[0], self
+        name = "_".join(part.name for part in self.space.parts)
+        return low.local(key, name, lambda: self._cut(low, node, inputs[0]))
+
+    def _cut(self, low: Lowering, node: Node, x: Value) -> Value:
         axis = len(node.inputs[0].space.batch)
         start = low.fixed(self.start)
         if self.space.single:

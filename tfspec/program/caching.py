@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tfspec.program import expr as ex
 from tfspec.program.code_names import safe
 from tfspec.program.holding import Holding
@@ -37,12 +39,35 @@ CACHE = '''class Cache(nn.Module):
         return self.k, self.v
 '''
 
+LATENT_CACHE = '''class LatentCache(nn.Module):
+    """What one attention makes its keys and values of, in a static buffer [B, S, c]."""
+
+    def __init__(self, shape, like):
+        super().__init__()
+        self.register_buffer("kept", like.new_zeros(shape))
+
+    @property
+    def slots(self):
+        return self.kept.shape[1]
+
+    def update(self, new, position=None):
+        """Keep what is new: a prompt (no position), or later tokens. Return every slot."""
+        if position is None:
+            self.kept[:, : new.shape[1]] = new
+        else:
+            self.kept.index_copy_(1, position, new)
+        return self.kept
+'''
+
 FILL = '''def fill(cache, k, v):
     """Keep all keys and values of a memory, which is as long as its cache: [B, h, S, k]."""
     cache.k.copy_(k)
     cache.v.copy_(v)
     return k, v
 '''
+
+
+TWO = "a module with two attentions of its own is not supported yet with a cache"
 
 
 class Caching(Holding):
@@ -61,8 +86,7 @@ class Caching(Holding):
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
-            message = "a module with two attentions of its own is not supported yet with a cache"
-            raise NotYet.of(message, None)
+            raise NotYet.of(TWO, None)
         self.method.kept.append(Kept())
         self.method.room = self._room(k, v, ex.Name("length"))
         update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
@@ -70,6 +94,31 @@ class Caching(Holding):
         outputs = tuple(self._kept(value) for value in (k, v))
         self.method.steps.append(When(state, outputs, (k, v), update, self.nodes, window))
         return outputs[0], outputs[1]
+
+    def latent_cached(self, parts: Sequence[Value], window: Dim | None = None) -> Value | None:
+        """What keys and values are made of, side by side, with that of earlier tokens:
+        [B, T, c], [B, T, r] -> [B, S, c + r] while decoding.
+
+        A prompt leaves its own behind, and gets nothing: it has it. `window` as of `cached`.
+        """
+        state = self.extra("cache", (), "state", absent=self.mode == "forward")
+        if self.method.kept:
+            raise NotYet.of(TWO, None)
+        self.method.kept.append(Kept())
+        first, width = parts[0], sum((part.shape[-1] for part in parts), Dim.of(0))
+        room = ex.Tuple((ex.Name("batch"), ex.Name("length"), self.number(width, "width")))
+        self.method.room = ex.Call(self.helper("LatentCache", LATENT_CACHE), (room, self._like()))
+        self.method.keeps = "latents"
+        new = together(parts)
+        update = ex.Attribute(state.ref, "update")
+        if self.mode != "decode":
+            self.method.steps.append(When(state, (), (), ex.Call(update, (new,)), self.nodes))
+            return None
+        kept = self._buffer(first, (*first.shape[:-2], self.graph.slots, width)).named("kept")
+        call = ex.Call(update, (new, self.position().ref))
+        self.method.steps.append(Assign((kept,), call, A_BUFFER, self.nodes))
+        self.method.held[kept] = window
+        return kept
 
     def kept_whole(self, k: Value, v: Value) -> tuple[Value, Value]:
         """Keys and values of what a prompt makes once: [B, g, S, k], the cache's while decoding."""
@@ -81,7 +130,7 @@ class Caching(Holding):
             outputs = tuple(self._buffer(value, value.shape) for value in (k, v))
             held = ex.Bare(tuple(ex.Attribute(state.ref, name) for name in "kv"))
             self.method.steps.append(Assign(outputs, held, A_BUFFER, self.nodes))
-            self.method.held += outputs
+            self.method.held |= dict.fromkeys(outputs)
             return outputs[0], outputs[1]
         outputs = tuple(self._kept(value) for value in (k, v))
         fill = ex.Call(self.helper("fill", FILL), (state.ref, k.ref, v.ref))
@@ -105,10 +154,13 @@ class Caching(Holding):
             heads = self.number(value.shape[-3], "heads")
             width = self.number(value.shape[-1], "head_dim")
             shapes.append(ex.Tuple((ex.Name("batch"), heads, tokens, width)))
+        return ex.Call(ex.Name("Cache"), (*shapes, self._like()))
+
+    def _like(self) -> ex.Expr:
+        """One of the module's weights, by which a cache has its dtype and its device."""
         members = self.program.members[self.method.scope].values()
         held = next(member.name for member in members if "weight" in member.holds)
-        like = ex.Attribute(ex.Member(held), "weight")
-        return ex.Call(ex.Name("Cache"), (*shapes, like))
+        return ex.Attribute(ex.Member(held), "weight")
 
     def _kept(self, value: Value) -> Value:
         """Keys or values to attend to: a prompt's own, or the cache's buffer while decoding."""
@@ -139,3 +191,11 @@ class Caching(Holding):
             return self.method.emit(call, (self.graph.slots,), "int64", NO_GRADIENT)
 
         return self.hoist("slots", "slots", build)
+
+
+def together(parts: Sequence[Value]) -> ex.Expr:
+    """Features side by side, as an expression."""
+    if len(parts) == 1:
+        return parts[0].ref
+    refs = ex.Tuple(tuple(part.ref for part in parts))
+    return ex.Call(ex.Name("torch.cat"), (refs,), (("dim", ex.Name("-1")),))

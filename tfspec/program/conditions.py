@@ -36,6 +36,16 @@ def tensor(low: Lowering, condition: Mask, n: Dim, flags: Sequence[Value]) -> Va
     return OfTokens(low, index, index, given).visible(condition.tree)
 
 
+def of_tokens(low: Lowering, condition: Mask, n: Dim, flags: Sequence[Value]) -> Value:
+    """Where a condition holds, for vectors of the tokens: [..., N, 1], made once a forward."""
+
+    def build() -> Value:
+        holds = tensor(low, condition, n, flags)
+        return holds.new_axes("k" * len(holds.shape) + "1")
+
+    return low.hoist(("tokens", condition, n, tuple(map(origin, flags))), "at", build)
+
+
 def place(
     low: Lowering,
     which: Literal["first", "last"],

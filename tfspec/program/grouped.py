@@ -1,4 +1,4 @@
-"""Grouped heads beside a mask on a GPU: no fused kernel of torch's takes both."""
+"""Grouped heads beside a mask where no fused kernel of torch's takes both."""
 
 from __future__ import annotations
 
@@ -30,11 +30,16 @@ FUNCTION = '''def grouped_attention(q, k, v, mask=None, scale=None):
 '''
 
 
-def serves(low: Lowering, q: Value, k: Value, mask: Value | None, dropout: bool) -> bool:
-    """Whether it is needed, and can do it: heads of one batch axis, a mask of all heads alike."""
+def serves(low: Lowering, q: Value, k: Value, v: Value, mask: Value | None, dropout: bool) -> bool:
+    """Whether it is needed, and can do it: heads of one batch axis, a mask of all heads alike.
+
+    On a CPU flash takes both, but no values of another width than keys: else every head would get a
+    copy of its group's keys.
+    """
     grouped = low.fixed(q.shape[-3]) != low.fixed(k.shape[-3])
     masked = mask is not None and mask.dtype == "bool" and len(mask.shape) == 2
-    return low.target.kind == "cuda" and len(q.shape) == 4 and grouped and masked and not dropout
+    needed = low.target.kind == "cuda" or not low.same(k.shape[-1], v.shape[-1])
+    return needed and len(q.shape) == 4 and grouped and masked and not dropout
 
 
 def attend(

@@ -85,6 +85,19 @@ class Holding(Scene):
         self.own(groups[0], lambda _: Member(name, make, {"": weights}, axis=1))
         return self._held(groups[0], "", shape, name)
 
+    def joint_name(self, first: Group, name: str) -> str:
+        """What the matrix is called that joins a group's map with others': this, or with a number
+        where something else of its module has that name."""
+        assert first.parent is not None
+        made = self.program.holders.get(first)
+        return made.name if made is not None else self._free_member(first.parent, name)
+
+    def _free_member(self, scope: Scope, name: str) -> str:
+        """The name, or with the first number that no entry and no member of the scope has."""
+        taken = {entry.name for entry in scope.entries} | self.program.members.get(scope, {}).keys()
+        names = (name if n == 1 else f"{name}{n}" for n in range(1, len(taken) + 2))
+        return next(each for each in names if each not in taken)
+
     def home(self, entry: Entry) -> Method:
         """The method of the scope that owns an entry, among the callers of the running one."""
         method = self.method
@@ -98,10 +111,8 @@ class Holding(Scene):
         made = make.text(ex.PLAIN)[0]
         found = next((m for m in top.values() if m.kind == "buffer" and m.text == made), None)
         if found is None:
-            taken = {entry.name for entry in self.top.scope.entries} | top.keys()
-            names = (name if n == 1 else f"{name}{n}" for n in range(1, len(taken) + 2))
-            found = Member(next(n for n in names if n not in taken), make, kind="buffer", text=made)
-            top[found.name] = found
+            free = self._free_member(self.top.scope, name)
+            found = top[free] = Member(free, make, kind="buffer", text=made)
         with self.inside(self.top):
             storage = Storage(product(shape), "float", "buffer")
             value = self.method.emit(

@@ -25,7 +25,7 @@ class Kernel:
     a pointwise step only where torch runs it line by line. `launches` counts kernels there.
     `skips`: attention that computes no tile of scores that its mask hides; `recomputes`: its
     backward makes the scores anew. `trains`: while the model does not train, the result is the
-    operand.
+    operand. `joins`: operands lie side by side in the result, so each one's gradient is a view.
     """
 
     kind: Kind
@@ -34,6 +34,7 @@ class Kernel:
     skips: bool = False
     recomputes: bool = False
     trains: bool = False
+    joins: bool = False
 
     def after(self, copies: Sequence[Dim]) -> Kernel:
         """The kernel of a helper that copies operands of so many elements for it."""
@@ -42,6 +43,7 @@ class Kernel:
 
 
 POINTWISE = Kernel("pointwise")
+JOIN = Kernel("pointwise", joins=True)
 PRODUCT = Kernel("product")
 CONVOLUTION = Kernel("convolution")
 GATHER = Kernel("gather")

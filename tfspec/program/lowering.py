@@ -79,8 +79,11 @@ class Lowering(Caching):
         return sorted(inputs, key=lambda tensor: decoding and tensor is not self.graph.text)
 
     def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
-        """A prompt is asked for what comes next: outputs are computed of its last token alone."""
-        made = {tensor for node in streams for tensor in node.outputs}
+        """A prompt is asked for what comes next: outputs are computed of its last token alone.
+
+        What is not made of the text, such as a vector that modulates it, has no last token.
+        """
+        made = {tensor for node in streams for tensor in node.outputs} & self.graph.follows
         for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
             axis = len(tensor.space.batch)
             last = ex.Slice(ex.Name("-1"), None)
@@ -138,11 +141,12 @@ class Lowering(Caching):
         return value
 
     def expand(self, node: Node, inputs: Sequence[Value]) -> Value:
-        """A composite op as its definition, op by op."""
-        assert node.inner is not None
-        for tensor, value in zip(node.inner.inputs, inputs, strict=True):
+        """A composite op as its definition in this mode, op by op."""
+        trace = node.definition(decoding=self.mode == "decode")
+        assert trace is not None
+        for tensor, value in zip(trace.inputs, inputs, strict=True):
             self.values[tensor] = value
-        return self.inline(node.inner)[0]
+        return self.inline(trace)[0]
 
     def _fused(self, node: Node, trace: Trace) -> list[Node]:
         """The nodes that are lowered together with this one: same inputs, same fusion key."""

@@ -28,29 +28,34 @@ class Plan:
 
 def for_kernel(
     low: Lowering, mask: Mask | None, q: Value, k: Value, flags: Sequence[Value],
-    bias: Value | None = None,
+    bias: Value | None = None, *, one_body: bool = True,
 ) -> Plan:  # fmt: skip
-    """Fused attention's mask. Causal alone is an option: a tensor would switch flash off."""
+    """Fused attention's mask. Causal alone is an option: a tensor would switch flash off.
+
+    `one_body`: with a cache, prompts and decoding run the same lines.
+    """
     if bias is not None:
         return Plan(with_bias(low, mask, q, k, flags, bias))
     if mask is None:
         return Plan()
     if mask.exactly_causal:
-        return _causal(low, q, k)
+        return _causal(low, q, k, one_body)
     if mask.key_flag is not None:
         return Plan(_given_or_none(low, flags[0]))
     return Plan(tensor(low, mask, q.shape[-2], k.shape[-2], flags))
 
 
-def _causal(low: Lowering, q: Value, k: Value) -> Plan:
+def _causal(low: Lowering, q: Value, k: Value, one_body: bool) -> Plan:
     """With a cache, decoding masks the slots that are not written yet; a prompt stays causal."""
-    if "decode" not in low.modes:
-        return Plan(options=(("is_causal", ex.TRUE),))
     n, m = q.shape[-2], k.shape[-2]
     if low.mode == "decode":
         value = tensor(low, Mask(Causal()), n, m, ())
-    else:
+        if not one_body:
+            return Plan(value)
+    elif one_body and "decode" in low.modes:
         value = low.extra("mask", (n, m), "bool", absent=True)
+    else:
+        return Plan(options=(("is_causal", ex.TRUE),))
     return Plan(value, (("is_causal", ex.Binary("is", value.ref, ex.NONE)),))
 
 
@@ -99,17 +104,6 @@ def tensor(low: Lowering, mask: Mask, n: Dim, m: Dim, flags: Sequence[Value]) ->
         return value if len(value.shape) > 1 else value.new_axes("1k")
 
     return low.hoist(("mask", mask, n, m, tuple(given.values())), "mask", build)
-
-
-def of_tokens(low: Lowering, mask: Mask, n: Dim, flags: Sequence[Value]) -> Value:
-    """Where a predicate holds of each query by itself: booleans that broadcast to [B, N, 1]."""
-    given = {given: origin(value) for given, value in zip(mask.flags, flags, strict=True)}
-
-    def build() -> Value:
-        query, _ = indices(low, n, n)
-        return Asked(low, query, query, given, heads=False).visible(mask.tree)
-
-    return low.hoist(("tokens", mask, n, tuple(given.values())), "at", build)
 
 
 def indices(low: Lowering, n: Dim, m: Dim) -> tuple[Value, Value]:

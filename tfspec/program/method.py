@@ -114,8 +114,10 @@ Step = Assign | When | Loop
 class Method:
     """A forward over one scope. Outer values it uses become parameters, in order of first use.
 
-    `kept` lists what its cache holds; `room` makes the cache of an attention. Of one to a memory,
-    `memory` is the dim by which it is long, and `held` what is read of it while decoding.
+    `kept` lists what its cache holds; `room` makes the cache of an attention, and `keeps` says what
+    that has. Of one to a memory, `memory` is the dim by which it is long. `held` is what is read of
+    a cache while decoding beside what branches give, and how many of its latest tokens are ever
+    asked for, if not all.
     `decoding`: it runs anew for every token.
     """
 
@@ -131,7 +133,8 @@ class Method:
     room: ex.Expr | None = None
     memory: str | None = None
     decoding: bool = False
-    held: list[Value] = field(default_factory=list[Value])
+    keeps: str = "keys and values"
+    held: dict[Value, Dim | None] = field(default_factory=dict[Value, "Dim | None"])
 
     def __repr__(self) -> str:
         return f"<method of {self.scope.path or 'the root'}: {len(self.steps)} steps>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from tfspec.program import expr as ex
 from tfspec.program import lengths
@@ -47,18 +48,17 @@ class Naming:
         """A name by role, or the first free x or h; what the line itself consumes is free."""
         wanted = CONDITIONS if value.dtype == "bool" else ANONYMOUS
         if value.hint is not None:
-            hint = safe(value.hint)
-            wanted = (hint, *(f"{hint}{n}" for n in range(2, 99)))
+            wanted = (safe(value.hint),)
         return self._free(wanted, consumed, beside)
 
     def _free(
         self, wanted: Sequence[str], consumed: Sequence[Value] = (), beside: Sequence[str] = ()
     ) -> str:
-        """The first of these names whose holder nobody reads any more."""
+        """The first of these names, then of numbered ones, whose holder nobody reads any more."""
         alive = self._alive(consumed)
         blocked = {self.names[value] for value in alive if value in self.names}
         blocked |= {*self.prologue, *beside}
-        every = (*wanted, *(f"{wanted[0]}{n}" for n in range(2, 999)))
+        every = chain(wanted, (f"{wanted[0]}{n}" for n in range(2, 999)))
         return next(name for name in every if name not in blocked and name not in RESERVED)
 
     def _alive(self, consumed: Sequence[Value]) -> set[Value]:

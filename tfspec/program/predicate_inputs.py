@@ -24,10 +24,10 @@ FLAGS = '''def flags(given, *shape, device):
 '''
 
 
-def laid(low: Lowering, given: mt.Given, value: Value, *, heads: bool = True) -> Value:
-    """The input by query and key: [batch..., 1, queries or 1, keys or 1], heads or not."""
+def laid(low: Lowering, given: mt.Given, value: Value) -> Value:
+    """The input by query and key: [batch..., 1, queries or 1, keys or 1]."""
     kept = ("k" if given.query else "1") + ("k" if given.key else "1")
-    return by_token(low, given, value).new_axes(given.batch + "1" * heads + kept)
+    return by_token(low, given, value).new_axes(given.batch + "1" + kept)
 
 
 def by_token(low: Lowering, given: mt.Given, value: Value) -> Value:

@@ -27,15 +27,13 @@ class Asked:
     """Where a predicate is asked: the indices of the queries and keys, and the root's inputs.
 
     `rows` [N, 1] are made of `query` [N]; `query` and `key` [M] may be one value. What is made of
-    them is made once for all that is asked at the same place. Without `heads` what comes out has no
-    axis for them.
+    them is made once for all that is asked at the same place.
     """
 
     low: Lowering
     query: Value
     key: Value
     given: Mapping[mt.Given, Value]
-    heads: bool = True
 
     def visible(self, tree: mt.Condition) -> Value:
         """Where the condition holds: booleans that broadcast to [batch..., h, N, M]."""
@@ -132,7 +130,7 @@ class Asked:
         if self.low.mode == "decode" and self._grows(self.given[given]):
             message = f"`{given}` in a mask is not supported yet with a cache"
             raise NotYet.of(message, Label(given.span))
-        return laid(self.low, given, self.given[given], heads=self.heads)
+        return laid(self.low, given, self.given[given])
 
     def _grows(self, given: Value) -> bool:
         """Whether an input is along the text: earlier tokens' part of it is not given again."""

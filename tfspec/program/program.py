@@ -13,6 +13,7 @@ from tfspec.targets import Target
 
 if TYPE_CHECKING:
     from tfspec.graph.graph import Graph
+    from tfspec.losses.choose import Chosen
 
 Mode = Literal["forward", "prefill", "decode"]
 Style = Literal["fast", "explicit"]
@@ -43,7 +44,7 @@ class Program:
 
     `sizes`, `dtype` and `learns`, whether gradients flow, are what memory and time are asked at:
     layouts, where it matters that a size is 1 (None: any sizes), and kernels. The code is the same
-    at all.
+    at all. `loss` is what the file has beside the model, where it is asked for.
     """
 
     graph: Graph
@@ -52,6 +53,7 @@ class Program:
     sizes: Mapping[str, int] | None = None
     dtype: Precision = "fp32"
     learns: bool = True
+    loss: Chosen | None = None
     roots: dict[Mode, Method] = field(default_factory=dict["Mode", Method])
     members: dict[Scope, dict[str, Member]] = field(
         default_factory=dict[Scope, "dict[str, Member]"]

@@ -8,6 +8,7 @@ from typing import Literal
 from tfspec.program import layout
 
 Layout = Literal["halves", "pairs", "sections"]
+Turned = Literal["all", "first", "last"]
 
 TABLE = '''{head}
     """Cosines and sines of every position: [2, length, width / 2].{doc}"""
@@ -30,7 +31,7 @@ LLAMA3 = (
 )
 SCALED = {None: ("", ""), "linear": LINEAR, "llama3": LLAMA3}
 
-ROTATE = '''def rotate(x, rope):
+ROTATE = '''def {name}(x, rope):
     """Turn each pair of features {pair} by its angle{rest}."""
     cos, sin = rope.to(x.dtype)
 {cut}    a, b = {pairs}
@@ -68,15 +69,23 @@ def table_function(kind: str | None, settings: Sequence[tuple[str, str]]) -> str
     return TABLE.format(head="\n".join(head), doc=doc, scaled=scaled)
 
 
-def rotate_function(kind: Layout, *, partial: bool) -> str:
-    """rotate(x, rope): x [..., N, k] by rope [2, N, half], or [2, N, sections, half].
+def rotate_function(kind: Layout, turned: Turned) -> tuple[str, str]:
+    """The name and the source of rotate(x, rope): x [..., N, k] by rope [2, N, half], or
+    [2, N, sections, half].
 
-    partial: the features behind those that turn pass.
+    `turned`: which features of x turn; the others pass.
     """
     pair, width, pairs, joined = LAYOUTS[kind]
-    if not partial:
-        return ROTATE.format(pair=pair, rest="", cut="", pairs=pairs, join=f"return {joined}")
-    cut = f"    x, rest = x.tensor_split(({width},), dim=-1)\n"
-    join = f"x = {joined}\n    return torch.cat((x, rest), dim=-1)"
-    rest = "; the last pass"
-    return ROTATE.format(pair=pair, rest=rest, cut=cut, pairs=pairs, join=join)
+    words = {"pair": pair, "pairs": pairs}
+    if turned == "all":
+        return "rotate", ROTATE.format(
+            name="rotate", rest="", cut="", join=f"return {joined}", **words
+        )
+    last = turned == "last"
+    parts, at = ("rest, x", f"-{width}") if last else ("x, rest", width)
+    together = "(rest, x)" if last else "(x, rest)"
+    cut = f"    {parts} = x.tensor_split(({at},), dim=-1)\n"
+    join = f"x = {joined}\n    return torch.cat({together}, dim=-1)"
+    name = "rotate_last" if last else "rotate"
+    rest = f"; the {'first' if last else 'last'} pass"
+    return name, ROTATE.format(name=name, rest=rest, cut=cut, join=join, **words)

@@ -11,7 +11,7 @@ from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace
 from tfspec.program import expr as ex
-from tfspec.program.kernels import POINTWISE, Kernel
+from tfspec.program.kernels import JOIN, POINTWISE, Kernel
 from tfspec.program.lengths import readable
 from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
@@ -152,7 +152,7 @@ class Scene:
         strides = in_order(shape, last if stay else None)
         together = ex.Tuple(tuple(x.ref for x in parts))
         return self.torch(
-            "torch.cat", together, dim=dim, shape=shape, saves=LINEAR, strides=strides
+            "torch.cat", together, dim=dim, shape=shape, saves=LINEAR, strides=strides, kernel=JOIN
         )
 
     def number(self, dim: Dim | int, role: str) -> ex.Expr:

@@ -136,6 +136,7 @@ def function(program: Program) -> str | None:
             "if isinstance(module, nn.Embedding):",
             f"    {_call(graph, 'module.weight', table=True)}",
         ]
+    lines += _zeros(program)
     body = "\n".join(piece for line in lines for piece in _fitted(f"        {line}"))
     named = "name." in body
     each = "name, module in model.named_modules()" if named else "module in model.modules()"
@@ -170,13 +171,31 @@ def _linears(program: Program) -> list[str]:
     )
 
 
+def _zeros(program: Program) -> list[str]:
+    """The lines that set maps to 0 which start there, whatever was drawn for them."""
+    linears = [m for m in _members(program) if _makes(m, "nn.Linear")]
+    names = sorted({m.name for m in linears if _at_zero(m)})
+    other = next((m.name for m in linears if m.name in names and not _at_zero(m)), None)
+    if other is not None:
+        what = f"a map called `{other}` that starts at 0 beside one that does not"
+        raise NotYet.of(f"{what} is not supported yet", None)
+    if not names:
+        return []
+    listed = ", ".join(f'"{name}"' for name in names)
+    return [
+        f'if name.split(".")[-1] in ({listed}{"," if len(names) == 1 else ""}):',
+        "    for parameter in module.parameters():",
+        "        nn.init.zeros_(parameter)",
+    ]
+
+
 def _matrix(program: Program) -> list[str]:
     """The lines that draw one module's matrix: fused ones part by part where it matters."""
     graph = program.graph
     init = graph.spec.init
     assert init is not None
     if init.kind == "xavier":
-        fused = [member for member in _members(program) if _fused(member)]
+        fused = [m for m in _members(program) if _fused(m) and not _at_zero(m)]
         if fused:
             return _xavier(graph, fused)
     plain = _call(graph, "module.weight", table=False)
@@ -227,6 +246,9 @@ def _call(graph: Graph, target: str, *, table: bool, factor: str = "") -> str:
     return f"nn.init.{function_}({target}{words})"
 
 
+_CALLED = {"gate": "gates", "modulate": "modulations"}
+
+
 def _doc(program: Program) -> str:
     init = program.graph.spec.init
     assert init is not None
@@ -238,8 +260,9 @@ def _doc(program: Program) -> str:
         "fan_in": "Fan-in normal",
     }
     ends = "; the ends of residual branches smaller" if init.residual is not None else ""
+    gone = f"; {' and '.join(_CALLED[each] for each in init.zeros)} at 0" if init.zeros else ""
     zero = "; zero biases" if init.bias == "zeros" else ""
-    return f"{words.get(init.kind, init.kind)} matrices{ends}{zero}."
+    return f"{words.get(init.kind, init.kind)} matrices{ends}{zero}{gone}."
 
 
 def _members(program: Program) -> list[Member]:
@@ -257,6 +280,10 @@ def _makes(member: Member, module: str) -> bool:
 
 def _fused(member: Member) -> bool:
     return len(member.holds.get("weight", ())) > 1
+
+
+def _at_zero(member: Member) -> bool:
+    return all(w.spec.init == 0.0 for weights in member.holds.values() for w in weights)
 
 
 def _ends(member: Member) -> bool:

@@ -40,6 +40,7 @@ def verify(
     target: str | None = None,
     style: str = "fast",
     parts: Sequence[str] = (),
+    loss: str | None = None,
     seed: int = 0,
     file: str = "model.py",
 ) -> Report:
@@ -56,7 +57,7 @@ def verify(
     for draw in range(DRAWS + 1):
         full = draw == DRAWS
         graph = (architecture if full else shrunk(architecture, random)).semantics
-        program = program_of(graph, target=target, style=style, parts=parts)
+        program = program_of(graph, target=target, style=style, parts=parts, loss=loss)
         source, writers = written(program)
         trial = Trial(program, writers, source, file, random)
         trial.run("meta" if full else "cpu", whole if full else small, weights)

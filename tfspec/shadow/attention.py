@@ -11,10 +11,10 @@ from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.dtypes import BOOL, FLOAT32, INT64, Dtype
 from tfspec.shadow.joining import repeat_interleave
 from tfspec.shadow.norms import softmax
-from tfspec.shadow.patterns import begin, whole
+from tfspec.shadow.patterns import begin, copied, drops, whole
 from tfspec.shadow.pointwise import dropout, to
 from tfspec.shadow.products import add_onto, matmul
-from tfspec.shadow.strides import Ints, alike
+from tfspec.shadow.strides import Ints, alike, dense
 from tfspec.shadow.tensor import Layout, Tensor, fresh, like, place
 from tfspec.shadow.views import contiguous, transpose
 
@@ -43,15 +43,18 @@ def attention(
 
 def written(a: Tensor, b: Tensor) -> Tensor:
     """torch.matmul where attention may be written out: a compiler takes the end of its pattern for
-    attention of packed queries, keys and values."""
-    found = whole(a) if len(b.shape) == 4 else None
+    attention, of packed queries, keys and values where it copied them."""
+    found = whole(a, b)
     if found is None:
         out = matmul(a, b)
         begin(a, b, out)
         return out
     q, turned = found
-    k = transpose(turned, -2, -1)
-    return attention(contiguous(q), contiguous(k), contiguous(b), dropout_p=SOME)
+    three = q, transpose(turned, -2, -1), b
+    rate = SOME if drops(a) else 0.0
+    out = attention(*(map(contiguous, three) if copied(b) else three), dropout_p=rate)
+    out.strides = dense(out.shape)  # what follows was traced of a product
+    return out
 
 
 def _kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Kernel:

@@ -78,14 +78,17 @@ def filled(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
 
 
 def stacked(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
-    """Each with an axis more, joined, and seen in its shape."""
-    parts = [joint.step("Unsqueeze", (x := joint.of(t),), x.elements, x.dtype, "view") for t in of]
-    for part in parts:
-        part.base = part.parents[0].base
-    joined = joint.step("cat", parts, numel(out.shape), out.dtype, "joins", by, sized=0)
-    seen = joint.step("View", (joined,), joined.elements, out.dtype, "view", out.shape)
-    seen.base = joined
-    return seen
+    """Joined and seen with an axis more, or each with a last axis more, joined (`_refs.stack`)."""
+    parts, size = [joint.of(x) for x in of], numel(out.shape)
+    if cast("int", by) < len(of[0].shape):
+        joined = joint.step("cat", parts, size, out.dtype, "joins", by, sized=0)
+        seen = joint.step("View", (joined,), size, out.dtype, "view", out.shape)
+        seen.base = joined
+        return seen
+    columns = [joint.step("Unsqueeze", (x,), x.elements, x.dtype, "view") for x in parts]
+    for column, part in zip(columns, parts, strict=True):
+        column.base = part.base
+    return joint.step("cat", columns, size, out.dtype, "joins", by, sized=0)
 
 
 def indexed(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
@@ -137,7 +140,7 @@ def lower(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) 
 
 
 FORWARD: dict[str, Forward] = {
-    **dict.fromkeys(("mm", "conv", "embedding", "flip"), by_itself),
+    **dict.fromkeys(("mm", "conv", "embedding", "flip", "pad"), by_itself),
     **dict.fromkeys(("layer_norm_mean", "layer_norm_rstd", "total_weight"), moment),
     **dict.fromkeys(("new_ones", "zeros", "ones", "full", "arange", "tensor"), filled),
     "bmm": batched, "gelu": gelu, "silu": silu, "cat": of_lists, "stack": stacked, "index": indexed,

@@ -36,19 +36,21 @@ def backward(loss: Tensor) -> None:
                 continue
             grads = _run(node, slots)
             edges, node.edges = node.edges, []
+            added: list[Tensor] = []  # what is added to another stays to the end (`accumulate`)
             for at, edge in enumerate(edges):
                 if edge is None:
                     continue
                 to, slot = edge
                 grad, grads[at] = grads[at], None
-                if grad is not None:
-                    _add(buffers.setdefault(id(to), {}), slot, grad)
+                if grad is not None and not _add(buffers.setdefault(id(to), {}), slot, grad):
+                    added.append(grad)
                 grad = None
                 waits[id(to)] -= 1
                 if not waits[id(to)] and id(to) in buffers:
                     tick += 1
                     heapq.heappush(ready, (-to.order, tick, to))
             grads = edges = node = to = edge = None
+            added.clear()
 
 
 def _dependencies(root: Node) -> Counter[int]:
@@ -95,16 +97,18 @@ def summed(grad: Tensor, shape: Ints) -> Tensor:
     return grad if grad.shape == shape else fresh("sum", (grad,), shape)
 
 
-def _add(slots: Slots, slot: int, grad: Tensor) -> None:
-    """A second gradient of one value: in place where nothing else holds the first."""
+def _add(slots: Slots, slot: int, grad: Tensor) -> bool:
+    """A second gradient of one value, in place where nothing else holds the first; whether this
+    one was the first."""
     old = slots.get(slot)
     if old is None:
         slots[slot] = grad
-        return
+        return True
     # held by `slots` and by `old`, beside the call that counts
     alone = sys.getrefcount(old) <= 3 and sys.getrefcount(old.storage) <= 2 and not old.is_view
     if old.machine.dispatch or not alone or not packed(old.shape, old.strides):
         slots[slot] = like("accumulate", old, grad)
+    return False
 
 
 def _collect(leaf: Leaf, slots: Slots) -> None:

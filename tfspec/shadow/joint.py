@@ -11,10 +11,12 @@ from typing import Literal
 
 from tfspec.shadow.dtypes import Dtype
 from tfspec.shadow.machine import Record
-from tfspec.shadow.strides import numel
+from tfspec.shadow.strides import Ints, numel
 from tfspec.shadow.tensor import Tensor
 
 Kind = Literal["known", "view", "fused", "joins", "apart"]
+Laid = tuple[Ints, Ints]
+"""A shape and strides."""
 GIVEN = ("input", "labels")
 COPIES = frozenset({"Unfold", "SplitWithSizes"})
 """Views to eager torch that the partitioner has on no list of views."""
@@ -27,12 +29,13 @@ class Step:
     beside it, and again in backward; joins: others are fused into it, and it into none; apart: it
     is a kernel of its own, and runs once. A `whole` is several tensors, of which each is a step.
     `sized` are those of its parents that the op takes one by one, not in a list. `base` has the
-    storage. `far` readers in backward are kernels of their own, `near` ones are fused.
+    storage. `far` readers in backward are kernels of their own, `near` ones are fused. `seen` has
+    the shapes and strides that a view goes from and to.
     """
 
     __slots__ = (
         "base", "dtype", "elements", "far", "free", "kind", "near", "op", "order", "parents",
-        "sized", "users", "whole",
+        "seen", "sized", "users", "whole",
     )  # fmt: skip
 
     def __init__(self, op: str, elements: int, dtype: Dtype, kind: Kind) -> None:
@@ -45,6 +48,7 @@ class Step:
         self.users: list[Step] = []
         self.base = self
         self.order = 0
+        self.seen: tuple[Laid, Laid] | None = None
         self.whole = self.near = self.far = self.free = False
 
     def __repr__(self) -> str:
@@ -133,6 +137,7 @@ class Joint:
         laid = (out.shape, out.strides, at)
         out.step = self.step(name, (parent,), numel(out.shape), out.dtype, kind, laid)
         out.step.base = parent.base
+        out.step.seen = (x.shape, x.strides), (out.shape, out.strides)
         return out.step
 
     def parted(self, name: str, x: Tensor, views: Sequence[Tensor]) -> None:
@@ -162,6 +167,7 @@ class Joint:
     def forward(self, loss: Tensor) -> list[Step]:
         """The steps that the loss is made of, in order. What backward of those reads is noted."""
         from tfspec.shadow.decomposed import BACKWARD
+        from tfspec.shadow.pointless import without_pairs
         from tfspec.shadow.traced import read_near
 
         found: set[Step] = set()
@@ -174,4 +180,5 @@ class Joint:
         for name, kept, outs in self._nodes:
             if not found.isdisjoint(outs):
                 BACKWARD.get(name, read_near)(self, kept, outs)
+        without_pairs(self.steps, found)
         return sorted(found, key=lambda step: (step.kind != "known", step.order))

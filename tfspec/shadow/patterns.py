@@ -1,8 +1,9 @@
 """Attention written out, which inductor takes for the fused op that it stands for.
 
-Source: torch 2.13, `torch/_inductor/fx_passes/fuse_attention.py`, pattern 4: scaled scores without
-a mask, softmax, dropout, and the values. In training it is the one pattern of them that was seen to
-match what tfspec writes; others are left as they are written.
+Source: torch 2.13, `torch/_inductor/fx_passes/fuse_attention.py`: scaled scores without a mask,
+softmax, perhaps dropout, and the values. Products read queries, keys and values as they are in
+patterns 2 and 4 (with dropout), and copies of all three in pattern 28 (with dropout). In training
+these are the ones of them that were seen to match what tfspec writes; others are left as written.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfspec.shadow.joint import Joint
+from tfspec.shadow.strides import numel, viewed
 from tfspec.shadow.tensor import Tensor
 
 Pair = tuple[Tensor, Tensor]
 NEXT = {
     ("scores", "mul"): "scaled",
     ("scaled", "softmax"): "weights",
-    ("weights", "dropout"): "end",
+    ("weights", "dropout"): "dropped",
 }
 
 
@@ -32,16 +34,30 @@ def follow(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
 
 
 def begin(a: Tensor, b: Tensor, out: Tensor) -> None:
-    """Scores of queries a and turned keys b, both [B, h, N, k], are where it begins."""
+    """Scores of queries a and turned keys b, [..., h, N, k] each, are where it begins."""
     joint = a.machine.joint
-    if joint is not None and len(a.shape) == len(b.shape) == 4 and out.step is not None:
+    many = len(a.shape) == len(b.shape) > 3 and a.shape[-1] > 1  # else `bmm` is taken apart
+    if joint is not None and many and out.step is not None and copied(a) == copied(b):
         joint.chains[out.step] = ("scores", (a, b))
 
 
-def whole(weights: Tensor) -> Pair | None:
-    """The queries and turned keys of weights with dropout, where all of the pattern is there."""
+def whole(weights: Tensor, values: Tensor) -> Pair | None:
+    """The queries and turned keys of weights, where all of a pattern is there."""
     joint = weights.machine.joint
     if joint is None or weights.step not in joint.chains:
         return None
     stage, pair = joint.chains[weights.step]
-    return pair if stage == "end" else None
+    copies = copied(values)
+    matched = stage == "dropped" or (stage == "weights" and not copies)
+    return pair if matched and copies == copied(pair[0]) else None
+
+
+def drops(weights: Tensor) -> bool:
+    """Whether weights that are a part of a pattern have dropout."""
+    joint = weights.machine.joint
+    return joint is not None and joint.chains[weights.step][0] == "dropped"
+
+
+def copied(x: Tensor) -> bool:
+    """Whether a product copies x, since its leading axes do not merge."""
+    return viewed(x.shape, x.strides, (numel(x.shape[:-2]), *x.shape[-2:])) is None

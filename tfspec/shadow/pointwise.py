@@ -108,9 +108,9 @@ def where(condition: Tensor, a: Tensor | Number, b: Tensor | Number) -> Tensor:
     """Backward takes the gradient of each where it was chosen, and zeros elsewhere."""
     tensors = [x for x in (a, b) if isinstance(x, Tensor)]
     node = opened("Where", tensors, (condition,)) if tensors else None
-    shape, dtype = condition.shape, INT64
+    shape, dtype = condition.shape, tensors[0].dtype if tensors else INT64
     for x in tensors:
-        shape, dtype = broadcast(shape, x.shape), x.dtype
+        shape, dtype = broadcast(shape, x.shape), promoted(dtype, x.dtype)
     learned = [x.node is not None for x in tensors]
     laid = condition.shape, condition.strides
     strides = iterated(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfspec.shadow.arithmetic import add
 from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.machine import Unpriced
-from tfspec.shadow.strides import Ints, broadcast, numel
+from tfspec.shadow.strides import Ints, broadcast, channels_last, dense, numel, with_channels_last
 from tfspec.shadow.tensor import Tensor, alias, fresh, in_place
 from tfspec.shadow.views import expand, reshape, seen
 
@@ -129,7 +130,7 @@ def bmm(a: Tensor, b: Tensor) -> Tensor:
 def conv(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, ...], padding: Any = 0
 ) -> Tensor:
-    """Patches: a convolution without dilation or groups."""
+    """Without dilation or groups. Channels stay last (`mkldnn_conv_use_channels_last`)."""
     axes = len(stride)
     pads = (padding,) * axes if isinstance(padding, int) else tuple(padding)
     sizes = zip(x.shape[2:], weight.shape[2:], stride, pads, strict=True)
@@ -137,14 +138,20 @@ def conv(
     to_x, had, w_shape = x.node is not None, x.shape, weight.shape
     inputs = (x, weight) if bias is None else (x, weight, bias)
     node = opened("Conv", inputs, (x, weight))
-    out = fresh("conv", inputs, (x.shape[0], weight.shape[0], *grid))
+    last = any(channels_last(each.shape, each.strides) for each in (x, weight))
+    laid = with_channels_last if last else dense
+    out = _laid("conv", inputs, (x.shape[0], weight.shape[0], *grid), laid)
     b_shape = None if bias is None else bias.shape
 
     def back(given: list[Tensor]) -> Grads:
-        grads: Grads = [fresh("conv_to_input", given, had) if to_x else None]
-        grads.append(fresh("conv_to_weight", given, w_shape))
+        grads: Grads = [_laid("conv_to_input", given, had, laid) if to_x else None]
+        grads.append(_laid("conv_to_weight", given, w_shape, laid))
         if b_shape is not None:
             grads.append(fresh("conv_to_bias", given, b_shape))
         return grads
 
     return closed(node, out, back)
+
+
+def _laid(op: str, given: Sequence[Tensor], shape: Ints, laid: Callable[[Ints], Ints]) -> Tensor:
+    return fresh(op, given, shape, strides=laid(shape))

@@ -13,33 +13,52 @@ from tfspec.shadow.traced import cast_to, in_full, is_near
 
 def exponentials(joint: Joint, x: Step, rows: int) -> tuple[Step, Step, Step]:
     """x less each row's largest, its exponentials, and their sum."""
-    top = joint.step("amax", (x,), rows, x.dtype)
-    shifted = joint.step("sub", (x, top), x.elements, x.dtype)
     scaled = x.parents[0] if x.op == "to" else x
-    if scaled.op == "mul" and len(scaled.parents) == 2 and scaled.parents[0].elements == 1:
-        shifted = _unscaled(joint, x, scaled.parents, shifted, rows)
+    shifted = _unscaled(joint, x, scaled, rows) if _has_factor(scaled) else _lowered(joint, x, rows)
     powers = joint.step("exp", (shifted,), x.elements, x.dtype)
     return shifted, powers, joint.step("sum", (powers,), rows, x.dtype)
 
 
-def _unscaled(joint: Joint, x: Step, parents: Sequence[Step], shifted: Step, rows: int) -> Step:
+def _lowered(joint: Joint, x: Step, rows: int) -> Step:
+    top = joint.step("amax", (x,), rows, x.dtype)
+    return joint.step("sub", (x, top), x.elements, x.dtype)
+
+
+def _has_factor(x: Step) -> bool:
+    """Whether it is a product with a number, or with a tensor of one, which comes first."""
+    if x.op == "mul" and len(x.parents) == 2:
+        return x.parents[0].elements == 1
+    return x.op in ("mul", "div") and len(x.parents) == 1
+
+
+def _unscaled(joint: Joint, x: Step, scaled: Step, rows: int) -> Step:
     """A factor taken out, in rows without infinite numbers: `mul_softmax_pattern`."""
-    factor, inner = parents[0], cast_to(joint, parents[1], x.dtype)
-    ones = [joint.step("full", (), 1, x.dtype, by=by) for by in ("1", "-1")]
-    positive = joint.step("ge", (factor,), 1, BOOL)
-    sign = joint.step("where", (positive, *ones), 1, x.dtype)
-    turned = joint.step("mul", (inner, sign), x.elements, x.dtype)
-    top = joint.step("amax", (turned,), rows, x.dtype)
-    apart = joint.step("sub", (turned, top), x.elements, x.dtype)
-    size = joint.step("mul", (sign, factor), 1, x.dtype)
-    stable = joint.step("mul", (apart, size), x.elements, x.dtype)
-    whole = joint.step("eq", (x, x), x.elements, BOOL)
+    *factors, inner = scaled.parents
+    sign, size = _sign_and_size(joint, factors, x.dtype)
+    inner = cast_to(joint, inner, x.dtype)
+    turned = joint.step("mul", (inner, *sign), x.elements, x.dtype, by="sign")
+    apart = _lowered(joint, turned, rows)
+    stable = joint.step(scaled.op, (apart, *size), x.elements, x.dtype, by="size")
+    shifted = _lowered(joint, x, rows)
     near = joint.step("ne", (joint.step("abs", (x,), x.elements, x.dtype),), x.elements, BOOL)
+    whole = joint.step("eq", (x, x), x.elements, BOOL)
     finite = joint.step("mul", (whole, near), x.elements, BOOL)
     endless = joint.step("logical_not", (finite,), x.elements, BOOL)
     some = joint.step("any", (endless,), rows, BOOL)
     none = joint.step("logical_not", (some,), rows, BOOL)
     return joint.step("where", (none, stable, shifted), x.elements, x.dtype)
+
+
+def _sign_and_size(
+    joint: Joint, factors: Sequence[Step], dtype: Dtype
+) -> tuple[list[Step], list[Step]]:
+    """Of a factor, which is 1 and the factor where that is a number, and no step."""
+    if not factors:
+        return [], []
+    ones = [joint.step("full", (), 1, dtype, by=by) for by in ("1", "-1")]
+    positive = joint.step("ge", factors, 1, BOOL)
+    sign = joint.step("where", (positive, *ones), 1, dtype)
+    return [sign], [joint.step("mul", (sign, *factors), 1, dtype)]
 
 
 def softmax(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:

@@ -13,16 +13,16 @@ from tfspec.layers.norm import NormKnobs
 from tfspec.layers.residual import ResidualKnobs
 from tfspec.spec.declare import DimField, InputField
 from tfspec.spec.expression import NOT_WHOLE, OUT_OF_RANGE
-from tfspec.spec.located import LATER, Located, mistyped, only
-from tfspec.spec.located_values import span_of
+from tfspec.spec.located import Located, mistyped, only, unknown_choice
+from tfspec.spec.located_values import LocatedStr, span_of
 from tfspec.spec.parts import ShareField
 from tfspec.spec.pipeline import Pipeline, Series, check_pipeline, items
 from tfspec.spec.predicate import Predicate
+from tfspec.spec.tokens import locate
 from tfspec.spec.types import (
     AxisNames,
     Flag,
     Name,
-    Names,
     Parsed,
     Rate,
     Table,
@@ -112,7 +112,9 @@ class StreamDecl(Located):
 
     do: Pipeline = Field(description="the pipeline")
     per: AxisNames | None = Field(None, description="axes that are batch in this whole stream")
-    freeze: Flag | None = Field(None, description="true: its weights are not trained")
+    freeze: Flag | None = Field(
+        None, description="true: its weights are not trained (Alayrac et al. 2022)"
+    )
 
     @classmethod
     def spread(cls, value: Any) -> Any:
@@ -168,6 +170,32 @@ class Expect(Located):
     max_peak_bytes: Amount | None = Field(None, description="at most so many of these bytes")
 
 
+ZEROS = ("gate", "modulate")
+"""What of an architecture may start at 0."""
+
+
+def check_zeros(value: Any) -> tuple[LocatedStr, ...]:
+    """`gate`, `modulate`, or a list of these. Raises Wrong."""
+    if isinstance(value, list | tuple):
+        return each_of(cast("list[Any]", value), _zero)
+    return (_zero(value),)
+
+
+def _zero(value: Any) -> LocatedStr:
+    if isinstance(value, str) and value in ZEROS:
+        return locate(value)
+    if isinstance(value, str):
+        raise unknown_choice(value, list(ZEROS))
+    raise mistyped(value, "takes `gate`, `modulate` or a list of these")
+
+
+_ZERO: dict[str, Any] = {"enum": list(ZEROS)}
+Zeros = Annotated[
+    tuple[LocatedStr, ...],
+    Parsed(check_zeros, {"anyOf": [_ZERO, {"type": "array", "items": _ZERO}]}),
+]
+
+
 class Init(Located):
     """How weights start; without it, as torch's own layers do."""
 
@@ -186,8 +214,10 @@ class Init(Located):
     )
     embed: Rate | None = Field(None, description="standard deviation of tables; default: std")
     bias: Literal["zeros", "torch"] | None = Field(None, description="how biases start")
-    zeros: Annotated[Names | None, LATER] = Field(
-        None, description="what starts at 0: gate, modulate"
+    zeros: Zeros | None = Field(
+        None,
+        description="linear maps that start at 0: gate, of the `from` of gates; modulate, of norms "
+        "(Peebles and Xie 2023)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:

@@ -56,7 +56,7 @@ def link(name: str) -> dict[str, Any]:
 
 
 def check_name(value: Any) -> LocatedStr:
-    """The value, which must be an identifier. Raises Wrong."""
+    """A name: letters, digits and _. Raises Wrong."""
     if not isinstance(value, str):
         raise mistyped(value, "takes a name")
     if is_name(value):

@@ -27,6 +27,10 @@ class Reading:
         self.stream = ""
         self.defaults: dict[str, Any] = {}
         self.whole: Val | None = None
+        self.inner: frozenset[str] = frozenset()
+        """The axes of `per` of the running stream."""
+        self.labels: dict[str, list[str]] = {}
+        """What the places on an axis are called."""
         self.depth = 0
         """How many layers of the stream there were so far."""
         self.layer: dict[str, int] = {}
@@ -65,7 +69,7 @@ class Reading:
     def _input(self, name: str, text: str) -> Val:
         kind, axes = layout(text)
         tensor = self.given[name]
-        batches = [a for a in axes if self.tree["dims"].get(a) == "batch"]
+        batches = [a for a in axes if self.tree["dims"].get(a) == "batch" or a in self.inner]
         tokens = [a for a in axes if a not in batches and not a.startswith("(")]
         feature = [a for a in axes if a.startswith("(")]
         data = tensor.permute([axes.index(a) for a in (*batches, *tokens, *feature)])
@@ -83,8 +87,11 @@ class Reading:
         if name in self.values:
             return
         fresh: dict[str, Any] = {"defaults": {}, "frame": self.top, "whole": None, "layer": {}}
+        fresh["inner"] = frozenset()
         with self._using(stream=name, depth=0, **fresh):
-            self.values[name] = self.run(self.tree["streams"][name], None)
+            declared = self.tree["streams"][name]
+            inner = isinstance(declared, dict) and "per" in declared
+            self.values[name] = self.per(declared) if inner else self.run(declared, None)
 
     @contextmanager
     def _using(self, **changes: Any):
@@ -94,6 +101,9 @@ class Reading:
         yield
         for name, value in before.items():
             setattr(self, name, value)
+
+    def per(self, declared: Mapping[str, Any]) -> Val:
+        raise NotImplementedError
 
     # ---- pipelines
     def run(self, pipeline: Any, x: Val | None) -> Val:
@@ -163,6 +173,8 @@ class Reading:
             return sum(self._layers(item) for item in pipeline)
         if isinstance(pipeline, dict) and "stack" in pipeline:
             return self.size(pipeline["stack"]["depth"])
+        if isinstance(pipeline, dict) and "do" in pipeline:
+            return self._layers(pipeline["do"])
         block = self.tree.get("blocks", {}).get(pipeline) if isinstance(pipeline, str) else None
         return int(isinstance(block, dict))
 

@@ -6,11 +6,10 @@ Fails, or torch's own errors, where a spec has no meaning at some sizes.
 
 from __future__ import annotations
 
-from tests.fuzz.reference.attend import Attention
 from tests.fuzz.reference.blocks import Blocks
+from tests.fuzz.reference.gathers import Gathers
 from tests.fuzz.reference.positions import Positions
-from tests.fuzz.reference.steps import Steps
 
 
-class Reference(Steps, Positions, Attention, Blocks):
+class Reference(Gathers, Positions, Blocks):
     """One computation of a spec at given sizes."""

@@ -98,14 +98,6 @@ class Steps(Experts):
         return Val(held.reshape(-1, width), (), ((self.stream or "learned", axes),))
 
     def step_take(self, knobs: Any, x: Val) -> Val:
-        if isinstance(knobs, dict):
-            ((_, index),) = knobs.items()
-            length = sum(x.lengths())
-            at = index if index >= 0 else length + index
-            if not 0 <= at < length:
-                raise Fails("an index outside its axis")
-            data = x.data.narrow(len(x.batch), at, 1)
-            return Val(data, x.batch, ((x.parts[0][0], ()),))
         return together([x.cut(name) for name in (knobs if isinstance(knobs, list) else [knobs])])
 
     def step_drop(self, knobs: Any, x: Val) -> Val:
@@ -118,7 +110,10 @@ class Steps(Experts):
         return Val(data, x.batch, ((self.stream or "pooled", ()),))
 
     def step_sum(self, knobs: Any, x: Val | None) -> Val:
-        total, *rest = [self.run(pipeline, x) for pipeline in knobs]
+        return self._summed([self.run(pipeline, x) for pipeline in knobs])
+
+    def _summed(self, values: list[Val]) -> Val:
+        total, *rest = values
         for term in rest:
             total.fits(term)
             if term.width != total.width:

@@ -39,6 +39,7 @@ _EXAMPLES = """\
   tfspec build vit-b16 -o vit_b16.py         a file that needs torch and nothing else
   tfspec build gpt2 --style explicit         the textbook's q, k, v, scores, softmax
   tfspec build gpt2 --with generate          with a cache and token-by-token generation
+  tfspec build gpt2 --loss next-token        with a loss, which its own run takes a step of
   tfspec build gpt2 --target h200            kernels and settings for a GPU; auto: for what is here
   tfspec build vit-b16 --run                 build, compile, run once here
   tfspec build vit-b16 --set d=48 --verify   every shape comment against the live tensor
@@ -47,6 +48,7 @@ _EXAMPLES = """\
 
 def _options(parser: ArgumentParser) -> None:
     from tfspec.api import PARTS, STYLES
+    from tfspec.losses.choose import LOSSES
     from tfspec.targets import names
 
     specs.option(parser)
@@ -64,8 +66,19 @@ def _options(parser: ArgumentParser) -> None:
         metavar="|".join(PARTS),
         help="add more than the model",
     )
+    parser.add_argument(
+        "--loss", type=_loss, metavar="KIND[:OUTPUT]", help=f"add a loss: {', '.join(LOSSES)}"
+    )
     parser.add_argument("--run", action="store_true", help="compile it and run it once")
     parser.add_argument("--verify", action="store_true", help="hold its shapes against live ones")
+
+
+def _loss(text: str) -> str:
+    """KIND or KIND:OUTPUT, where the kind is known."""
+    from tfspec.losses.choose import LOSSES
+
+    one_of(LOSSES, "loss")(text.partition(":")[0])
+    return text
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
@@ -73,7 +86,8 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     if runs and find_spec("torch") is None:
         raise Failure(NO_TORCH, "running needs torch, and it is not installed", NO_TORCH.mend)
     args.target = _target(args.target)
-    code = architecture.emit(target=args.target, style=args.style, parts=args.parts)
+    how = {"style": args.style, "parts": args.parts, "loss": args.loss}
+    code = architecture.emit(target=args.target, **how)
     if args.output or not runs:
         output.write(code, args.output, never=architecture.loaded.sources)
     if args.run:
@@ -111,9 +125,9 @@ def _run_file(architecture: Architecture, code: str) -> None:
 def _verify(architecture: Architecture, args: Namespace) -> int:
     from tfspec.runtime.verify import verify
 
-    how = {"target": args.target, "style": args.style, "parts": args.parts}
+    how = {"style": args.style, "parts": args.parts, "loss": args.loss}
     with console.working("running at random sizes"):
-        report = verify(architecture, **how, file=args.output or "model.py")
+        report = verify(architecture, target=args.target, **how, file=args.output or "model.py")
     for line in report.text().splitlines():
         console.write(console.one_line(line, 1000))
     return 0 if report.ok else 1

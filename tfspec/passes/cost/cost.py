@@ -58,7 +58,7 @@ def cost(
     values, taken = _bindings(graph, mode, graph.bound if bound is None else bound)
     done = work(graph, shape_of, decoding=mode == "decode")
     found = Cost(
-        graph, mode, precision, optimizer, tuple(_rows(graph, shape_of, results, done)),
+        graph, mode, precision, optimizer, tuple(_rows(graph, mode, shape_of, results, done)),
         counts.values(values), counts.letters, taken, checkpoint=checkpoint, style=style,
         compiled=compiled,
     )  # fmt: skip
@@ -111,14 +111,19 @@ def _shapes(graph: Graph, mode: CostMode, counts: Counts) -> tuple[ShapeOf, list
 
 
 def _rows(
-    graph: Graph, shape_of: ShapeOf, results: Sequence[Shape], done: Mapping[Node, Work]
+    graph: Graph,
+    mode: CostMode,
+    shape_of: ShapeOf,
+    results: Sequence[Shape],
+    done: Mapping[Node, Work],
 ) -> list[Row]:
+    rows = flow_rows(graph, shape_of, results, decoding=mode == "decode")
     return [
         Row(
             row.depth, row.kind, row.label, row.count,
             _params(row.weights), _together(row.nodes, done), row.shared, row.nodes,
         )
-        for row in flow_rows(graph, shape_of, results) if row.kind != "input"
+        for row in rows if row.kind != "input"
     ]  # fmt: skip
 
 

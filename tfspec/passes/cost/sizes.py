@@ -63,8 +63,9 @@ class Cached:
 def cached(graph: Graph) -> Cached | None:
     """What caches hold; None for a model that reads no ids.
 
-    Read off the program for decoding: each attention keeps [B, g, S, k] and [B, g, S, w]. Raises
-    NotYet for a model whose attention cannot be cached yet: its cache is not free, but unknown.
+    Read off the program for decoding: each attention keeps [B, g, S, k] and [B, g, S, w], or what
+    it makes these of, [B, S, c]. Raises NotYet for a model whose attention cannot be cached yet:
+    its cache is not free, but unknown.
     """
     target = find("cpu")
     assert isinstance(target, Target)
@@ -95,4 +96,4 @@ def _held(method: Method) -> list[tuple[Value, Dim | None]]:
         for value in step.outputs
         if value.storage.holds == "buffer"
     ]
-    return growing + [(value, None) for value in method.held]
+    return [*growing, *method.held.items()]

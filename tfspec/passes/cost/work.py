@@ -93,10 +93,13 @@ class _Walk:
                 self._pass(node.inputs, inner[0].inputs)
                 self.trace(inner[0], times)
                 self._pass(inner[0].results, node.outputs)
-            elif node.inner is not None:
-                self._composite(node, node.inner, times)
+            elif (definition := self._definition(node)) is not None:
+                self._composite(node, definition, times)
             else:
                 self._step(node, times, self._shaped(node.inputs), self._shaped(node.inputs))
+
+    def _definition(self, node: Node) -> Trace | None:
+        return node.definition(decoding=self.follows is not None)
 
     def _pass(self, given: Sequence[Tensor], taken: Sequence[Tensor]) -> None:
         """Values that go into a trace, or come out, under other names."""
@@ -130,18 +133,19 @@ class _Walk:
         self, node: Node, inner: Trace, times: Dim, shaped: Known, fewer: Known, exact: bool = True
     ) -> None:
         """The steps of a definition, on values in their shapes, and on those that are needed."""
-        needed = node.op.needed(*self._of(fewer, node.inputs))
+        given = self._of(fewer, node.inputs)
+        needed = node.op.needed(*given)
         fewer.update(zip(inner.inputs, needed, strict=True))
         exact = exact and node.op.needs_exactly
         for step in inner.body:
-            if step.inner is not None:
-                self._define(step, step.inner, times, shaped, fewer, exact)
+            if (definition := self._definition(step)) is not None:
+                self._define(step, definition, times, shaped, fewer, exact)
                 continue
             inputs = self._of(shaped, step.inputs), self._of(fewer, step.inputs)
             out = self._step(step, times, *inputs, exact)
             shaped[step.outputs[0]], fewer[step.outputs[0]] = out
-        for known in (shaped, fewer):
-            known[node.outputs[0]] = self._of(known, inner.results)[0]
+        shaped[node.outputs[0]] = self._of(shaped, inner.results)[0]
+        fewer[node.outputs[0]] = self._out(node, given)  # of every query, whatever pairs it had
         self._pass(inner.results, node.outputs)
 
     def _of(self, known: Known, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

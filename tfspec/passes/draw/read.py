@@ -115,9 +115,12 @@ class _Reader:
         return made or own
 
     def _brought(self, tensor: Tensor) -> bool:
-        """Whether it comes from nothing, as a learned token does, and goes to one step alone."""
+        """Whether it goes to one step alone, and comes from nothing, as a learned token does, or
+        is shown aside."""
         node = self.maker.get(tensor)
-        return node is not None and not node.inputs and self.uses[tensor] == 1
+        if node is None or self.uses[tensor] != 1:
+            return False
+        return not node.inputs or node.op.look(*node.inputs).aside
 
     # ---- columns
     def columns(self, graph: Graph) -> list[Series]:
@@ -286,6 +289,8 @@ class _Reader:
     def _reads(self, node: Node) -> tuple[Tensor, ...]:
         trace = self.inside[node.outputs[0]]
         outer = [each for each in self._operands(node) if self.inside.get(each) is not trace]
+        for each in self._operands(node):
+            outer += self._operands(self.maker[each]) if self._is_brought(node, each) else []
         inner = [self._known(t) for below in inner_traces(node.op) for t in free(below)]
         return tuple(
             dict.fromkeys(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,34 +27,76 @@ def _sources(column: Series) -> list[Tensor]:
 def route(placer: Placer, sides: list[int]) -> None:
     """Draw every cross edge; `sides` are the left ends of the columns.
 
-    The channel of the highest target is nearest to it, so that edges do not cross.
+    The channel of the highest target is nearest to it, so that edges do not cross. Of those of one
+    value the farthest comes first: the others fork off it.
     """
     numbers: dict[tuple[int, Tensor], int] = {}
-    for target in sorted(placer.targets, key=lambda each: -each.s):
-        column = max(at for at, side in enumerate(sides) if side <= target.x)
-        taken = sum(1 for at, _ in numbers if at == column)
-        number = numbers.setdefault((column, target.source), taken)
-        _draw(placer, target, sides[column] - placer.m.channel * (number + 1))
+    for target in _highest_first(placer.targets):
+        key = _column(target, sides), target.source
+        numbers.setdefault(key, sum(1 for at, _ in numbers if at == key[0]))
+    drawn: dict[Tensor, list[Path]] = {}
+    for target in _farthest_first(placer, sides):
+        column = _column(target, sides)
+        channel = sides[column] - placer.m.channel * (numbers[column, target.source] + 1)
+        before = drawn.setdefault(target.source, [])
+        before.append(_forked(placer, target, before) or _path(placer, target, channel))
+        placer.out.paths.append(before[-1])
 
 
-def _draw(placer: Placer, target: Target, channel: int) -> None:
+def _highest_first(targets: list[Target]) -> list[Target]:
+    return sorted(targets, key=lambda each: -each.s)
+
+
+def _farthest_first(placer: Placer, sides: list[int]) -> list[Target]:
+    """The highest first; but those of one value and column that lie below it, the lowest first."""
+    below: dict[tuple[int, Tensor], list[Target]] = {}
+    for target in _highest_first(placer.targets):
+        if target.s < placer.ends[target.source][1]:
+            below.setdefault((_column(target, sides), target.source), []).append(target)
+    return [
+        below[_column(target, sides), target.source].pop()
+        if target.s < placer.ends[target.source][1]
+        else target
+        for target in _highest_first(placer.targets)
+    ]
+
+
+def _column(target: Target, sides: list[int]) -> int:
+    return max(at for at, side in enumerate(sides) if side <= target.x)
+
+
+def _tip(placer: Placer, target: Target) -> tuple[int, int]:
+    return target.x - placer.m.point * target.arrow, target.s
+
+
+def _forked(placer: Placer, target: Target, drawn: Sequence[Path]) -> Path | None:
+    """Straight across from a line of the same value that goes up or down past the target."""
+    for path in drawn:
+        for a, b in pairwise(path.points):
+            low, high = sorted((a[1], b[1]))
+            past = a[0] == b[0] and low < target.s < high
+            if past and _is_free(placer, a[0], target.x, target.s):
+                points = ((a[0], target.s), _tip(placer, target))
+                return Path(points, target.line, target.arrow, tap=True)
+    return None
+
+
+def _path(placer: Placer, target: Target, channel: int) -> Path:
     """By the shortest way that is free: straight up and across, across, or along a channel."""
     m = placer.m
     x, end = placer.ends[target.source]
-    last = (target.x - m.point * target.arrow, target.s)
+    last = _tip(placer, target)
     tap = end + m.tap - m.point
     if not _is_end(placer, x, end):
         across = target.s == tap and _is_free(placer, x, target.x, tap)
         bend = () if across else ((channel, tap), (channel, target.s))
-        points = ((x, tap), *bend, last)
-        placer.out.paths.append(Path(points, target.line, target.arrow, tap=True))
-        return
+        return Path(((x, tap), *bend, last), target.line, target.arrow, tap=True)
     leave = end + m.gap - m.gap // 4 - m.point
     if x < channel and target.s >= leave:
         bend = ((x, target.s),)
     else:
         bend = ((x, leave), (channel, leave), (channel, target.s))
-    placer.out.paths.append(Path(((x, end - m.point), *bend, last), target.line, target.arrow))
+    return Path(((x, end - m.point), *bend, last), target.line, target.arrow)
 
 
 def _is_end(placer: Placer, x: int, s: int) -> bool:

@@ -65,7 +65,8 @@ def params(graph: Graph, figure: Figure) -> dict[Box, int]:
     seen: set[Weight] = set()
     found: dict[Box, int] = {}
     for box in figure.boxes():
-        weights = [w for node in box.nodes if node.group for w in node.group.weights.values()]
+        groups = [node.group for node in box.nodes if node.group]
+        weights = [w for group in groups for w in group.weights.values() if w.learned]
         new = [weight for weight in dict.fromkeys(weights) if weight not in seen]
         seen.update(new)
         found[box] = sum(_elements(graph, weight) for weight in new)

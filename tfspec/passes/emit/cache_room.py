@@ -19,7 +19,7 @@ def cache_method(
     items = [_item(method, kept) for kept in method.kept]
     _, *sizes = method.cache_sizes
     tokens = " and ".join(f"`{size}`" for size in sizes) or "all"
-    doc = f"Room for the keys and values of {tokens} tokens."
+    doc = f"Room for the {_what(method)} of {tokens} tokens."
     if module.scopes[0] is book.root:
         also = "".join(f", and `{size}` of what they read" for size in sizes[1:])
         doc = f"Room for `length` tokens of `batch` texts{also}: what prefill and decode keep."
@@ -53,6 +53,13 @@ def _item(method: Method, kept: Kept) -> ex.Expr:
     if len(sizes) > 1:
         raise NotYet.of(_UNLIKE, None)
     return ex.Name(f"[block.cache({sizes.pop()}) for block in self.{child.parent.name}]")
+
+
+def _what(method: Method) -> str:
+    """What its attentions keep: one word for all."""
+    inside = {_what(child): None for kept in method.kept for child in kept.children}
+    own = {method.keeps: None} if any(not kept.children for kept in method.kept) else {}
+    return " and ".join(own | inside)
 
 
 def _listed(method: Method) -> str:

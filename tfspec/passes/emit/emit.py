@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Label
 from tfspec.graph.graph import Graph
@@ -12,6 +13,9 @@ from tfspec.program.program import Mode, Program, Style
 from tfspec.program.refusal import NotYet
 from tfspec.targets import Target, sheet_of
 
+if TYPE_CHECKING:
+    from tfspec.losses.choose import Chosen
+
 
 def emit(
     graph: Graph,
@@ -19,9 +23,11 @@ def emit(
     target: str | Target | None = None,
     style: str = "fast",
     parts: Sequence[str] = (),
+    loss: str | None = None,
 ) -> str:
-    """The file's source. Raises NotYet for what this target or part cannot do yet."""
-    return file_text(program_of(graph, target=target, style=style, parts=parts))
+    """The file's source. Raises NotYet for what this target or part cannot do yet, and for a loss
+    that fits no output. `loss` is a kind, or KIND:OUTPUT."""
+    return file_text(program_of(graph, target=target, style=style, parts=parts, loss=loss))
 
 
 def program_of(
@@ -30,6 +36,7 @@ def program_of(
     target: str | Target | None = None,
     style: str = "fast",
     parts: Sequence[str] = (),
+    loss: str | None = None,
 ) -> Program:
     """The program that the file is printed from."""
     sheet = sheet_of(target or "cpu")
@@ -39,7 +46,16 @@ def program_of(
         ("forward", "prefill", "decode") if "generate" in parts else ("forward",)
     )
     chosen: Style = "explicit" if style == "explicit" else "fast"
-    return lower(graph, sheet, modes, chosen)
+    program = lower(graph, sheet, modes, chosen)
+    program.loss = _loss(graph, loss) if loss else None
+    return program
+
+
+def _loss(graph: Graph, text: str) -> Chosen:
+    from tfspec.losses.choose import choose
+
+    kind, _, output = text.partition(":")
+    return choose(graph, kind, output or None)
 
 
 def _one_text(graph: Graph) -> None:

@@ -29,7 +29,10 @@ GENERATE = '''@torch.inference_mode()
         out.append(token)
     return torch.cat(out, dim=1)
 '''
-OWN = ("tokens", "token", "steps", "cache", "prefill", "decode", "position", "out", "torch")
+OWN = (
+    *("tokens", "token", "steps", "cache", "prefill", "decode", "position", "out", "torch"),
+    *("loss", "training_loss", "example_labels", "inputs", "labels", "step"),
+)
 PREFILLED = "tokens.shape[1] + 16"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfspec.graph.tensor import Tensor
+from tfspec.passes.emit import losses
 from tfspec.passes.emit.generate import generate, run_names
 from tfspec.program import expr as ex
 from tfspec.program import layout
@@ -63,10 +64,12 @@ def tail(program: Program, book: Book) -> list[str]:
     compile_ = COMPILE_STEPS if program.generates else COMPILE
     return [
         *([generate(program)] if program.generates else []),
+        *(losses.functions(program) if program.loss else []),
         BUILD.format(name=name),
         compile_.format(about=program.target.about, options=options),
         examples(program),
-        _first_run(program),
+        *(losses.examples(program) if program.loss else []),
+        _first_run(program) + (losses.first_run(program) if program.loss else ""),
     ]
 
 

@@ -51,9 +51,15 @@ class _Seen:
         return _Seen(nodes, [weight for each in every for weight in each.weights])
 
 
-def flow_rows(graph: Graph, shape_of: Callable[[Tensor], Shape], results: Iterable[Shape]):
+def flow_rows(
+    graph: Graph,
+    shape_of: Callable[[Tensor], Shape],
+    results: Iterable[Shape],
+    *,
+    decoding: bool = False,
+) -> list[Row]:
     """Inputs, then each stream and output with its steps; `results` are the outputs' shapes."""
-    walk = _Walk(graph, shape_of)
+    walk = _Walk(graph, shape_of, decoding)
     rows = [walk.row(0, "input", tensor.role or "", tensor) for tensor in graph.inputs]
     sections = _sections(graph)
     for name in _in_order(graph):
@@ -102,8 +108,8 @@ def _ancestors(graph: Graph, tensor: Tensor) -> list[Node]:
 class _Walk:
     """Makes rows, and remembers which weights have been counted."""
 
-    def __init__(self, graph: Graph, shape_of: Callable[[Tensor], Shape]) -> None:
-        self.graph, self.shape_of = graph, shape_of
+    def __init__(self, graph: Graph, shape_of: Callable[[Tensor], Shape], decoding: bool) -> None:
+        self.graph, self.shape_of, self.decoding = graph, shape_of, decoding
         self.seen: set[Weight] = set()
         self.rows: list[Row] = []
         uses = [node.group for node in graph.trace.nodes() if node.group is not None]
@@ -146,8 +152,9 @@ class _Walk:
         inner = inner_traces(node.op)
         if inner:
             return self._traces(node, inner, depth, outer)
-        if node.inner is not None:
-            return self._composite(node, node.inner, depth, outer)
+        definition = node.definition(decoding=self.decoding)
+        if definition is not None:
+            return self._composite(node, definition, depth, outer)
         used = self._weights(node)
         seen = _Seen([node], [weight for weight in used if weight not in self.seen])
         self.seen.update(used)

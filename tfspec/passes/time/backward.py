@@ -6,19 +6,21 @@
 - All others read their gradient, weights and what was kept for it, and write a gradient for every
   operand that needs one; of a part of a weight, the whole's gradient is written too. What keeps
   nothing hands its gradient on: operands of one size share it, and line by line a sum of such moves
-  nothing.
+  nothing; what was joined side by side gets a view.
 - A value that is read in part, or several times, has its gradient put together: each piece read,
-  the whole written; compiled, by the kernel that reads it next, if that is pointwise.
+  the whole written; compiled, by the kernel that reads it next, if that is pointwise. Line by line,
+  two at a time are added, those of one part first, and parts are laid into zeros.
+- Gradients of a weight that several steps share are added, two at a time, line by line.
 - Compiled, what was not written in the forward is computed again from what was.
 - The optimizer reads weights, gradients and states, and writes weights and states, each once, in
   one kernel (torch's fused optimizers).
-Not counted: copies by which torch lays a gradient out anew for a product, and the sums of the
-gradients of a weight that several steps share.
+Not counted: copies by which torch lays a gradient out anew for a product; compiled, the sums of
+the gradients of a weight that several steps share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tfspec.passes.time.regions import Region, Run
@@ -38,13 +40,17 @@ class Backward:
             return ZERO
         if self.traffic.fuses(run):
             return self._fused(run)
-        return self._put_together(run) + self._alone(run)
+        added = 3 * sum(run.again, ZERO) * self.traffic.each["float"]  # two are read, one written
+        return (
+            self._put_together(run) + self._alone(run) + (ZERO if self.traffic.compiled else added)
+        )
 
     def launches(self, run: Run) -> int:
         """Kernels that are started for it."""
         if not run.needs or self.traffic.fuses(run):
             return self.traffic.launches(run) if run.needs else 0
         together = bool(self._put_together(run).terms)
+        together += 0 if self.traffic.compiled else len(run.again)
         if run.kernel.kind in ("product", "convolution"):
             return together + len(list(self._learning(run))) + len(run.weights)
         return together + (self.traffic.launches(run) if self._alone(run).terms else 0)
@@ -77,8 +83,13 @@ class Backward:
         return found + sum((gradient + size for size, rank in weights if rank == 1), ZERO)
 
     def _handed(self, run: Run, gradient: Dim) -> Dim:
-        """A sum's operands share its gradient; one that was repeated gets the sum over that."""
+        """A sum's operands share its gradient; one that was repeated gets the sum over that.
+        What was joined gets a view of its part, summed over repeats."""
         learning = list(self._learning(run))
+        if run.kernel.joins:
+            summed = [region for region in learning if region in run.repeated]
+            read = sum((run.repeated[x] for x in summed), ZERO) * self.traffic.each["float"]
+            return sum(map(self._gradient, summed), read)
         whole = [region for region in learning if self.traffic.bytes(region) == gradient]
         if len(run.reads) == 1 and not run.weights:
             return sum(map(self._gradient, learning), gradient)
@@ -96,7 +107,7 @@ class Backward:
     def _gradient(self, operand: Region) -> Dim:
         """What is written; of a part of a weight, the whole's gradient is made of it."""
         size, whole = self.traffic.bytes(operand), operand.block.elements
-        if operand.block.maker is not None or operand.elements == whole:
+        if operand.block.maker is not None or operand.plain == whole:
             return size
         return 2 * size + whole * self.traffic.each[operand.dtype]
 
@@ -106,10 +117,20 @@ class Backward:
 
     def _put_together(self, run: Run) -> Dim:
         whole = self.traffic.bytes(run.makes[0])
-        sizes = [self.traffic.bytes(part) for _, part in self._pieces(run)]
-        if not sizes or sizes == [whole] or run.makes[0].block.result:
+        parts = [*(part for _, part in self._pieces(run)), *run.makes[0].block.results]
+        sizes = list(map(self.traffic.bytes, parts))
+        if not sizes or sizes == [whole]:
             return ZERO
-        return sum(sizes, whole)
+        return sum(sizes, whole) if self.traffic.compiled else self._added(parts, whole)
+
+    def _added(self, parts: Sequence[Region], whole: Dim) -> Dim:
+        """Those of one part first, then laid into zeros with what was cut out beside it."""
+        cuts = dict.fromkeys(part.cut for part in parts)
+        once = dict.fromkeys(parts)
+        again = sum((self.traffic.bytes(part) * (parts.count(part) - 1) for part in once), ZERO)
+        laid = self.traffic.all(part for part in once if part.cut is not None)
+        laid += whole * sum(cut is not None for cut in cuts)
+        return laid + 3 * again + 3 * whole * (len(cuts) - 1)
 
     # ---- in a kernel of the compiler's
     def _fused(self, run: Run) -> Dim:

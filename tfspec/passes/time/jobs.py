@@ -96,7 +96,8 @@ class _Jobs:
         self.steps: dict[Step, list[Run]] = {}
         for run in runs:
             self.steps.setdefault(run.step, []).append(run)
-        self.work = _shared_out(list(self.steps), done)
+        self.decoding = setting.mode == "decode"
+        self.work = _shared_out(list(self.steps), done, self.decoding)
         self.again: dict[Step, list[Run]] = {}
         for run in again(runs, setting.checkpoint):
             self.again.setdefault(run.step, []).append(run)
@@ -143,7 +144,7 @@ class _Jobs:
         kind = runs[0].kernel.kind
         if flops.terms and kind not in COMPUTING:
             kind = "product"
-        nodes = tuple(leaf for node in step.nodes for leaf in leaves(node))
+        nodes = tuple(leaf for node in step.nodes for leaf in leaves(node, self.decoding))
         return Job(phase, kind, nodes, flops, moves, starts)
 
 
@@ -152,13 +153,14 @@ def _times(runs: Sequence[Run]) -> Dim:
     return sum((run.times for run in runs), ZERO)
 
 
-def leaves(node: Node) -> Iterator[Node]:
+def leaves(node: Node, decoding: bool) -> Iterator[Node]:
     """The primitive steps that a node is made of."""
-    if node.inner is None:
+    definition = node.definition(decoding=decoding)
+    if definition is None:
         yield node
         return
-    for step in node.inner.body:
-        yield from leaves(step)
+    for step in definition.body:
+        yield from leaves(step, decoding)
 
 
 def _computes(step: Step) -> bool:
@@ -169,7 +171,9 @@ def _executed(kernel: Kernel, work: Work) -> Dim:
     return work.needed if kernel.skips else work.forward
 
 
-def _shared_out(steps: Sequence[Step], done: Mapping[Node, Work]) -> dict[Step, Work]:
+def _shared_out(
+    steps: Sequence[Step], done: Mapping[Node, Work], decoding: bool
+) -> dict[Step, Work]:
     """The work that each step does: that of its nodes goes to the one which computes, once.
 
     Where an op says of none of its steps that it computes, its first step does.
@@ -177,7 +181,7 @@ def _shared_out(steps: Sequence[Step], done: Mapping[Node, Work]) -> dict[Step, 
     left = dict(done)
     found: dict[Step, Work] = {}
     for step in (*filter(_computes, steps), *steps):
-        mine = [leaf for node in step.nodes for leaf in leaves(node)]
+        mine = [leaf for node in step.nodes for leaf in leaves(node, decoding)]
         work = sum((left.pop(leaf, Work()) for leaf in mine), Work())
         found[step] = found.get(step, Work()) + work
     return found

@@ -33,12 +33,14 @@ class Order:
         self._times = Dim.of(1)
         self._layer: Layer | None = None
         self._stacks = 0
+        self._used: set[object] = set()
 
     def root(self, method: Method) -> list[Run]:
         frame: dict[Value, Region] = {}
         self._run(method, frame)
         for value in method.results:
-            self._region(frame, value).block.result = True
+            region = self._region(frame, value)
+            region.block.results.append(region)
         return self.runs
 
     def _run(self, method: Method, frame: dict[Value, Region]) -> None:
@@ -107,9 +109,11 @@ class Order:
             frame[first] = known[given[0]]
         elif base is not None:
             for value in step.outputs:
-                frame[value] = self._view(known[base], value)
+                frame[value] = self._view(known[base], value, step)
         elif first.storage.holds != "result":
             frame[first] = self._given(first, step)
+            held = [held.weights for held in self._held(method, step)]
+            frame[first].block.weights = held[0] if len(held) == 1 else ()
         else:
             run = self._makes(method, step, known)
             frame[first] = run.makes[0]
@@ -123,8 +127,12 @@ class Order:
             lambda value: value in known and known[value].needs
         )
         run.makes.append(self._of(output, Block(run, ZERO)))
-        run.makes[0].block.elements = run.makes[0].elements
+        run.makes[0].block.elements = run.makes[0].plain
         run.makes[0].needs = run.needs
+        run.again += self._again(run) if run.needs else ()
+        if step.kernel.joins:
+            often = ((v, x) for v, x in known.items() if product(v.shape) != x.plain)
+            run.repeated = {region: self._size(value.shape) for value, region in often}
         for each in step.saves.kept if run.needs else ():
             if not each.when or any(value in known and known[value].needs for value in each.when):
                 self._keeps(run, each, known)
@@ -133,12 +141,12 @@ class Order:
     def _keeps(self, run: Run, kept: Kept, known: Mapping[Value, Region]) -> None:
         match kept:
             case Made(_, elements, dtype):
-                run.left.append(Region(Block(None, elements), elements, dtype, 0))
+                run.left.append(Region(Block(None, elements), elements, elements, dtype, 0))
             case Keep(value):
                 same = (known[v] for v in known if v.storage is value.storage)
                 assert value.dtype != "state", "only tensors are kept"
                 size = product(value.shape)
-                copied = Region(Block(None, size), size, value.dtype, len(value.shape))
+                copied = Region(Block(None, size), size, size, value.dtype, len(value.shape))
                 run.kept.append(next(same, copied))
             case _:
                 run.kept.append(run.makes[0])
@@ -154,9 +162,18 @@ class Order:
         members = self.program.members.get(method.scope, {})
         for leaf in step.expr.leaves():
             if isinstance(leaf, ex.Member) and leaf.name in members:
-                for weights in members[leaf.name].holds.values():
-                    elements = sum((weight.elements for weight in weights), Dim.of(0))
-                    yield Held(elements, len(weights[0].shape))
+                yield from map(Held, members[leaf.name].holds.values())
+
+    def _again(self, run: Run) -> Iterator[Dim]:
+        """Sizes of weights that a run before has too: of layers, each has weights of its own."""
+        read = [x.block.weights for x in run.reads if x.needs and x.block.weights]
+        for weights in (*read, *(held.weights for held in run.weights)):
+            owner = weights[0].group.parent
+            alone = owner is None or owner.instances == Dim.of(1)
+            key = weights, None if alone else self._layer
+            if key in self._used:
+                yield Held(weights).elements
+            self._used.add(key)
 
     # ---- values in memory
     def _region(self, frame: dict[Value, Region], value: Value) -> Region:
@@ -171,19 +188,23 @@ class Order:
         region.needs = step is not None and step.saves.learns
         return region
 
-    def _view(self, base: Region, value: Value) -> Region:
+    def _view(self, base: Region, value: Value, step: Assign) -> Region:
         region = self._of(value, base.block)
-        if region.elements == base.elements:
+        if region.plain == base.plain:
             return base
-        region.needs = base.needs
+        region.needs, region.cut = base.needs, step
         return region
 
     def _of(self, value: Value, block: Block) -> Region:
         """Its different elements: an axis of stride 0 repeats them."""
         assert value.dtype != "state", "what is no tensor is nowhere in memory"
-        sizes = self.shape_of(value.shape)
-        seen = [size for size, step in zip(sizes, value.strides, strict=True) if step != 0]
-        return Region(block, product(seen), value.dtype, len(value.shape))
+        laid = zip(value.shape, value.strides, strict=True)
+        seen = [size for size, step in laid if step != 0]
+        return Region(block, self._size(seen), product(seen), value.dtype, len(value.shape))
+
+    def _size(self, shape: Sequence[Dim]) -> Dim:
+        """Elements, with letters for numbers of tokens."""
+        return product(self.shape_of(shape))
 
 
 def _turns(loop: Loop) -> list[Dim]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tfspec.graph.scope import Weight
 from tfspec.program.kernels import Kernel
 from tfspec.program.method import Assign, When
 from tfspec.program.saves import SavedDtype
@@ -12,32 +13,53 @@ from tfspec.symbolic import Dim
 
 @dataclass(eq=False, repr=False)
 class Block:
-    """One allocation. `pieces` are the readers of each part of it, in order."""
+    """One allocation, its size in the symbols of the graph's sizes. `pieces` are the readers of
+    each part of it, in order, and `results` the parts that leave the model."""
 
     maker: Run | None
     elements: Dim
     pieces: list[tuple[Run, Region]] = field(default_factory=list["tuple[Run, Region]"])
-    result: bool = False
+    results: list[Region] = field(default_factory=list["Region"])
+    weights: tuple[Weight, ...] = ()
+    """Those of the graph that it is, where it is a tensor of a module."""
+
+    @property
+    def result(self) -> bool:
+        return bool(self.results)
 
 
 @dataclass(eq=False, repr=False)
 class Region:
-    """What a value is in memory: so many different elements of an allocation."""
+    """What a value is in memory: so many different elements of an allocation.
+
+    `plain`: the same in the symbols of the graph's sizes, in which parts are compared: with letters
+    for numbers of tokens, one size has several formulas.
+    """
 
     block: Block
     elements: Dim
+    plain: Dim
     dtype: SavedDtype
     rank: int
     needs: bool = False
     """Whether a gradient flows to it."""
+    cut: Assign | None = None
+    """The step that cut it out of its allocation, maybe with other parts; none if it is all."""
 
 
 @dataclass(frozen=True)
 class Held:
     """A tensor of a module: several of the graph's weights where maps run as one."""
 
-    elements: Dim
-    rank: int
+    weights: tuple[Weight, ...]
+
+    @property
+    def elements(self) -> Dim:
+        return sum((weight.elements for weight in self.weights), Dim.of(0))
+
+    @property
+    def rank(self) -> int:
+        return len(self.weights[0].shape)
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,8 @@ class Run:
     """One kernel, or one step's few. `times` counts the layers that it stands for; `layer` is none
     outside of stacks. `weights` are those that its module holds; `step` is what its layers share.
 
+    `again`: elements of weights that an earlier run has too, so that gradients are added.
+    `repeated`: what it joins several times over, and how much of the result that is.
     `needs`: a gradient flows through it. For that it keeps operands or its result, `kept`, and what
     it makes beside its result, `left`.
     """
@@ -67,6 +91,8 @@ class Run:
     needs: bool = False
     kept: list[Region] = field(default_factory=list[Region])
     left: list[Region] = field(default_factory=list[Region])
+    again: list[Dim] = field(default_factory=list[Dim])
+    repeated: dict[Region, Dim] = field(default_factory=dict["Region", Dim])
 
     @property
     def saves(self) -> bool:

@@ -1,0 +1,1 @@
+"""Losses that an emitted file can have: generic kinds, chosen by name, never by model."""
