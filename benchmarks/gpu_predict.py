@@ -65,7 +65,7 @@ def _there(module: str) -> bool:
 def _graph(point: Point) -> Any:
     from tfspec import api
 
-    return api.load(point.model, SETS[point.model][point.size]).graph
+    return api.load(point.model, SETS[point.model][point.size]).semantics
 
 
 # ---- bytes
@@ -164,4 +164,4 @@ def _at(point: Point) -> Any:
     """The graph with the load set: costs are of dims that are bound."""
     from tfspec import api
 
-    return api.load(point.model, SETS[point.model][point.size] | point.load).graph
+    return api.load(point.model, SETS[point.model][point.size] | point.load).semantics

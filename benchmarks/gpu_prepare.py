@@ -94,7 +94,7 @@ def _written(
     """Write the files; their entry of the manifest."""
     for part, code in codes.items():
         (folder / files[part]).write_text(code, "utf-8")
-    graph = architecture.graph
+    graph = architecture.semantics
     weights = graph.scope.concrete(lambda dim: graph.facts.value(dim) or 0)
     return {
         "files": files,

@@ -34,7 +34,7 @@ def models() -> list[str]:
 
 def case(model: str) -> dict[str, Any]:
     """What a tool is asked: the load, and every bounded dim of the spec at its largest."""
-    domains = tfspec.load(model).graph.facts.domains.items()
+    domains = tfspec.load(model).semantics.facts.domains.items()
     sizes = {name: domain.high for name, domain in domains if domain.high is not None}
     return {"model": model, "load": LOADS[model], "sizes": sizes}
 

@@ -44,7 +44,7 @@ def small(name: str, seed: int = 0) -> Architecture:
 
 
 def _depths(architecture: Architecture) -> set[str]:
-    spec = architecture.graph.spec
+    spec = architecture.semantics.spec
     stacks = (each for each in layers_in(spec.streams) if isinstance(each, Stack))
     names = {name for stack in stacks for name in stack.depth.names}
     return {name for name in names if spec.dims[name].kind == "size"}
@@ -52,7 +52,7 @@ def _depths(architecture: Architecture) -> set[str]:
 
 def batches(architecture: Architecture, count: int) -> Iterator[dict[str, Tensor]]:
     """Inputs at one allowed size after another; the first sizes differ from all later ones."""
-    graph = architecture.graph
+    graph = architecture.semantics
     for at in range(count):
         sizes = {name: _size(domain, at) for name, domain in graph.facts.domains.items()}
         yield inputs(graph, sizes, "cpu")

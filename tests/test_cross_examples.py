@@ -53,7 +53,7 @@ def heard(name: str, changed: str) -> list[list[int]]:
         "tokens": torch.randint(50, (1, 5), generator=rng),
         "patches": torch.randn(1, R, FEATURES, generator=rng),
     }
-    if "valid" in (each.role for each in example(name).graph.inputs):
+    if "valid" in (each.role for each in example(name).semantics.inputs):
         given["valid"] = torch.arange(5)[None] < 4
     other = dict(given)
     word = {"a word": 0, "padding": 4}.get(changed)

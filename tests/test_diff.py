@@ -408,7 +408,7 @@ def made(cls: type[Located], knob: str) -> list[Located]:
 
 @pytest.fixture(scope="module")
 def described() -> Steps:
-    return Steps(tfspec.load("gpt2").graph)
+    return Steps(tfspec.load("gpt2").semantics)
 
 
 def cases() -> Iterator[tuple[type[Located], str]]:

@@ -78,7 +78,7 @@ def kept(choice: Tensor, groups: int, top: int) -> set[int]:
 
 def defined(case: str, w: dict[str, Tensor], x: Tensor) -> Tensor:
     """One token [d] through its experts, as the language says it."""
-    (layer,) = (each for each in spec(case).graph.spec.streams["s"].do if hasattr(each, "act"))
+    (layer,) = (each for each in spec(case).semantics.spec.streams["s"].do if hasattr(each, "act"))
     count, router = len(w["up"]), layer.router
     sigmoid, renorm = "sigmoid" in CASES[case], "renorm: false" not in CASES[case]
     logits = F.linear(x, w["router.weight"])
@@ -97,8 +97,8 @@ def defined(case: str, w: dict[str, Tensor], x: Tensor) -> Tensor:
 
 def weights_of(architecture: Architecture) -> dict[str, Tensor]:
     torch.manual_seed(4)
-    facts = architecture.graph.facts
-    named = architecture.graph.scope.concrete(lambda size: facts.value(size) or 0)
+    facts = architecture.semantics.facts
+    named = architecture.semantics.scope.concrete(lambda size: facts.value(size) or 0)
     shapes = {name: [facts.value(size) or 0 for size in w.shape] for name, w in named}
     return {
         name: torch.randn(shape) * (shape[-1] ** -0.5 if len(shape) > 1 else 0.3)
@@ -172,7 +172,7 @@ def test_flops_are_counted_exactly(case: str, before: str, style: str) -> None:
     architecture = spec(case, before)
     at = {"B": 3, "T": 7}
     made, cost = model(architecture, style=style), costs(architecture, at)
-    counted = forward_and_backward(made, given(architecture.graph, at))
+    counted = forward_and_backward(made, given(architecture.semantics, at))
     assert (cost.number(cost.work.forward), cost.number(cost.work.backward)) == counted
 
 
@@ -185,11 +185,11 @@ def test_bytes_are_kept_exactly(case: str, before: str, style) -> None:
 
 def test_parameters_that_a_token_uses() -> None:
     """Of 46.7 B parameters of Mixtral 12.9 B; of an expert's, all that are not of the others."""
-    graph = api.load("mixtral-8x7b").graph
+    graph = api.load("mixtral-8x7b").semantics
     assert graph.facts.value(graph.params) == 46_702_792_704
     assert graph.facts.value(graph.active) == 46_702_792_704 - 32 * 6 * 3 * 4096 * 14336
     for case, used, count in (("with biases", 3, 5), ("groups", 4, 12)):
-        graph = spec(case).graph
+        graph = spec(case).semantics
         each = 3 * 16 * 24 + (2 * 24 + 16 if case == "with biases" else 0)
         total, active = (graph.facts.value(n) for n in (graph.params, graph.active))
         assert total is not None

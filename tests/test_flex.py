@@ -141,7 +141,7 @@ def vectors() -> dict[str, Tensor]:
 def test_scores_that_are_changed_are_the_same(knobs: str) -> None:
     architecture = scored(knobs)
     given = vectors()
-    read = {tensor.role for tensor in architecture.graph.inputs}
+    read = {tensor.role for tensor in architecture.semantics.inputs}
     assert_equal(architecture, {name: x for name, x in given.items() if name in read})
 
 
@@ -224,7 +224,7 @@ def test_fullgraph(knobs: str) -> None:
     architecture = scored(knobs)
     (model,) = built(architecture, "h200")
     given = vectors()
-    read = {tensor.role for tensor in architecture.graph.inputs}
+    read = {tensor.role for tensor in architecture.semantics.inputs}
     given = {name: x for name, x in given.items() if name in read}
     wanted = _outputs(model, given)
     torch.compiler.reset()

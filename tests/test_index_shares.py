@@ -24,7 +24,7 @@ TABLE = "{attend: {heads: 2, bias: false, rel_bias: {buckets: 4, max: 8, share: 
 
 def names(step: str, share: str) -> list[str]:
     text = SPEC.replace("STEP", step).replace("SHARE", share)
-    graph = Architecture(load_text(text)).graph
+    graph = Architecture(load_text(text)).semantics
     named = graph.scope.concrete(lambda size: graph.facts.value(size) or 0)
     return [name for name, _ in named if name.startswith(("twice", "blocks"))]
 

@@ -172,7 +172,7 @@ def test_what_the_formula_says(case: str, style: str) -> None:
     rng = torch.Generator().manual_seed(3)
     for parameter in model.parameters():
         parameter.copy_(torch.randn(parameter.shape, generator=rng))
-    weights = unpack(program_of(spec.graph, style=style), dict(model.named_parameters()))
+    weights = unpack(program_of(spec.semantics, style=style), dict(model.named_parameters()))
     torch.testing.assert_close(model(**given()), wanted(weights, given()), rtol=1e-5, atol=1e-5)
 
 
@@ -196,7 +196,7 @@ def test_what_starts_at_zero(kind: str, zeros: str, gone: set[str], style: str) 
     block = "b: {norm: {modulate: c}, residual: {gate: {from: c}}, do: [{linear: d}, {linear: d}]}"
     spec = architecture(block, "[x, b]", f"init: {{kind: {kind}, zeros: {zeros}}}\n")
     model = model_of(spec.emit(style=style))
-    weights = unpack(program_of(spec.graph, style=style), dict(model.named_parameters()))
+    weights = unpack(program_of(spec.semantics, style=style), dict(model.named_parameters()))
     found = {name for name, weight in weights.items() if not weight.any()}
     maps = [f"b.{role}{at}" for role in gone for at in (1, 2)]
     norms = {f"b.norm{at}.bias" for at in (1, 2)}

@@ -85,7 +85,7 @@ def test_the_encoder_block() -> None:
 
 def test_one_table_of_positions_for_both_sides() -> None:
     names = [
-        name for name, _ in api.load(str(NOTES / "translation.yaml")).graph.scope.concrete(int)
+        name for name, _ in api.load(str(NOTES / "translation.yaml")).semantics.scope.concrete(int)
     ]
     assert names.count("places") == 1
 

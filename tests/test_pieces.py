@@ -59,7 +59,7 @@ def test_each_part_is_worked_on_in_turn(order: tuple[str, ...]) -> None:
 def test_nothing_is_put_together_in_between(branches: str) -> None:
     (block,) = [
         node.op.traces[0]
-        for node in model(branches).graph.trace.body
+        for node in model(branches).semantics.trace.body
         if getattr(node.op, "traces", ())
     ]
     ops = [node.op for node in block.body]

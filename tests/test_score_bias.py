@@ -89,7 +89,7 @@ def drawn(architecture: Architecture, style: str) -> Weights:
     """Random weights by semantic name."""
     made = torch.Generator().manual_seed(3)
     parts = [
-        p for s in layout(program_of(architecture.graph, style=style)).values() for p in s.parts
+        p for s in layout(program_of(architecture.semantics, style=style)).values() for p in s.parts
     ]
     shapes = {part.name: part.shape for part in sorted(parts, key=lambda part: part.name)}
     return {n: torch.randn(s, generator=made).requires_grad_() for n, s in shapes.items()}
@@ -98,7 +98,7 @@ def drawn(architecture: Architecture, style: str) -> Weights:
 def run(architecture: Architecture, style: str, w: Weights, *inputs: Tensor) -> Tensor:
     """The emitted model's output with these weights, in which its gradients arrive."""
     model = run_file(architecture.emit(style=style)).build().eval()
-    return functional_call(model, pack(program_of(architecture.graph, style=style), w), inputs)
+    return functional_call(model, pack(program_of(architecture.semantics, style=style), w), inputs)
 
 
 def tokens(case: Case) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from tfspec.spec.load import Loaded
 from tfspec.spec.load import load as load_text
 
 if TYPE_CHECKING:
+    import networkx as nx
     from torch import nn
 
     from tfspec.graph.graph import Graph
@@ -74,7 +75,7 @@ class Architecture:
         from tfspec.passes.shapes.shapes import shape_flow
 
         with self._refusals():
-            return shape_flow(self.graph, mode)
+            return shape_flow(self.semantics, mode)
 
     def cost(
         self,
@@ -116,7 +117,7 @@ class Architecture:
             how = None if target is None else _how(target, efficiency, compiled is not False)
             keeps = compiled is True and mode == "train" and checkpoint == "none" and not fit
             found = cost_pass(
-                self.graph, mode, dtype, optimizer, how=how,
+                self.semantics, mode, dtype, optimizer, how=how,
                 checkpoint=_one_of(checkpoint, CHECKPOINTS, "checkpoint"),
                 style=_one_of(style, STYLES, "style"), compiled=keeps,
             )  # fmt: skip
@@ -146,7 +147,7 @@ class Architecture:
         chosen = tuple(_one_of(part, PARTS, "part") for part in parts)
         with self._refusals():
             _sheet(target)
-            return emit_pass(self.graph, target=target, style=style, parts=chosen, loss=loss)
+            return emit_pass(self.semantics, target=target, style=style, parts=chosen, loss=loss)
 
     def draw(
         self,
@@ -176,7 +177,7 @@ class Architecture:
         shown = bool(self.sets) if numbers is None else numbers
         with self._refusals():
             return draw_pass(
-                self.graph, opened, level=level, numbers=shown, theme=theme,
+                self.semantics, opened, level=level, numbers=shown, theme=theme,
                 direction=direction, cost=cost,
             )  # fmt: skip
 
@@ -204,12 +205,36 @@ class Architecture:
             how = None if target is None else _how(target, efficiency, compiled)
             sources = self.loaded.sources
             return report_pass(
-                self.graph, sources, mode, dtype, how=how, numbers=bool(self.sets)
+                self.semantics, sources, mode, dtype, how=how, numbers=bool(self.sets)
             )  # fmt: skip
 
+    def graph(self) -> nx.DiGraph[str]:
+        """The model as a networkx graph, for who computes on architectures. Raises SpecError.
+
+        A node is an input, an output, or a step in its smallest pieces, under its place in the
+        model: `blocks.*.attention.q`. A layer that is repeated is there once, so that nothing
+        loops. Every node has
+
+        - `kind`: input, output, embed, norm, attention, mlp, linear or other; `op`: what does it
+          (`Linear`), empty for inputs and outputs; `label`: what a reader calls it;
+        - `shape` of what it makes, as text, `[B, T, d]`, and the `symbols` in it, in order;
+        - `count`: how often it runs; `inside`: the modules around it, from the outermost on;
+        - `params`, in all copies of its module, shared weights where they come first: together
+          they are the model's; `flops`: a formula of the forward FLOPs of all its runs.
+
+        An edge has the `shape` and `symbols` of what flows, and `operands`: which operands of its
+        target it is, from 0; none where a mask reads an input.
+
+        The graph has `name`, `params`, `symbols` (what each stands for), `streams` (the node at
+        the end of each), and `modules`: `kind`, `count` and `params` of each place in `inside`.
+        """
+        from tfspec.passes.network import network
+
+        return network(self.semantics)
+
     @property
-    def graph(self) -> Graph:
-        """The semantic graph. Raises SpecError where the spec has errors."""
+    def semantics(self) -> Graph:
+        """The checked model: its trace, sizes and what is known of them. Raises SpecError."""
         graph = self._checked.graph
         if graph is None or not self._checked.ok:
             raise SpecError(self._checked.diagnostics, self.loaded.sources)
@@ -320,7 +345,7 @@ def diff(
     """
     from tfspec.passes.diff.diff import diff as diff_pass
 
-    return diff_pass(load(a, sets).graph, load(b, sets).graph, names)
+    return diff_pass(load(a, sets).semantics, load(b, sets).semantics, names)
 
 
 def emit(spec: Spec, sets: Sets | None = None, **how: Any) -> str:

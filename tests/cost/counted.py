@@ -32,7 +32,7 @@ def device(graph: Graph) -> str:
 
 def model(architecture: Architecture, **how: Any) -> nn.Module:
     """The emitted model in eval mode, without memory where it can be."""
-    return compiled(architecture.emit(**how), device(architecture.graph)).eval()
+    return compiled(architecture.emit(**how), device(architecture.semantics)).eval()
 
 
 def compiled(source: str, where: str) -> nn.Module:
@@ -46,8 +46,8 @@ def compiled(source: str, where: str) -> nn.Module:
 def sizes(architecture: Architecture, seed: int) -> dict[str, int]:
     """An allowed size for each dim that varies, drawn by the seed."""
     rng = Random(seed)
-    domains = architecture.graph.facts.domains
-    most = MOST if device(architecture.graph) == "cpu" else None
+    domains = architecture.semantics.facts.domains
+    most = MOST if device(architecture.semantics) == "cpu" else None
     return {
         name: rng.choice([n for n in domain.samples(8, rng)[:6] if most is None or n <= most])
         for name, domain in domains.items()

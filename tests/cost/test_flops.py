@@ -44,7 +44,7 @@ def test_forward_and_backward_are_counted_exactly(name: str, style: str) -> None
     made = model(architecture, style=style)
     for seed in (0, 1):
         at = sizes(architecture, seed)
-        forward, backward = forward_and_backward(made, given(architecture.graph, at))
+        forward, backward = forward_and_backward(made, given(architecture.semantics, at))
         cost = costs(architecture, at)
         assert cost.number(cost.work.forward) == forward, at
         assert cost.number(cost.work.backward) == backward, at
@@ -54,7 +54,7 @@ def test_that_test_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product that is not counted is seen, and one counted twice."""
     architecture = small("gpt2")
     at = sizes(architecture, 0)
-    forward, _ = forward_and_backward(model(architecture), given(architecture.graph, at))
+    forward, _ = forward_and_backward(model(architecture), given(architecture.semantics, at))
     for wrong in (lambda *_: Dim.of(0), lambda _, inputs, outputs: 4 * inputs[0].elements):
         monkeypatch.setattr(Mix, "flops", wrong)
         cost = costs(architecture, at)
@@ -74,7 +74,7 @@ def test_generation_is_counted_exactly(name: str, batch: int, tokens: int, slots
     architecture = small(name)
     made = model(architecture, parts=("generate",))
     cache = made.cache(batch, slots)
-    where = device(architecture.graph)
+    where = device(architecture.semantics)
     text = torch.zeros(batch, tokens, dtype=torch.int64, device=where)
     position = torch.zeros(1, dtype=torch.int64, device=where)
     counted = {
@@ -170,7 +170,7 @@ def test_structures_are_counted_exactly(tmp_path, what: str) -> None:
     for at in ({"B": 1, "T": 2}, {"B": 3, "T": 7}):
         made = model(architecture)
         cost = costs(architecture, at)
-        counted = forward_and_backward(made, given(architecture.graph, at))
+        counted = forward_and_backward(made, given(architecture.semantics, at))
         assert (cost.number(cost.work.forward), cost.number(cost.work.backward)) == counted
 
 
@@ -231,7 +231,7 @@ def test_an_input_needs_no_gradient(tmp_path) -> None:
     )
     architecture = tfspec.load(file)
     at = {"B": 2, "T": 5}
-    _, backward = forward_and_backward(model(architecture), given(architecture.graph, at))
+    _, backward = forward_and_backward(model(architecture), given(architecture.semantics, at))
     cost = costs(architecture, at)
     assert cost.number(cost.work.backward) == backward
     assert backward == 2 * cost.number(cost.work.forward) - 2 * 2 * 5 * 8 * 16

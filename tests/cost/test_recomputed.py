@@ -16,7 +16,7 @@ from tfspec.passes.time import again
 def counted(architecture: Architecture, how: Checkpoint, at: dict[str, int], style: Any) -> int:
     """FLOPs that checkpointing adds to a step, by torch's counter. The model is in training: torch
     runs nothing again for what needs no gradient."""
-    graph, source = architecture.graph, architecture.emit(style=style)
+    graph, source = architecture.semantics, architecture.emit(style=style)
     totals = []
     for text in (source, checkpointed(source, how)):
         made = compiled(text, device(graph)).train()

@@ -39,7 +39,7 @@ def test_nothing_is_wrong_with_a_module_in_all_its_ops(name: str) -> None:
 
 
 def _depths(name: str) -> set[str]:
-    every = layers_in(loaded(name).graph.spec.streams)
+    every = layers_in(loaded(name).semantics.spec.streams)
     return {dim for each in every if isinstance(each, Stack) for dim in each.depth.names}
 
 
@@ -56,7 +56,7 @@ def test_12_and_96_layers_are_equally_tall(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_labels_are_the_checkers_shapes_and_none_is_missing(name: str) -> None:
-    graph = loaded(name).graph
+    graph = loaded(name).semantics
     shown = set(picture(loaded(name).draw().svg()).texts("label"))
     inputs = [tensor for tensor in graph.inputs if tensor.kind != "bool"]
     made = [node.outputs[0] for node in graph.trace.nodes()]
@@ -79,7 +79,7 @@ def test_numbers_where_a_dim_is_set() -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_no_block_is_open_twice_and_counts_are_the_specs(name: str) -> None:
-    graph, figure = loaded(name).graph, loaded(name).draw().figure
+    graph, figure = loaded(name).semantics, loaded(name).draw().figure
     titles = [card.title for card in figure.cards() if card.title]
     assert titles
     assert len(titles) == len(set(titles))

@@ -250,6 +250,6 @@ def test_values_from_elsewhere_cross_nothing(text: str) -> None:
     assert max(map(len, model.draw().text().splitlines())) <= 100
     drawn = [node for box in figure.boxes() for node in box.nodes]
     primitives = [
-        n for n in model.graph.trace.nodes() if n.inner is None and not inner_traces(n.op)
+        n for n in model.semantics.trace.nodes() if n.inner is None and not inner_traces(n.op)
     ]
     assert sorted(map(id, drawn)) == sorted(map(id, primitives))

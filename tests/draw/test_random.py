@@ -7,6 +7,7 @@ from functools import cache
 from random import Random
 
 import pytest
+from networkx import is_directed_acyclic_graph
 
 from tests.draw.figures import of
 from tests.draw.picture import picture, wrong
@@ -33,7 +34,7 @@ def quick() -> tuple[Architecture, ...]:
 
 def live(model: Architecture) -> list[Node]:
     """The primitive steps that an output depends on."""
-    graph = model.graph
+    graph = model.semantics
     return list(needed(graph.trace, [tensor.original for tensor in graph.outputs.values()]))
 
 
@@ -76,7 +77,9 @@ def trouble(model: Architecture) -> list[str]:
         found += [word for word in said if any(sure in word for sure in SURE)]
         for text in (each.text(), each.dot(), each.mmd()):
             assert text
-        assert each.networkx().number_of_nodes() > 1
+    net = model.graph()
+    assert sum(params for _, params in net.nodes(data="params")) == model.check().params
+    assert is_directed_acyclic_graph(net)
     return found
 
 

@@ -100,6 +100,6 @@ def test_boxes_keep_what_the_text_report_says(name: str) -> None:
     """Together they keep the activations of `cost --mode train`, but for what stands in no box."""
     spec = loaded(name)
     told = next(each.value for each in spec.cost("train").quantities if each.name == "activations")
-    kept = sum(memory(spec.graph, spec.draw().figure).values())
+    kept = sum(memory(spec.semantics, spec.draw().figure).values())
     assert kept == pytest.approx(told, rel=1e-3)
     assert kept <= told

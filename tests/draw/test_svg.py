@@ -47,7 +47,7 @@ def test_it_is_told_in_words(name: str) -> None:
     assert title.text == name
     assert desc is not None
     said = desc.text or ""
-    graph = loaded(name).graph
+    graph = loaded(name).semantics
     read = [tensor.role or "" for tensor in graph.inputs if tensor.kind != "bool"]
     assert all(word in said for word in (*read, *graph.outputs))
 

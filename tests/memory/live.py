@@ -112,7 +112,7 @@ Sizes = Mapping[str, int]
 
 def small_sizes(spec: Architecture) -> dict[str, int]:
     """Small sizes, all as different as they may be, for dims that vary."""
-    graph, found = spec.graph, dict[str, int]()
+    graph, found = spec.semantics, dict[str, int]()
     for at, (name, domain) in enumerate(graph.facts.domains.items()):
         steps = 3 + at if domain.step == 1 else 0
         size = domain.low + domain.step * steps
@@ -122,8 +122,8 @@ def small_sizes(spec: Architecture) -> dict[str, int]:
 
 def drawn(spec: Architecture, sizes: Sizes, dtype: torch.dtype) -> list[Tensor]:
     """Inputs in the order of the model's parameters: flags, which may be left out, come last."""
-    given = cast(inputs(spec.graph, sizes, "cpu"), dtype)
-    order = sorted(spec.graph.inputs, key=lambda tensor: tensor.kind == "bool")
+    given = cast(inputs(spec.semantics, sizes, "cpu"), dtype)
+    order = sorted(spec.semantics.inputs, key=lambda tensor: tensor.kind == "bool")
     return [given[tensor.role or ""] for tensor in order]
 
 
@@ -132,7 +132,7 @@ def labels(spec: Architecture, sizes: Sizes) -> list[Tensor | None]:
         torch.zeros([size.value(sizes) for size in tensor.shape[:-1]], dtype=torch.long)
         if tensor.kind == "float"
         else None
-        for tensor in spec.graph.outputs.values()
+        for tensor in spec.semantics.outputs.values()
     ]
 
 
@@ -166,17 +166,17 @@ def differences(
     with balanced():
         live = lived(model, given, labels(spec, sizes))
     machine = Machine(dispatch=True)
-    between = stand_in.train(stand_in.ready(spec.graph, source, sizes, dtype, machine))
+    between = stand_in.train(stand_in.ready(spec.semantics, source, sizes, dtype, machine))
     how = {"dtype": dtype, "style": style, "sizes": sizes}
-    told = peak(spec.graph, **how, checkpoint=checkpoint, dispatch=True)
+    told = peak(spec.semantics, **how, checkpoint=checkpoint, dispatch=True)
     found = against(live, machine)
     found += unequal("between", live.between, between) + unequal("saved", between, told.saved)
     found += unequal("peak", live.peak, told.bytes)
     found += unequal("the kinds", told.bytes, sum(told.kinds.values()))
     machine = Machine()
-    outputs = stand_in.forward(stand_in.ready(spec.graph, plain, sizes, dtype, machine))
+    outputs = stand_in.forward(stand_in.ready(spec.semantics, plain, sizes, dtype, machine))
     kept = sum(record.bytes for record in stand_in.saved(stand_in.graph_of(outputs)))
-    return found + unequal("kept by the formula", saved(spec.graph, **how).bytes, kept)
+    return found + unequal("kept by the formula", saved(spec.semantics, **how).bytes, kept)
 
 
 def against(live: Live, machine: Machine) -> list[str]:

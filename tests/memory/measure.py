@@ -68,7 +68,7 @@ def both(
 
 def wrong(spec: Architecture, style: Style, seed: int = 0) -> list[str]:
     """What is predicted wrongly of a spec: at sizes of 2 and more, and at the least sizes."""
-    graph, source = spec.graph, spec.emit(style=style)
+    graph, source = spec.semantics, spec.emit(style=style)
     random, found = Random(seed), list[str]()
     for least in (False, True):
         sizes = {name: domain.low for name, domain in graph.facts.domains.items()}

@@ -59,8 +59,8 @@ def spec_of(name: str, dropout: bool, **given: int) -> tuple[Architecture, dict[
         sets["V"] = 97
     spec = with_dropout(name, sets) if dropout else tfspec.load(name, sets)
     sizes = small_sizes(spec)
-    for length in {"T", "S"} & set(spec.graph.facts.domains):
-        high = spec.graph.facts.domains[length].high
+    for length in {"T", "S"} & set(spec.semantics.facts.domains):
+        high = spec.semantics.facts.domains[length].high
         if high is None or high >= 23:
             sizes[length] = 23
     return spec, sizes | given
@@ -68,7 +68,7 @@ def spec_of(name: str, dropout: bool, **given: int) -> tuple[Architecture, dict[
 
 def told(name: str, dtype: Precision, style: Style, dropout: bool, **given: int) -> int:
     spec, sizes = spec_of(name, dropout, **given)
-    found = kept_compiled(spec.graph, dtype=dtype, style=style, sizes=sizes)
+    found = kept_compiled(spec.semantics, dtype=dtype, style=style, sizes=sizes)
     assert sum(row.bytes for row in found.rows) == found.bytes
     return found.bytes
 

@@ -42,11 +42,11 @@ FULL: dict[str, Mapping[str, int | str]] = {
 
 def both(spec: Architecture, dtype: Precision = "bf16") -> tuple[int, int]:
     """Bytes kept on an H100: live, and told."""
-    told = saved(spec.graph, dtype=dtype, target="h100")
+    told = saved(spec.semantics, dtype=dtype, target="h100")
     kinds = {"float": DTYPES[dtype], "ids": torch.int64, "bool": torch.bool}
     with fake_cuda():
         model = fake_model(spec.emit(target="h100"), DTYPES[dtype], "cuda")
-        shapes = {t: [size.value(told.bindings) for size in t.shape] for t in spec.graph.inputs}
+        shapes = {t: [size.value(told.bindings) for size in t.shape] for t in spec.semantics.inputs}
         given = {t.role or "": torch.zeros(s, dtype=kinds[t.kind]) for t, s in shapes.items()}
         return measured(model, given), told.bytes
 
@@ -72,7 +72,7 @@ def test_the_efficient_kernel(name: str, sets: Mapping[str, int | str]) -> None:
 
 def test_grouped_heads_in_fp32_are_products() -> None:
     """Flash takes no fp32, and the efficient kernel no grouped heads."""
-    told = saved(tfspec.load("llama-3-8b").graph, dtype="fp32", target="h100")
+    told = saved(tfspec.load("llama-3-8b").semantics, dtype="fp32", target="h100")
     assert "scaled keys" in {row.what for row in told.rows}
 
 

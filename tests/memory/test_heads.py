@@ -40,7 +40,7 @@ def layer(graph: Graph, target: str) -> Dim:
 
 @pytest.mark.parametrize("target", NUMBERS)
 def test_llama_keeps_what_backward_needs(target: str) -> None:
-    graph = tfspec.load("llama-3-8b").graph
+    graph = tfspec.load("llama-3-8b").semantics
     found = layer(graph, target)
     assert found == B * T * (KEPT + NORMS[target]) + STATE[target]
     at = {**graph.bindings(), "B": 1, "T": 4096}
@@ -51,11 +51,11 @@ def test_what_it_kept_in_the_order_of_the_textbook(monkeypatch: pytest.MonkeyPat
     """Heads before tokens, then turned: a copy of the result [B, T, h·k] in heads' order, and q
     and k as they were, for v holds them."""
     monkeypatch.setattr(heads, "stay_inside", lambda *_: False)
-    found = layer(tfspec.load("llama-3-8b").graph, "h100")
+    found = layer(tfspec.load("llama-3-8b").semantics, "h100")
     assert found - B * T * (KEPT + NORMS["h100"]) - 24 == B * T * 2 * h * k
 
     monkeypatch.setattr(heads, "apart", lambda low, x, *_: x)
-    graph = tfspec.load("llama-3-8b").graph
+    graph = tfspec.load("llama-3-8b").semantics
     found = layer(graph, "h100")
     assert found - B * T * (KEPT + NORMS["h100"]) - 24 == B * T * (2 * h * k + 2 * (h + g) * k)
     at = {**graph.bindings(), "B": 1, "T": 4096}
@@ -67,8 +67,8 @@ def test_the_copy_of_v_frees_what_it_says() -> None:
     spec = small("llama-3-8b")
     source = spec.emit()
     assert source.count("v = v.clone().transpose(1, 2)") == 1
-    sizes = {**spec.graph.bindings(), "B": 2, "T": 5}
-    given = inputs(spec.graph, sizes, "cpu")
+    sizes = {**spec.semantics.bindings(), "B": 2, "T": 5}
+    given = inputs(spec.semantics, sizes, "cpu")
     texts = source, source.replace(".clone()", "")
     copied, held = (measured(run_file(text).build(), given) for text in texts)
     assert held - copied == (B * T * sym("L") * 4 * (h + g) * k).value(sizes)

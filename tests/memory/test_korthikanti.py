@@ -39,7 +39,7 @@ MASKS = 2 * s * b * h + a * s * s * b
 
 
 def rows(style: Style, target: str) -> list[Row]:
-    graph = Architecture(load_text(SPEC)).graph
+    graph = Architecture(load_text(SPEC)).semantics
     told = saved(graph, dtype="bf16", style=style, target=target)
     assert not told.without
     return [row for row in told.rows if row.module.startswith("blocks.")]

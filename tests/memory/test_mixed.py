@@ -58,10 +58,10 @@ def differences(
     with balanced():
         live = lived(model, given, labels(spec, sizes), autocast=True)
     machine = Machine(dispatch=True)
-    run = stand_in.ready(spec.graph, source, sizes, "mixed", machine)
+    run = stand_in.ready(spec.semantics, source, sizes, "mixed", machine)
     between = stand_in.train(run)
     how = {"dtype": "mixed", "style": style, "sizes": sizes, "checkpoint": checkpoint}
-    told = peak(spec.graph, **how, dispatch=True)
+    told = peak(spec.semantics, **how, dispatch=True)
     found = against(live, machine) + unequal("between", live.between, between)
     found += unequal("saved", between, told.saved) + unequal("peak", live.peak, told.bytes)
     if checkpoint == "none":
@@ -76,7 +76,7 @@ def saved_by(model: nn.Module, spec: Architecture, given: Sequence[torch.Tensor]
 
 
 def kept(spec: Architecture, style: Style, sizes: Sizes) -> int:
-    run = stand_in.ready(spec.graph, spec.emit(style=style), sizes, "mixed", Machine())
+    run = stand_in.ready(spec.semantics, spec.emit(style=style), sizes, "mixed", Machine())
     nodes = stand_in.graph_of(stand_in.forward(run))
     return sum(record.bytes for record in stand_in.saved(nodes))
 
@@ -120,16 +120,16 @@ def test_a_forward_without_gradients(name: str) -> None:
     model = run_file(spec.emit()).build()
     seen = inferred(model, drawn(spec, sizes, torch.float32), autocast=True)
     machine = Machine(dispatch=True)
-    stand_in.infer(stand_in.ready(spec.graph, spec.emit(), sizes, "mixed", machine))
-    told = peak(spec.graph, mode="forward", dtype="mixed", sizes=sizes, dispatch=True)
+    stand_in.infer(stand_in.ready(spec.semantics, spec.emit(), sizes, "mixed", machine))
+    told = peak(spec.semantics, mode="forward", dtype="mixed", sizes=sizes, dispatch=True)
     assert against(seen, machine) + unequal("peak", seen.peak, told.bytes) == []
 
 
 def test_full_size() -> None:
     """GPT-2 on fake tensors, and what the report says of it."""
     spec = tfspec.load("gpt2", {"B": 8, "T": 1024})
-    sizes = spec.graph.bindings()
-    told = peak(spec.graph, dtype="mixed", dispatch=True)
+    sizes = spec.semantics.bindings()
+    told = peak(spec.semantics, dtype="mixed", dispatch=True)
     with FakeTensorMode():
         model = fake_model(spec.emit(), torch.float32)
         given = [torch.zeros([8, 1024], dtype=torch.int64)]
@@ -146,21 +146,21 @@ def test_full_size() -> None:
 def test_what_a_gpu_keeps(name: str, style: Style) -> None:
     """On fake CUDA tensors, whose autocast has other lists than a CPU's."""
     spec = with_dropout(name, {"B": 2, "L": 2})
-    sizes = spec.graph.bindings()
+    sizes = spec.semantics.bindings()
     source = spec.emit(target="h100", style=style)
-    run = stand_in.ready(spec.graph, source, sizes, "mixed", Machine("cuda"))
+    run = stand_in.ready(spec.semantics, source, sizes, "mixed", Machine("cuda"))
     told = stand_in.saved(stand_in.graph_of(stand_in.forward(run)))
     kinds = {"float": torch.float32, "ids": torch.int64, "bool": torch.bool}
     with fake_cuda(), cuda_autocast():
         model = fake_model(source, torch.float32, "cuda")
-        shapes = {t: [size.value(sizes) for size in t.shape] for t in spec.graph.inputs}
+        shapes = {t: [size.value(sizes) for size in t.shape] for t in spec.semantics.inputs}
         given = {t.role or "": torch.zeros(s, dtype=kinds[t.kind]) for t, s in shapes.items()}
         assert measured(model, given) == sum(record.bytes for record in told)
 
 
 def test_a_gpu_has_a_peak_of_experts() -> None:
     """fp32 weights do without the grouped kernel."""
-    graph = tfspec.load(EXPERTS, {"B": 1, "T": 8, "L": 1}).graph
+    graph = tfspec.load(EXPERTS, {"B": 1, "T": 8, "L": 1}).semantics
     assert peak(graph, dtype="mixed", target="h100").routed
 
 
@@ -199,6 +199,6 @@ def test_a_mistake_is_seen(mistake: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_lower_precision_is_bfloat16() -> None:
     spec = small("gpt2", 1)
-    run = stand_in.ready(spec.graph, spec.emit(), small_sizes(spec), "mixed", Machine())
+    run = stand_in.ready(spec.semantics, spec.emit(), small_sizes(spec), "mixed", Machine())
     (logits,) = stand_in.forward(run)
     assert logits.dtype is BFLOAT16

@@ -92,9 +92,9 @@ def test_a_forward_without_gradients(name: str, style: Style) -> None:
         with balanced():
             seen = inferred(run_file(source).build(dtype=live), drawn(spec, sizes, live))
         machine = Machine(dispatch=True)
-        stand_in.infer(stand_in.ready(spec.graph, source, sizes, dtype, machine))
+        stand_in.infer(stand_in.ready(spec.semantics, source, sizes, dtype, machine))
         how = {"dtype": dtype, "style": style, "sizes": sizes}
-        told = peak(spec.graph, mode="forward", **how, dispatch=True)
+        told = peak(spec.semantics, mode="forward", **how, dispatch=True)
         assert against(seen, machine) + unequal("peak", seen.peak, told.bytes) == []
 
 
@@ -103,7 +103,7 @@ def test_what_the_allocator_hands_out(name: str) -> None:
     """Without a mode, gradients are added in place; in fp32 these take no scratch beside."""
     sets = dict.fromkeys(("d", "f", "V"), 32) | {"L": 2, "h": 4}
     spec = tfspec.load(name, sets | ({"g": 2} if name == "llama-3-8b" else {}))
-    sizes = {**spec.graph.bindings(), "B": 4, "T": 48}
+    sizes = {**spec.semantics.bindings(), "B": 4, "T": 48}
     model, names = run_file(spec.emit()).build().train(), dict[str, Any]()
     given, targets = drawn(spec, sizes, torch.float32), labels(spec, sizes)
     exec(STEP, names)
@@ -114,7 +114,7 @@ def test_what_the_allocator_hands_out(name: str) -> None:
 
     step()
     model.zero_grad(set_to_none=True)
-    assert allocated(step) == peak(spec.graph, sizes=sizes).bytes
+    assert allocated(step) == peak(spec.semantics, sizes=sizes).bytes
 
 
 # ---- random specs: all that a file may hold
@@ -131,11 +131,11 @@ def test_what_random_specs_keep(seed: int) -> None:
     spec = random_spec(seed)
     for style, dtype in product(STYLES, DTYPES):
         source = spec.emit(style=style)
-        for at in running.small(spec.graph, seed):
-            sizes = {**spec.graph.bindings(), **at}
-            run = stand_in.ready(spec.graph, source, sizes, dtype, Machine())
+        for at in running.small(spec.semantics, seed):
+            sizes = {**spec.semantics.bindings(), **at}
+            run = stand_in.ready(spec.semantics, source, sizes, dtype, Machine())
             records = stand_in.saved(stand_in.graph_of(stand_in.forward(run)))
-            told = saved(spec.graph, dtype=dtype, style=style, sizes=sizes)
+            told = saved(spec.semantics, dtype=dtype, style=style, sizes=sizes)
             assert told.bytes == sum(record.bytes for record in records), (style, dtype, sizes)
 
 
@@ -149,10 +149,10 @@ def learns(spec: Architecture, given: list[torch.Tensor], dtype: torch.dtype) ->
 @pytest.mark.parametrize("style", STYLES)
 def test_steps_of_random_specs(seed: int, style: Style) -> None:
     spec = random_spec(seed)
-    sizes = {**spec.graph.bindings(), **running.small(spec.graph, seed)[1]}
-    order = sorted(spec.graph.inputs, key=lambda tensor: tensor.kind == "bool")
+    sizes = {**spec.semantics.bindings(), **running.small(spec.semantics, seed)[1]}
+    order = sorted(spec.semantics.inputs, key=lambda tensor: tensor.kind == "bool")
     for dtype, live in DTYPES.items():
-        given = cast(running.inputs(spec.graph, sizes, seed), live)
+        given = cast(running.inputs(spec.semantics, sizes, seed), live)
         inputs = [given[tensor.role or ""] for tensor in order]
         if not learns(spec, inputs, live):
             pytest.skip("no output depends on a weight")
@@ -178,15 +178,15 @@ def test_full_size(name: str) -> None:
     """On fake tensors. What is kept is there with the loss, a number of the model's dtype."""
     dtype, sets, checkpoint, kept, most = FULL[name]
     spec = tfspec.load(name, sets)
-    sizes, live = spec.graph.bindings(), DTYPES[dtype]
-    told = peak(spec.graph, dtype=dtype, checkpoint=checkpoint, dispatch=True)
+    sizes, live = spec.semantics.bindings(), DTYPES[dtype]
+    told = peak(spec.semantics, dtype=dtype, checkpoint=checkpoint, dispatch=True)
     assert (told.saved, told.bytes) == (kept + live.itemsize, most)
     with FakeTensorMode():
         model = fake_model(checkpointed(spec.emit(), checkpoint), live)
         kinds = {"float": live, "ids": torch.int64, "bool": torch.bool}
         given = [
             torch.zeros([size.value(sizes) for size in each.shape], dtype=kinds[each.kind])
-            for each in spec.graph.inputs
+            for each in spec.semantics.inputs
         ]
         seen = lived(model, given, labels(spec, sizes))
     assert (seen.between, seen.peak) == (told.saved, told.bytes)
@@ -194,7 +194,7 @@ def test_full_size(name: str) -> None:
 
 def test_llama_405b() -> None:
     """A number to keep: 126 layers, and one of them runs again."""
-    graph = tfspec.load("llama-3.1-405b", {"B": 1, "T": 8192}).graph
+    graph = tfspec.load("llama-3.1-405b", {"B": 1, "T": 8192}).semantics
     plain, again = (peak(graph, dtype="bf16", checkpoint=how) for how in ("none", "block"))
     assert str(plain.where) == "in the backward of `blocks.125.mlp.gate_up`, mm_to_input"
     assert again.saved < plain.saved / 20
@@ -207,8 +207,8 @@ def test_a_gpu_keeps_what_the_formula_says(name: str, style: Style) -> None:
     """Two ways to one number; no GPU has proved either. FlexAttention has no rule."""
     spec = tfspec.load(name)
     sizes = {
-        **spec.graph.bindings(),
-        **{dim: 16 for dim in "ST" if dim in spec.graph.facts.domains},
+        **spec.semantics.bindings(),
+        **{dim: 16 for dim in "ST" if dim in spec.semantics.facts.domains},
     }
     sizes["B"] = 2
     how: dict[str, Any] = {"target": "h100", "dtype": "bf16", "style": style, "sizes": sizes}
@@ -216,16 +216,16 @@ def test_a_gpu_keeps_what_the_formula_says(name: str, style: Style) -> None:
     machine = Machine("cuda")
     if "flex_attention" in source:
         with pytest.raises(Unpriced, match=r"^nn\.attention has no memory rule$"):
-            peak(spec.graph, **how)
+            peak(spec.semantics, **how)
         return
-    outputs = stand_in.forward(stand_in.ready(spec.graph, source, sizes, "bf16", machine))
+    outputs = stand_in.forward(stand_in.ready(spec.semantics, source, sizes, "bf16", machine))
     kept = sum(record.bytes for record in stand_in.saved(stand_in.graph_of(outputs)))
-    assert kept == saved(spec.graph, **how).bytes
+    assert kept == saved(spec.semantics, **how).bytes
 
 
 # ---- what is said
 def test_where_and_of_what() -> None:
-    told = peak(tfspec.load("gpt2", {"B": 8, "T": 1024}).graph, optimizer="lion")
+    told = peak(tfspec.load("gpt2", {"B": 8, "T": 1024}).semantics, optimizer="lion")
     assert str(told.where) == "in the backward, log_softmax_backward"
     logits = 8 * 1024 * 50257 * 4
     assert told.kinds["loss"] == 3 * logits + 8  # log-probabilities, and two gradients of logits
@@ -237,7 +237,7 @@ def test_where_and_of_what() -> None:
 
 def test_the_end_can_be_the_fullest() -> None:
     """A short text: all gradients, AdamW's two tensors of the largest, and one of `pos` before."""
-    told = peak(tfspec.load("bert-base", {"B": 1, "T": 8}).graph)
+    told = peak(tfspec.load("bert-base", {"B": 1, "T": 8}).semantics)
     weights, largest, before = 4 * 109_482_240, 4 * 30522 * 768, 4 * 512 * 768
     assert told.total == 4 * weights + 2 * largest + before
     assert str(told.total_where) == "in the optimizer's step, temporary tensors"
@@ -247,9 +247,9 @@ def test_blocks_of_an_allocator() -> None:
     spec, sizes = small("gpt2", 1), small_sizes(small("gpt2", 1))
     model = run_file(spec.emit()).build()
     seen = lived(model, drawn(spec, sizes, torch.float32), labels(spec, sizes), block=512)
-    told = peak(spec.graph, sizes=sizes, block=512, dispatch=True)
+    told = peak(spec.semantics, sizes=sizes, block=512, dispatch=True)
     assert (told.bytes, told.bytes % 512, told.saved) == (seen.peak, 0, seen.between)
-    assert told.bytes > peak(spec.graph, sizes=sizes, dispatch=True).bytes
+    assert told.bytes > peak(spec.semantics, sizes=sizes, dispatch=True).bytes
 
 
 def test_what_is_not_known_is_refused_by_name() -> None:
@@ -275,7 +275,7 @@ def test_a_constant_that_comes_to_learn_is_refused() -> None:
 
 
 def test_a_very_deep_model_is_refused() -> None:
-    graph = tfspec.load("gpt2", {"L": 10_000, "B": 1, "T": 1}).graph
+    graph = tfspec.load("gpt2", {"L": 10_000, "B": 1, "T": 1}).semantics
     with pytest.raises(Unpriced, match=f"^a step of more than {MOST:,} tensors is not followed$"):
         peak(graph)
 
@@ -309,7 +309,7 @@ def test_an_optimizers_step(name: str, foreach: bool) -> None:
 def test_the_curve_ends_with_the_gradients() -> None:
     spec = small("gpt2", 1)
     machine = Machine()
-    run = stand_in.ready(spec.graph, spec.emit(), small_sizes(spec), "fp32", machine)
+    run = stand_in.ready(spec.semantics, spec.emit(), small_sizes(spec), "fp32", machine)
     stand_in.train(run)
     assert machine.now == 4 * sum(p.storage.record.elements for p in run.model.parameters())
     assert max(now for _, _, now in curve(machine)) == machine.peak

@@ -44,7 +44,7 @@ def test_a_step(case: str, style: Style, dtype: Precision) -> None:
 def test_one_row_an_expert(style: Style) -> None:
     """Some experts get a row of [1, f], whose first axis an assignment drops, others none."""
     toy = spec("two of five", "{linear: d}, ")
-    sizes = {**toy.graph.bindings(), "B": 1, "T": 1}
+    sizes = {**toy.semantics.bindings(), "B": 1, "T": 1}
     assert differences(toy, style, "fp32", sizes) == []
 
 
@@ -58,7 +58,7 @@ def told(style: Style, shares: Callable[[int, int], Sequence[int]] = balanced) -
     made = Machine(dispatch=True)
     made.shares = shares
     sizes, source = small_sizes(mixtral), mixtral.emit(style=style)
-    stand_in.train(stand_in.ready(mixtral.graph, source, sizes, "fp32", made))
+    stand_in.train(stand_in.ready(mixtral.semantics, source, sizes, "fp32", made))
     return made.peak
 
 
@@ -74,7 +74,7 @@ def test_the_fast_style_at_torchs_own_routing() -> None:
         torch.manual_seed(seed)
         model = run_file(mixtral.emit()).build()
         live = lived(model, drawn(mixtral, sizes, torch.float32), labels(mixtral, sizes))
-        assert live.peak == peak(mixtral.graph, sizes=sizes, dispatch=True).bytes
+        assert live.peak == peak(mixtral.semantics, sizes=sizes, dispatch=True).bytes
 
 
 def test_it_is_said() -> None:

@@ -54,7 +54,7 @@ def test_random_specs(seed: int, style: Style) -> None:
     spec = Architecture(load_text(written(make(Random(seed)))))
     if not spec.check().ok:
         pytest.skip("a knob that is not built yet")
-    source, graph = spec.emit(style=style), spec.graph
+    source, graph = spec.emit(style=style), spec.semantics
     for at in running.small(graph, seed):
         sizes = {**graph.bindings(), **at}
         for dtype, live in DTYPES.items():
@@ -102,23 +102,23 @@ def fake_model(source: str, dtype: torch.dtype, device: str | None = None) -> nn
 def test_full_size(name: str) -> None:
     dtype, sets = FULL[name]
     spec = tfspec.load(name, sets)
-    told = saved(spec.graph, dtype=dtype)
+    told = saved(spec.semantics, dtype=dtype)
     kinds = {"float": DTYPES[dtype], "ids": torch.int64, "bool": torch.bool}
     with FakeTensorMode():
         model = fake_model(spec.emit(), DTYPES[dtype])
-        shapes = {t: [size.value(told.bindings) for size in t.shape] for t in spec.graph.inputs}
+        shapes = {t: [size.value(told.bindings) for size in t.shape] for t in spec.semantics.inputs}
         given = {t.role or "": torch.zeros(s, dtype=kinds[t.kind]) for t, s in shapes.items()}
         assert measured(model, given) == told.bytes
 
 
 def test_the_sum_that_is_known() -> None:
     """GPT-2 at batch 8 with its loss: 6,535,348,228 bytes. The loss keeps log-probabilities."""
-    told = saved(tfspec.load("gpt2", {"B": 8, "T": 1024}).graph)
+    told = saved(tfspec.load("gpt2", {"B": 8, "T": 1024}).semantics)
     assert told.bytes == 6_535_348_228 - 8 * 1024 * 50257 * 4 - 4
 
 
 def test_the_answer_does_not_grow_with_depth() -> None:
-    deep = saved(tfspec.load("gpt2", {"L": 1000}).graph)
-    assert len(deep.rows) == len(saved(tfspec.load("gpt2").graph).rows) < 30
+    deep = saved(tfspec.load("gpt2", {"L": 1000}).semantics)
+    assert len(deep.rows) == len(saved(tfspec.load("gpt2").semantics).rows) < 30
     assert "L" in deep.size.symbols
-    assert deep.size.value({**deep.bindings, "L": 12}) == saved(tfspec.load("gpt2").graph).bytes
+    assert deep.size.value({**deep.bindings, "L": 12}) == saved(tfspec.load("gpt2").semantics).bytes

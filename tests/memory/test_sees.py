@@ -160,7 +160,7 @@ def test_what_keeps_nothing_says_why() -> None:
     for style in ("fast", "explicit"):
         for target in ("cpu", "h100"):
             for name in ("swin-t", "transformer-base", "llama-3-8b"):
-                graph = tfspec.load(name).graph
+                graph = tfspec.load(name).semantics
                 for step in steps(graph, target, style):
                     assert step.saves.kept or step.saves.why
 
@@ -175,5 +175,5 @@ def steps(graph: Any, target: str, style: Any) -> Any:
 
 def test_what_is_not_counted_is_named() -> None:
     """FlexAttention on a GPU: the tensors of its BlockMask are torch's own affair."""
-    told = saved(tfspec.load("bert-base").graph, target="h100", dtype="bf16")
+    told = saved(tfspec.load("bert-base").semantics, target="h100", dtype="bf16")
     assert told.without == (("attend", "the tensors of its BlockMask"),)

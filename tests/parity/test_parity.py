@@ -34,7 +34,7 @@ def test_equal_to_transformers_where_variances_are_near_eps(reference: Reference
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_semantic_names_are_the_graphs(reference: Reference) -> None:
     """The weights that the comparison copies are the graph's parameters, by name and shape."""
-    graph = reference.architecture.graph
+    graph = reference.architecture.semantics
     named = graph.scope.concrete(lambda size: graph.facts.value(size) or 0)
     learned = [(name, weight) for name, weight in named if weight.learned]
     shapes = {name: tuple(map(graph.facts.value, weight.shape)) for name, weight in learned}
@@ -55,7 +55,7 @@ def test_packed_weights_are_the_placed_ones(reference: Reference, style: str) ->
     }
     for name, numbers in fixed.items():
         model.get_buffer(name).copy_(numbers)
-    packed = pack(program_of(architecture.graph, style=style), weights | fixed)
+    packed = pack(program_of(architecture.semantics, style=style), weights | fixed)
     assert placed.keys() == packed.keys()
     for name, tensor in packed.items():
         assert torch.equal(tensor, placed[name]), name

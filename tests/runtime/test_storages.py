@@ -27,7 +27,7 @@ FREE = {"B": 2, "S": 5, "T": 7}
 def watched(spec: Architecture, style: str, mode: Mode = "forward") -> list[str]:
     """Run a small model step by step; what its program says wrongly of where tensors lie."""
     parts = () if mode == "forward" else ("generate",)
-    program = program_of(spec.graph, style=style, parts=parts)
+    program = program_of(spec.semantics, style=style, parts=parts)
     file = load(file_text(program))
     model = file.build().train()  # in evaluation drop path gives its input
     graph = program.graph

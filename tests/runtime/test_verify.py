@@ -68,7 +68,7 @@ def test_letters_of_a_layer_shared_by_two_lengths(tmp_path: Path):
 
 def trial(change: tuple[str, str] | None = None, device: str = "cpu") -> tuple[Check, Check]:
     """What is found in a small gpt2 with generation, one text of it replaced."""
-    program = program_of(tfspec.load("gpt2", SMALL).graph, parts=("generate",))
+    program = program_of(tfspec.load("gpt2", SMALL).semantics, parts=("generate",))
     source, writers = written(program)
     if change:
         assert source.count(change[0]) >= 1, change
@@ -79,7 +79,7 @@ def trial(change: tuple[str, str] | None = None, device: str = "cpu") -> tuple[C
 
 
 def line_of(text: str) -> int:
-    program = program_of(tfspec.load("gpt2", SMALL).graph, parts=("generate",))
+    program = program_of(tfspec.load("gpt2", SMALL).semantics, parts=("generate",))
     lines = written(program)[0].splitlines()
     return next(n for n, line in enumerate(lines, 1) if text in line)
 
@@ -162,7 +162,7 @@ def test_a_comment_without_a_statement_is_refused():
 def test_draws_differ_and_are_small():
     architecture = tfspec.load("transformer-base")
     random = Random(0)
-    drawn = [shrunk(architecture, random).graph for _ in range(2)]
+    drawn = [shrunk(architecture, random).semantics for _ in range(2)]
     values = [[graph.facts.domains[n].low for n in ("V", "d", "f", "L", "M")] for graph in drawn]
     assert values[0] != values[1]
     assert max(map(max, values)) <= 24
@@ -211,14 +211,14 @@ def test_another_model_in_one_style_is_seen(
         return texts[-1]
 
     monkeypatch.setattr(agree, "file_text", changed)
-    program = program_of(tfspec.load("gpt2", SMALL).graph)
+    program = program_of(tfspec.load("gpt2", SMALL).semantics)
     given = inputs(program.graph, free_sizes(program.graph, Random(0)), "cpu")
     other = program_of(program.graph, style="explicit")
     assert agree.distance(program, other, given, 0) > agree.CLOSE
 
 
 def test_the_styles_agree_on_sums_in_another_order_only():
-    program = program_of(tfspec.load("gpt2", SMALL).graph)
+    program = program_of(tfspec.load("gpt2", SMALL).semantics)
     given = inputs(program.graph, free_sizes(program.graph, Random(0)), "cpu")
     apart = agree.distance(program, program_of(program.graph, style="explicit"), given, 0)
     assert apart < agree.CLOSE

@@ -21,7 +21,7 @@ SMALL = {
 
 
 def program(name: str, style: str = "fast") -> Program:
-    return program_of(tfspec.load(name, SMALL[name]).graph, style=style)
+    return program_of(tfspec.load(name, SMALL[name]).semantics, style=style)
 
 
 def semantic(program: Program) -> dict[str, Tensor]:

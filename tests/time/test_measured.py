@@ -35,16 +35,16 @@ EXACTLY = [name for name in NAMES if in_lines(name) and name not in NEARLY]
 @pytest.mark.parametrize("name", EXACTLY)
 def test_a_forward_to_the_byte(name: str) -> None:
     architecture = small(name)
-    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
-    ours = measured.counted(architecture.graph, "forward", "forward")
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.semantics))
+    ours = measured.counted(architecture.semantics, "forward", "forward")
     assert moves.total(*measured.OF_A_CPU) == ours
 
 
 @pytest.mark.parametrize("name", NEARLY)
 def test_a_forward_nearly(name: str) -> None:
     architecture = small(name)
-    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
-    ours = measured.counted(architecture.graph, "forward", "forward")
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.semantics))
+    ours = measured.counted(architecture.semantics, "forward", "forward")
     without = measured.OF_A_CPU if name == "dall-e" else ()
     assert ours == pytest.approx(moves.total(*without), rel=NEARLY[name])
 
@@ -67,23 +67,23 @@ outputs: {y: text}
 def test_lines_of_several_operations(act: str) -> None:
     """Rotations, and activations that are more than one operation."""
     architecture = Architecture(load_text(TURNED.replace("ACT", act)))
-    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
-    assert moves.total() == measured.counted(architecture.graph, "forward", "forward")
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.semantics))
+    assert moves.total() == measured.counted(architecture.semantics, "forward", "forward")
 
 
 def test_a_mistake_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     architecture = small("gpt2")
-    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.graph))
+    moves = measured.forward(tfspec.build(architecture), measured.given_to(architecture.semantics))
     monkeypatch.setattr(Traffic, "stays", lambda *_: False)
-    assert moves.total() != measured.counted(architecture.graph, "forward", "forward")
+    assert moves.total() != measured.counted(architecture.semantics, "forward", "forward")
 
 
 @pytest.mark.parametrize("name", EXACTLY)
 def test_a_backward(name: str) -> None:
     """Without the copies by which torch lays gradients out anew, which are said to be left out."""
     architecture = small(name)
-    moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.graph))
-    ours = measured.counted(architecture.graph, "train", "backward")
+    moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.semantics))
+    ours = measured.counted(architecture.semantics, "train", "backward")
     assert ours == pytest.approx(moves.total("aten.clone."), rel=LACKING.get(name, 0))
 
 
@@ -91,7 +91,7 @@ def test_the_sum_of_two_gradients_of_a_shared_table_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """GPT-2's words are read and compared by one table: two gradients are read, one is written."""
-    graph = small("gpt2").graph
+    graph = small("gpt2").semantics
     moves = measured.backward(tfspec.build(small("gpt2")), measured.given_to(graph))
     values = {name: domain.low for name, domain in graph.facts.domains.items()}
     table = 4 * values["V"] * values["d"]

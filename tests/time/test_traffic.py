@@ -49,7 +49,7 @@ def test_half_precision_halves_what_is_in_it() -> None:
     )
     assert single is not None
     assert half is not None
-    assert 2 * half.traffic - single.traffic == 8 * model("attention").graph.inputs[0].elements
+    assert 2 * half.traffic - single.traffic == 8 * model("attention").semantics.inputs[0].elements
 
 
 def test_depth_costs_nothing_and_counts() -> None:

@@ -71,7 +71,7 @@ def fixed(name: str, architecture: Architecture) -> bool:
 
 
 def _domain(name: str, architecture: Architecture) -> Domain:
-    graph = architecture.graph
+    graph = architecture.semantics
     domains = {
         each: domain for each, domain in graph.facts.domains.items() if domain.low != domain.high
     }

@@ -20,7 +20,8 @@ class Look:
 
     A chip is what a reader may skip over: a scale, a choice of tokens. A sign is one character.
     What is quiet does nothing that a reader of blocks asks for, such as dropout, which is for
-    training: it is shown where every op is. What is `aside` is shown with the one step that reads
+    training: it is shown where every op is. `hides` are operands to which no line leads, for
+    another one has brought what they say. What is `aside` is shown with the one step that reads
     it, as learned tokens are.
     """
 
@@ -28,6 +29,7 @@ class Look:
     kind: Kind = "other"
     knobs: tuple[Knob, ...] = ()
     form: Form = "box"
+    hides: tuple[int, ...] = ()
     aside: bool = False
 
 

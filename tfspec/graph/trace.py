@@ -152,6 +152,11 @@ def inner_traces(op: Op) -> tuple[Trace, ...]:
     return getattr(op, "traces", ())
 
 
+def flags(op: Op) -> tuple[Tensor, ...]:
+    """The model's inputs that an op's mask or predicate reads beside its operands."""
+    return getattr(op, "flags", ())
+
+
 def following(trace: Trace, first: Iterable[Tensor]) -> frozenset[Tensor]:
     """Every tensor in a trace that is made of some of these, opened as `Trace.nodes` opens it."""
     found = {*first}

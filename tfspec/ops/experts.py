@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, features
 from tfspec.graph.trace import Node, Op
@@ -15,6 +16,9 @@ from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
+
+ROUTED = (1,)
+"""The operand that says whose rows are which: figures show it where rows go to experts."""
 
 
 class OfExperts(Op):
@@ -44,6 +48,9 @@ class ToExperts(OfExperts):
 
     def label(self) -> str:
         return "to experts"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.label())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         x, experts = inputs
@@ -80,6 +87,10 @@ class ExpertLinear(OfExperts):
 
     def label(self) -> str:
         return "experts"
+
+    def look(self, *inputs: Tensor) -> Look:
+        maps = (self.count, " × (", inputs[0].width, " → ", self.width, ")")
+        return Look("Experts", "linear", (maps,), hides=ROUTED)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         out = _product(low, [node], *inputs)
@@ -137,6 +148,9 @@ class ExpertBias(OfExperts):
     def label(self) -> str:
         return "experts' bias"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look(self.label(), "linear", ((self.count, " × ", inputs[0].width),), hides=ROUTED)
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         rows, experts = inputs
         texts = (low.number(self.count, "experts"), low.number(rows.shape[-1], "width"))
@@ -157,6 +171,9 @@ class WeightedSum(OfExperts):
 
     def label(self) -> str:
         return "weighted sum"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Weighted sum", "other", (("of each token's experts",),), hides=(2,))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         rows, weights, experts = inputs

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor
@@ -46,6 +47,9 @@ class Scores(Routing):
     def label(self) -> str:
         return self.kind
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.kind)
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         if self.kind == "softmax":
@@ -67,6 +71,9 @@ class Balance(Routing):
 
     def label(self) -> str:
         return "balance"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.label())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         assert node.group is not None
@@ -103,6 +110,9 @@ class BestGroups(Routing):
     def label(self) -> str:
         return "best groups"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Best groups", "other", ((self.kept, " of ", self.groups),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         x = _detached(inputs[0]) if inputs[0].learned else inputs[0]
         function = low.helper("best_groups", BEST_GROUPS)
@@ -124,6 +134,9 @@ class TopExperts(Routing):
     def label(self) -> str:
         return "top experts"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return Look("Top experts", "other", ((self.count, " of ", inputs[0].width, " a token"),))
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return inputs[0].top(low.number(self.count, "top_k"), self.count).named("experts")
 
@@ -139,6 +152,9 @@ class Chosen(Routing):
     def label(self) -> str:
         return "chosen scores"
 
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.label())
+
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         scores, experts = inputs
         return scores.gather(experts).named("weights")
@@ -153,6 +169,9 @@ class SumToOne(Routing):
 
     def label(self) -> str:
         return "sum to 1"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.label())
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

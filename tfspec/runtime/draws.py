@@ -30,8 +30,8 @@ def shrunk(architecture: Architecture, random: Random) -> Architecture:
     """
     loaded = replace(architecture.loaded, diagnostics=[])
     small = Architecture(loaded, dict(architecture.sets))
-    dims = architecture.graph.spec.dims
-    names = [name for name in architecture.graph.facts.domains if dims[name].kind == "size"]
+    dims = architecture.semantics.spec.dims
+    names = [name for name in architecture.semantics.facts.domains if dims[name].kind == "size"]
     for name in random.sample(names, len(names)) + random.sample(names, len(names)):
         small = _redrawn(small, name, random)
     for name in random.sample(names, len(names)):
@@ -45,7 +45,7 @@ def _together(small: Architecture, unit: str, names: Sequence[str]) -> Architect
     An image is so many windows of so many patches: no size of one alone fits the others. The
     largest of small sizes come first, which leave the dims that they hold apart.
     """
-    values = {name: small.graph.facts.domains[name].low for name in names}
+    values = {name: small.semantics.facts.domains[name].low for name in names}
     now = values.pop(unit)
     large = {n: v // now for n, v in values.items() if v > LARGEST and v % now == 0}
     most = LARGEST // max(large.values(), default=now)
@@ -59,7 +59,7 @@ def _together(small: Architecture, unit: str, names: Sequence[str]) -> Architect
 
 
 def _redrawn(small: Architecture, name: str, random: Random) -> Architecture:
-    values = small.graph.facts.domains
+    values = small.semantics.facts.domains
     taken = {domain.low for other, domain in values.items() if other != name}
     now = values[name].low
     draws = _candidates(now, taken, random)[:TRIES]

@@ -56,7 +56,7 @@ def verify(
     numbers = Check("numbers")
     for draw in range(DRAWS + 1):
         full = draw == DRAWS
-        graph = (architecture if full else shrunk(architecture, random)).graph
+        graph = (architecture if full else shrunk(architecture, random)).semantics
         program = program_of(graph, target=target, style=style, parts=parts, loss=loss)
         source, writers = written(program)
         trial = Trial(program, writers, source, file, random)

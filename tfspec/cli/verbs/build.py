@@ -118,7 +118,7 @@ def _run_file(architecture: Architecture, code: str) -> None:
         raise Failure(NOT_RUN, f"the emitted file did not run here: {text}", NOT_RUN.mend) from None
     if remark:
         console.say(console.one_line(remark, 300))
-    console.write(f"{architecture.graph.name}: {architecture.graph.signature_line()}")
+    console.write(f"{architecture.semantics.name}: {architecture.semantics.signature_line()}")
     console.write(printed.getvalue())
 
 

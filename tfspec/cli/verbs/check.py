@@ -69,7 +69,7 @@ def _object(path: str, architecture: Architecture) -> dict[str, Any]:
 def _ok_line(architecture: Architecture) -> str:
     from tfspec.diagnostics.escape import escape
 
-    graph, params = architecture.graph, architecture.check().params
+    graph, params = architecture.semantics, architecture.check().params
     mark = "\x1b[32mok\x1b[0m" if console.stdout_has_color() else "ok"
     return f"{mark}  {escape(graph.name)}: {params:,} parameters, {graph.signature_line()}"
 

@@ -81,7 +81,7 @@ def _run(args: Namespace) -> int:
     codes = [_problems(each) for each in _once(sides)]
     if any(codes):
         return max(codes)
-    names = (args.a, args.b) if sides[0].graph.name == sides[1].graph.name else None
+    names = (args.a, args.b) if sides[0].semantics.name == sides[1].semantics.name else None
     found = diff(sides[0], sides[1], names=names)
     colored = console.stdout_has_color()
     console.write(found.json() if args.format == "json" else found.text(color=colored))

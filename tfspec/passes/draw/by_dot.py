@@ -6,18 +6,17 @@ shape of what it makes below it, as one node: lines that part behind it share on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
+from tfspec.passes.draw.connected import connected, names
 from tfspec.passes.draw.dot import nested
 from tfspec.passes.draw.graphviz import run_dot
 from tfspec.passes.draw.layout import Block, Placer, Shares
 from tfspec.passes.draw.measure import Measure
-from tfspec.passes.draw.network import connected, names
 from tfspec.passes.draw.parts import Box, Card, Figure
 from tfspec.passes.draw.place import turned
 from tfspec.passes.draw.shapes import CardShape, Curve, Layout, Place, Rect, Text
@@ -129,11 +128,13 @@ class _Placed:
         return self.nodes[name].asked(self.net.in_degree(name))
 
     def _edge(self, source: str, target: str) -> str:
-        """Lines meet in a box each at a place of its own, in the order of its operands."""
+        """Lines meet in a box each at a place of its own, in the order of its operands; one from
+        elsewhere where it comes."""
         tail, head = self.nodes[source], self.nodes[target]
         before = list(self.net.predecessors(target))
         more = self._leaving(source)
-        if not head.round:
+        crosses = self.net.edges[source, target]["line"] == "cross"
+        if not (head.round or crosses):
             more += f'headport="i{before.index(source)}:n", '
         elif len(before) == 1:
             more += "headport=n, "
@@ -150,7 +151,7 @@ class _Placed:
 
     # ---- what it answers
     def layout(self) -> Layout:
-        answer: dict[str, Any] = json.loads(run_dot(self.question(), "json0"))
+        answer = run_dot(self.question())
         self.height = float(answer["bb"].split(",")[3])
         objects: list[dict[str, Any]] = answer.get("objects", [])
         places = {each["name"]: each for each in objects}

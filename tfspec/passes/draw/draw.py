@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
@@ -24,9 +24,6 @@ from tfspec.passes.draw.shares import Quantity, shares
 from tfspec.passes.draw.theme import THEMES
 from tfspec.passes.draw.words import Words
 from tfspec.program.refusal import NotYet
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 Direction = Literal["up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down")
@@ -59,8 +56,9 @@ class Drawing:
     """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
 
     `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit a page
-    the figure may be `tight`, scaled, or cut into several columns. Pictures of every op are laid
-    out by Graphviz when they are asked for, and raise GraphvizError where its `dot` is missing.
+    the figure may be `tight`, scaled, or cut into several columns. Pictures of ops that read each
+    other across branches are laid out by Graphviz when they are asked for, and raise GraphvizError
+    where its `dot` is missing.
     """
 
     graph: Graph
@@ -79,11 +77,16 @@ class Drawing:
     def layout(self) -> Layout:
         """Everything at its place, in points."""
         m = points(self.direction == "up", self.tight)
-        if self.level == "ops":
+        if self.by_dot:
             from tfspec.passes.draw.by_dot import place_by_dot
 
             return place_by_dot(self.figure, m, self.shares)
         return place(columns(self.figure, m, self.cut), m, self.shares)
+
+    @property
+    def by_dot(self) -> bool:
+        """Whether it shows a graph that has no order of ours."""
+        return self.level == "ops" and not self.figure.ordered
 
     @cached_property
     def caption(self) -> list[str]:
@@ -108,7 +111,7 @@ class Drawing:
         from tfspec.passes.draw.svg import svg
 
         theme, title = THEMES[self.theme], escape(self.figure.name)
-        factor = self.scale if self.level == "blocks" else scale(self.size) or 1.0
+        factor = scale(self.size) or 1.0 if self.by_dot else self.scale
         return svg(self.layout, theme, title, description(self), self.caption, factor, unit)
 
     def text(self) -> str:
@@ -136,12 +139,6 @@ class Drawing:
         from tfspec.passes.draw.dot import mermaid
 
         return mermaid(self.figure, self.theme, self.direction == "up")
-
-    def networkx(self) -> nx.DiGraph[str]:
-        """The boxes and their edges as a networkx graph; see `tfspec.passes.draw.network`."""
-        from tfspec.passes.draw.network import network
-
-        return network(self.graph, self.figure, self.words)
 
     def png(self, dpi: int = 300) -> bytes:
         """The picture in pixels. Raises ImportError where its package is missing."""
@@ -203,8 +200,10 @@ def draw(
     ops, named = level == "ops", _chosen(graph, opened)
     blocks = named or main_blocks(graph)[: 1 if ops else None]
     fewest = len(named) or 1
-    if ops:  # its size is known when it is laid out
-        return replace(_drawing(graph, blocks, numbers, how), tight=True)
+    if ops:
+        drawing = _drawing(graph, blocks, numbers, how)
+        close = replace(drawing, tight=True)  # by `dot` its size is known when it is laid out
+        return close if drawing.by_dot else _fitting(drawing) or close
     for count in range(len(blocks), fewest, -1):
         found = _fitting(_drawing(graph, blocks[:count], numbers, how))
         if found is not None:

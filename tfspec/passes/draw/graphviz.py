@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, cast
+
+from tfspec.diagnostics.escape import escape
+
 _INSTALL = "apt install graphviz, brew install graphviz, or conda install graphviz"
 _WITHOUT = "without it there are -o FILE.dot and .mmd, the terminal, and --level blocks"
 
@@ -14,16 +19,33 @@ class GraphvizError(RuntimeError):
         self.message, self.help = message, help
 
 
-def run_dot(text: str, form: str) -> str:
-    """What `dot` makes of a graph, in one of its formats. Raises GraphvizError."""
-    from graphviz import CalledProcessError, ExecutableNotFound, Source  # pyright: ignore[reportMissingTypeStubs]
+_NEEDED = "ops that read each other across branches are laid out by Graphviz, and its program `dot`"
+
+
+def run_dot(text: str) -> dict[str, Any]:
+    """Where `dot` puts a graph's parts: its JSON. Raises GraphvizError."""
+    from graphviz import CalledProcessError, ExecutableNotFound, pipe  # pyright: ignore[reportMissingTypeStubs]
 
     try:
-        return Source(text).pipe(format=form, encoding="utf-8", quiet=True)
+        return _read(pipe("dot", "json0", text.encode(), quiet=True))
     except ExecutableNotFound:
-        message = "a picture of ops is laid out by Graphviz, and its program `dot` is not installed"
-        raise GraphvizError(message, _INSTALL, _WITHOUT) from None
+        raise GraphvizError(f"{_NEEDED} is not installed", _INSTALL, _WITHOUT) from None
     except CalledProcessError as failed:
-        said = str(failed.stderr or "").strip().partition("\n")[0]
-        message = f"a picture of ops is laid out by Graphviz, and its program `dot` failed: {said}"
-        raise GraphvizError(message, _WITHOUT) from None
+        said = bytes(failed.stderr or b"").decode(errors="replace").strip().partition("\n")[0]
+        raise _failed(said or f"it ended with exit status {failed.returncode}") from None
+    except OSError as broken:  # there is such a file, and it is no program
+        raise _failed(broken.strerror or "it cannot be run") from None
+
+
+def _read(answer: bytes) -> dict[str, Any]:
+    try:
+        found: object = json.loads(answer)
+    except ValueError:
+        raise _failed("it gave no JSON") from None
+    if not isinstance(found, dict) or "bb" not in found:
+        raise _failed("its JSON has no `bb`")
+    return cast("dict[str, Any]", found)
+
+
+def _failed(why: str) -> GraphvizError:
+    return GraphvizError(f"{_NEEDED} failed: {escape(why)}", _WITHOUT)

@@ -117,9 +117,18 @@ class Figure:
         return (box for column in self.columns for box in boxes(column))
 
     @property
+    def ordered(self) -> bool:
+        """Whether branches part and meet, and read nothing of each other: no line has to cross."""
+        joined = any(True for column in self.columns for _ in jumps(column))
+        return not joined and not any(box.reads for box in self.boxes())
+
+    @property
     def tangled(self) -> bool:
         """Whether branches read each other so often that their lines may have to cross."""
-        return sum(1 for column in self.columns for _ in jumps(column)) > _FEW
+        if sum(1 for column in self.columns for _ in jumps(column)) > _FEW:
+            return True
+        fans = (item for column in self.columns for item in _every(column) if isinstance(item, Fan))
+        return any(sum(map(_from_elsewhere, fan.branches)) > 1 for fan in fans)
 
     def cards(self) -> Iterator[Card]:
         return (card for column in self.columns for card in _cards(column))
@@ -137,6 +146,10 @@ def made_by(item: Item) -> Tensor | None:
     if isinstance(item, Fan):
         return item.join.made if item.join is not None else None
     return item.made if isinstance(item, Box | Start | Card) else None
+
+
+def _from_elsewhere(series: Series) -> bool:
+    return any(isinstance(item, Jump) for item in series.items)
 
 
 def boxes(series: Series) -> Iterator[Box]:

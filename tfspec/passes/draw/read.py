@@ -103,7 +103,10 @@ class _Reader:
         return tensor
 
     def _operands(self, node: Node) -> list[Tensor]:
-        return list(dict.fromkeys(map(self._known, node.inputs)))
+        """What lines lead from."""
+        hidden = node.op.look(*node.inputs).hides
+        shown = (each for at, each in enumerate(node.inputs) if at not in hidden)
+        return list(dict.fromkeys(map(self._known, shown)))
 
     def _trunk(self, node: Node) -> list[Tensor]:
         """The operands that lines lead to: of its own trace, and none that a step brings along."""

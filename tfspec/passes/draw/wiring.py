@@ -71,7 +71,8 @@ class _Walk:
     def _fan(self, fan: Fan, before: Sequence[Stop]) -> list[Stop]:
         ends: list[tuple[Stop, Line]] = []
         for branch in fan.branches:
-            line: Line = "trunk" if branch.items else "residual"
+            added = fan.join is not None and fan.join.form == "sign"
+            line: Line = "residual" if added and not branch.items else "trunk"
             start = before if fan.split else ()
             ends.extend((stop, line) for stop in self.series(branch, start))
         if fan.join is None:
