@@ -120,7 +120,7 @@ def test_each_wrong_comment_is_one_problem(right: str):
 
 def test_a_wrong_comment_of_a_class_of_several_ranks_is_found():
     """SigLIP's feed-forward takes tokens [B, N, d] and, behind the probe, one [B, d]."""
-    program = program_of(tfspec.load("siglip-base", {"d": 24, "h": 3, "f": 40, "L": 2}).graph)
+    program = program_of(tfspec.load("siglip-base", {"d": 24, "h": 3, "f": 40, "L": 2}).semantics)
     source, writers = written(program)
     right = 'approximate="tanh"))  # [..., d]'
     assert right in source
