@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.parity import (
     ast,
     bert,
+    bert_heads,
     clip,
     dalle,
     decision,
@@ -45,6 +46,7 @@ REFERENCES = (
     marian.MARIAN,
     bert.BERT,
     *bert.PADDED,
+    *bert_heads.HEADS,
     llama.LLAMA,
     llama.LLAMA31,
     *llama.SHAPES,
