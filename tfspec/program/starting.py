@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.program import expr as ex
@@ -181,12 +182,21 @@ def _zeros(program: Program) -> list[str]:
         raise NotYet.of(f"{what} is not supported yet", None)
     if not names:
         return []
-    listed = ", ".join(f'"{name}"' for name in names)
     return [
-        f'if name.split(".")[-1] in ({listed}{"," if len(names) == 1 else ""}):',
+        *_among(names),
         "    for parameter in module.parameters():",
         "        nn.init.zeros_(parameter)",
     ]
+
+
+def _among(names: Sequence[str]) -> list[str]:
+    """The test whether a module has one of these names, as ruff breaks it."""
+    quoted = [f'"{name}"' for name in names]
+    listed = ", ".join(quoted) + ("," if len(names) == 1 else "")
+    whole = f'if name.split(".")[-1] in ({listed}):'
+    if len(whole) <= WIDTH - 8:
+        return [whole]
+    return ['if name.split(".")[-1] in (', *(f"    {each}," for each in quoted), "):"]
 
 
 def _matrix(program: Program) -> list[str]:

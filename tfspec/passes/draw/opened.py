@@ -14,7 +14,7 @@ from tfspec.passes.draw.walks import signature
 def main_blocks(graph: Graph) -> list[Trace]:
     """The first block of the deepest stack between each two joins, the deepest of all first.
 
-    One that several stacks have is opened in the deepest of them.
+    One that several stacks have is opened in the deepest of them, of equal ones in the last.
     """
     stacks = [node for node in graph.trace.body if _layers(graph, node)]
     chosen: dict[object, Node] = {}
@@ -26,9 +26,13 @@ def main_blocks(graph: Graph) -> list[Trace]:
     if not order:
         calls = [node for node in graph.trace.body if inner_traces(node.op)]
         return [inner_traces(calls[0].op)[0]] if calls else []
-    blocks = [inner_traces(node.op)[0] for node in order]
-    once = {(block.scope.kind, signature(block)): block for block in reversed(blocks)}
-    return [block for block in blocks if block in once.values()]
+    once: dict[object, Node] = {}
+    for node in order:
+        block = inner_traces(node.op)[0]
+        first = once.setdefault((block.scope.kind, signature(block)), node)
+        if _layers(graph, node) == _layers(graph, first):
+            once[block.scope.kind, signature(block)] = node
+    return [inner_traces(node.op)[0] for node in order if node in once.values()]
 
 
 def _layers(graph: Graph, node: Node) -> int:
