@@ -31,7 +31,8 @@ demo: $(STAMP)
 	$(BIN)/tfspec diff gpt2 llama-3-8b
 	$(BIN)/tfspec draw transformer-base
 	$(BIN)/tfspec draw vit-b16 --cost flops -o $(OUT)/vit_b16.svg
-	$(BIN)/tfspec draw llava-1.5-7b -o $(OUT)/llava.svg
+	$(BIN)/tfspec draw dit-xl-2 -o $(OUT)/dit.svg
+	$(BIN)/tfspec draw examples/cross/both-at-once.yaml -o $(OUT)/both.svg
 	$(BIN)/tfspec report llama-3-8b --dtype bf16 --target h200 --set B=8 -o $(OUT)/llama_3_8b.html
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py

@@ -24,12 +24,17 @@ def make_bert() -> nn.Module:
 
 
 def bert_names(theirs: Tensors) -> dict[str, Tensor]:
+    return body_names(theirs) | renamed(theirs, {"pooler.dense": "pooled"})
+
+
+def body_names(theirs: Tensors) -> dict[str, Tensor]:
+    """All but the pooler."""
     found = {
         f"{ours}.weight": theirs[f"embeddings.{name}_embeddings.weight"]
         for ours, name in EMBEDDINGS.items()
     }
     found["pos"] = theirs["embeddings.position_embeddings.weight"]
-    table = {"embeddings.LayerNorm": "norm", "pooler.dense": "pooled"}
+    table = {"embeddings.LayerNorm": "norm"}
     for i in range(3):
         layer, block = f"encoder.layer.{i}", f"blocks.{i}"
         table |= {

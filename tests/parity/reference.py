@@ -64,7 +64,8 @@ class Reference:
         return Architecture(load_text(text), self.sets)
 
     def __str__(self) -> str:
-        return f"{self.spec} {self.label}".strip()
+        name = self.spec.rpartition("/")[2].removesuffix(".yaml")
+        return f"{name} {self.label}".strip()
 
 
 def renamed(tensors: Tensors, table: Mapping[str, str]) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ _NUMBERS = itertools.count()
 STACKED = {
     "qkv": ("q", "k", "v"),
     "kv": ("k", "v"),
+    "qk": ("q", "k"),
     "qv": ("q", "v"),
     "gate_up": ("gate", "up"),
     "modulation": ("shift1", "scale1", "gate1", "shift2", "scale2", "gate2"),

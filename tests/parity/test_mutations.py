@@ -16,6 +16,7 @@ from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
 from tests.parity.mutations_latents import MUTATIONS as OF_LATENTS
 from tests.parity.mutations_modulation import MUTATIONS as OF_MODULATION
 from tests.parity.mutations_pooling import MUTATIONS as OF_POOLING
+from tests.parity.mutations_probes import MUTATIONS as OF_PROBES
 from tests.parity.mutations_sounds import MUTATIONS as OF_SOUNDS
 from tests.parity.mutations_streams import MUTATIONS as OF_STREAMS
 from tests.parity.mutations_texts import MUTATIONS as OF_TEXTS
@@ -164,6 +165,7 @@ MUTATIONS = [
         *OF_LATENTS,
         *OF_MODULATION,
         *OF_POOLING,
+        *OF_PROBES,
         *OF_SOUNDS,
         *OF_STREAMS,
         *OF_TOWERS,

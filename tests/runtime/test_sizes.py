@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfspec.runtime.sizes import Unreadable, shapes
+from tfspec.runtime.sizes import ANY, Unreadable, shapes
 from tfspec.symbolic import Dim, sym
 
 SYMBOLS = {"B": 2, "T": 7, "H": 32, "W": 48, "p": 16, "d": 64, "h": 4, "lambda": 3, "min": 5}
@@ -19,6 +19,7 @@ READ = [
     ("[T//2 + T % 4]", [(6,)]),
     ("[min(T, d, 9), max(T, 9), min]", [(7, 9, 5)]),
     ("[lambda], [B, 1]", [(3,), (2, 1)]),
+    ("[..., T, d]", [(ANY, 7, 64)]),
 ]
 UNREADABLE = [
     ("[B, N]", "`N` has no value here"),
@@ -27,6 +28,8 @@ UNREADABLE = [
     ("[B, T", "`]` is missing before ``"),
     ("[B] T", "`T` is not part of a shape"),
     ("B, T]", "`[` is missing before `B`"),
+    ("[B, ..., d]", "`...` has no value here"),
+    ("[... d]", "`,` is missing before `d`"),
     ("[B + ]", "`]` has no value here"),
 ]
 

@@ -118,6 +118,21 @@ def test_each_wrong_comment_is_one_problem(right: str):
     assert weights.problems == []
 
 
+def test_a_wrong_comment_of_a_class_of_several_ranks_is_found():
+    """SigLIP's feed-forward takes tokens [B, N, d] and, behind the probe, one [B, d]."""
+    program = program_of(tfspec.load("siglip-base", {"d": 24, "h": 3, "f": 40, "L": 2}).semantics)
+    source, writers = written(program)
+    right = 'approximate="tanh"))  # [..., d]'
+    assert right in source
+    shapes, weights = Check("shapes"), Check("weights")
+    wrong = source.replace(right, right.replace("..., d", "..., f"))
+    Trial(program, writers, wrong, "m.py", Random(1)).run("meta", shapes, weights)
+    (problem,) = shapes.problems
+    assert re.fullmatch(
+        r"m\.py:\d+: `\[\.\.\., f\]` says \[.*\], and the tensor is \[.*\]", problem
+    )
+
+
 def test_a_wrong_weight_is_found_where_it_is():
     _, weights = trial(("self.up = nn.Linear(24, 96)", "self.up = nn.Linear(24, 97)"))
     assert weights.problems[0] == ("blocks.0.mlp.up.weight is [97, 24], and the graph has [96, 24]")

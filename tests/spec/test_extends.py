@@ -46,6 +46,17 @@ def test_a_spec_inherits_sections_key_by_key(tmp_path: Path) -> None:
     assert list(spec.outputs) == ["logits"]
 
 
+def test_what_is_called_none_is_gone(tmp_path: Path) -> None:
+    change = "outputs: {logits: none, states: text}\ndims: {W: none}\n"
+    base = SMALL.replace("V: 100", "V: 100, W: 100")
+    spec = spec_of(load_files(tmp_path, base=base, main=HEAD + change))
+    assert list(spec.outputs) == ["states"]
+    assert "W" not in spec.dims
+    loaded = load_files(tmp_path, base=SMALL, main=HEAD + "outputs: {other: none}\n")
+    assert len(messages(loaded)) == 1
+    assert "none" in messages(loaded)[0]
+
+
 def test_name_about_and_expect_are_not_inherited(tmp_path: Path) -> None:
     base = SMALL + "about: the base\nexpect: {params: 1}\n"
     spec = spec_of(load_files(tmp_path, base=base, main=HEAD))

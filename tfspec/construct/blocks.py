@@ -27,6 +27,7 @@ from tfspec.layers.par import Par
 from tfspec.layers.residual import Gate, ResidualKnobs
 from tfspec.layers.scale import scaled
 from tfspec.layers.stack import Pattern
+from tfspec.ops.batch import broadcasts, joint, repeated
 from tfspec.ops.pointwise import Add, Learned
 from tfspec.ops.tokens import Concat
 from tfspec.spec.parts import Share
@@ -208,16 +209,22 @@ def _normed(
 def _joined(
     g: Builder, rule: ResidualKnobs | None, x: Tensor, f: Tensor, branch: Pipeline, partial: bool
 ) -> Tensor:
-    """skip·x + gate · layerscale · scale · f; what replaces only a part must fit it too."""
+    """skip·x + gate · layerscale · scale · f; what replaces only a part must fit it too.
+
+    A branch that reads another value may have batch axes that x lacks: x is repeated along them.
+    """
     if rule is not None:
         f = _scaled(g, rule, f)
         if not rule.keeps_input and not partial:
             return f
         if rule.skip is not None and rule.keeps_input:
             x = scaled(g, rule.skip, x)
-    if not g.same_tokens(f.space, x.space) or not g.same(f.width, x.width):
+    batch = joint(f, x)
+    if batch is not None and not all(broadcasts(y, batch) for y in (f, x)):
+        f, x = (repeated(y, batch) for y in (f, x))
+    alike = batch is not None and g.same_tokens(f.space, x.space)
+    if not alike or not g.same(f.width, x.width):
         message = f"this branch makes {g.shape(f)}, and cannot be added to {g.shape(x)}"
-        alike = g.same_tokens(f.space, x.space)
         help = "do it in a step of its own, outside the block, where nothing is added"
         help = f"end the branch with `linear: {x.width.ascii()}`" if alike else help
         raise g.refuse(UNEQUAL_RESIDUAL, message, last_place(branch), help=[help])
@@ -256,6 +263,7 @@ def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
     parts = total.space.parts
     if len(parts) == 1:
         return value
+    total = repeated(total, value.space.batch)
     pieces = [value if part.name == name else cut(g, total, [part]) for part in parts]
     return Concat(total.space)(*pieces)
 

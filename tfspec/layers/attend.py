@@ -28,6 +28,7 @@ from tfspec.layers.scale import positive
 from tfspec.layers.score_bias import score_bias
 from tfspec.layers.window import described, read_windows
 from tfspec.ops.attention import Attend as AttendOp
+from tfspec.ops.batch import joint, repeated
 from tfspec.ops.heads import JoinHeads, ToHeads
 from tfspec.ops.linear import Linear
 from tfspec.ops.over import Divide, Divided, Undivide
@@ -55,8 +56,9 @@ class Attend(Layer):
     """Attention: softmax(scale · q·kᵀ + bias)·v, over the allowed keys (Vaswani et al. 2017).
 
     `[batch..., queries, width] -> [batch..., queries, width]`. Query axes not in `over` are batch;
-    source axes that match them are aligned, the other source axes are the keys. A query with no
-    allowed key gives 0. Query-key width: heads · head_dim; value width: heads · v_head_dim.
+    source axes that match them are aligned, the other source axes are the keys. What lacks batch
+    axes of the other is repeated along them, once it is queries, or keys and values. A query with
+    no allowed key gives 0. Query-key width: heads · head_dim; value width: heads · v_head_dim.
     """
 
     step: ClassVar[str] = "attend"
@@ -128,12 +130,8 @@ class Attend(Layer):
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
-        if x.space.single:
-            raise g.not_yet("attention of a single token", self.name_span)
         source = x if self.to is None else self._attended(g, x)
-        if source.space.single:
-            raise g.not_yet("attention to a single token", self.span_of("to"))
-        if source.space.batch != x.space.batch:
+        if joint(x, source) is None:
             raise g.not_yet("attention over different batch axes", self.name_span)
         heads = split(g, self, x)
         if source is x:
@@ -237,7 +235,9 @@ class Attend(Layer):
         if self.rope is not None:
             turn = self.rope.op(g, self, heads.head_dim, x, source)
             q, k = turn(q), turn(k)
-        return q, k, v
+        batch = joint(q, k)
+        assert batch is not None
+        return repeated(q, batch), repeated(k, batch), repeated(v, batch)
 
     def biases(self, g: Builder) -> tuple[Map, ...]:
         """Which of its maps have one: as it says, else as its block does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tfspec.graph.mask_pairs import Pairs
 from tfspec.graph.tensor import Tensor
 from tfspec.layers.mask_names import NO_FLAG, MaskNames
 from tfspec.layers.mask_numbers import number
+from tfspec.ops.batch import joint
 from tfspec.spec import predicate as sp
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ def read_mask(
     if layer.mask is None:
         return None, ()
     kv = x if source is None else source
-    names = MaskNames(g, Pairs(g.facts, x.space, kv.space, source is None), layer.span_of("mask"))
+    query = replace(x.space, batch=joint(x, kv) or ())  # flags are over the batch of both
+    names = MaskNames(g, Pairs(g.facts, query, kv.space, source is None), layer.span_of("mask"))
     asked = Reading(g, names, partial(_not_self, g, layer)).condition(layer.mask.tree)
     tree = asked if isinstance(asked, bool) else total(names.pairs, asked)
     if tree is True:

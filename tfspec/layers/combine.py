@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
@@ -12,6 +13,7 @@ from tfspec.diagnostics import Label, Rule
 from tfspec.graph.space import Axis, Space
 from tfspec.layers.base import Layer, Reads
 from tfspec.ops import tokens as ops
+from tfspec.ops.batch import broadcasts, joint, repeated
 from tfspec.ops.grids import AddAlong, Interleave
 from tfspec.ops.pointwise import Add
 from tfspec.spec.located import mistyped
@@ -74,6 +76,9 @@ class Sum(Layer):
                 total = AddAlong(total.space)(total, term)
                 continue
             matched(g, "sum", (total, term), (self.of[0], self.of[at]))
+            batch = joint(total, term)
+            if batch is not None and not all(broadcasts(y, batch) for y in (total, term)):
+                total, term = (repeated(y, batch) for y in (total, term))
             total = Add()(total, term)
         return total
 
@@ -92,7 +97,8 @@ def _lacks_axes(g: Builder, a: Tensor, b: Tensor) -> bool:
 class Join(Layer):
     """Same tokens, features side by side: `[..., a], [..., b] -> [..., a + b]`.
 
-    As positions beside what stands there (Jaegle et al. 2021, section 3.2).
+    As positions beside what stands there (Jaegle et al. 2021, section 3.2). Learned tokens, which
+    are the same in each batch, are repeated along it.
     """
 
     step: ClassVar[str] = "join"
@@ -106,7 +112,14 @@ class Join(Layer):
         values = [vectors(g, "join", pipeline, x) for pipeline in self.of]
         for at, value in enumerate(values):
             matched(g, "join", (values[0], value), (self.of[0], self.of[at]), width=False)
-        return ops.Join()(*values)
+        return ops.Join()(*_in_each_batch(values))
+
+
+def _in_each_batch(values: Sequence[Tensor]) -> list[Tensor]:
+    """Values with the batch axes of all of them."""
+    batch = joint(*values)
+    assert batch is not None, "each pair was matched"
+    return [repeated(value, batch) for value in values]
 
 
 def vectors(g: Builder, step: str, pipeline: Pipeline, x: Tensor | None) -> Tensor:
@@ -126,12 +139,11 @@ def matched(
     *,
     width: bool = True,
 ) -> None:
-    """Both have the same tokens (and width), or the spec is refused."""
+    """Both have the same tokens (and width), in each batch, or the spec is refused."""
     (a, b), (first, place) = values, map(last_place, made)
-    alike = [axis.size for axis in (*a.space.batch, *a.space.token_axes)]
-    other = [axis.size for axis in (*b.space.batch, *b.space.token_axes)]
+    alike, other = ([axis.size for axis in each.space.token_axes] for each in (a, b))
     same = len(alike) == len(other) and all(map(g.same, alike, other))
-    if not same and (a.space.batch != b.space.batch or _nested(a, b)):
+    if joint(a, b) is None or (not same and _nested(a, b)):
         raise g.not_yet(f"`{step}` of values over different axes", place)
     labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
     if not same:
@@ -277,6 +289,7 @@ class Zip(Layer):
         values = [vectors(g, "zip", pipeline, x) for pipeline in made]
         for at, value in enumerate(values):
             matched(g, "zip", (values[0], value), (made[0], made[at]))
+        values = _in_each_batch(values)
         old = values[0].space
         if old.axis(self.axis) is not None:
             message = f"the values have an axis `{self.axis}` already"

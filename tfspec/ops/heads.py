@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
-from tfspec.graph.tensor import Tensor, features
+from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.ops.linear import apply_linear
 from tfspec.program import expr as ex
@@ -23,7 +23,8 @@ from tfspec.symbolic import Dim
 class ToHeads(Op):
     """A linear map whose output is split into heads: [..., N, d] -> [..., heads, N, head_dim].
 
-    Maps that read one value share a matrix, but those that stand `alone`.
+    A single token [..., d] is a row of one: [..., heads, 1, head_dim]. Maps that read one value
+    share a matrix, but those that stand `alone`.
     """
 
     tokenwise: ClassVar[bool] = True
@@ -36,8 +37,8 @@ class ToHeads(Op):
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
-        lead, tokens = x.axes[:-2], x.axes[-2]
-        axes = (*lead, Axis("heads", self.heads), tokens, features(self.head_dim))
+        (tokens,) = x.space.token_axes or (Axis("tokens", Dim.of(1)),)
+        axes = (*x.space.batch, Axis("heads", self.heads), tokens, features(self.head_dim))
         return Tensor(axes, x.space, role=self.role)
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
@@ -57,7 +58,7 @@ class ToHeads(Op):
         )
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        inner = split_heads(low, apply_linear(low, [node], inputs[0]), self)
+        inner = split_heads(low, [node], inputs[0])
         return heads.before_tokens(inner).named(self.role)
 
     def fusion(self, node: Node) -> object | None:
@@ -66,7 +67,7 @@ class ToHeads(Op):
     def lower_fused(
         self, low: Lowering, nodes: Sequence[Node], *inputs: Value
     ) -> tuple[Value, ...]:
-        joint = split_heads(low, apply_linear(low, nodes, inputs[0]), self)
+        joint = split_heads(low, nodes, inputs[0])
         ops = [node.op for node in nodes if isinstance(node.op, ToHeads)]
         sizes = [(low.number(op.heads, "heads"), op.heads) for op in ops]
         at, roles = len(joint.shape) - 3, [op.role for op in ops]
@@ -76,22 +77,25 @@ class ToHeads(Op):
         return tuple(heads.before_tokens(part) for part in parts)
 
 
-def split_heads(low: Lowering, x: Value, op: ToHeads) -> Value:
-    """[..., N, heads·k] -> [..., N, heads, k], a view."""
-    count = x.shape[-1].exact_div(op.head_dim)
-    sizes = [(ex.Name("-1"), count), (low.number(op.head_dim, "head_dim"), op.head_dim)]
-    return x.unflatten(-1, sizes)
+def split_heads(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
+    """The nodes' maps of one value as one, split into heads: [..., N, d] -> [..., N, heads, k]."""
+    (node, *_), joint = nodes, apply_linear(low, nodes, x)
+    if node.inputs[0].space.single:
+        joint = joint.new_axes("k" * (len(joint.shape) - 1) + "1")
+    width = node.outputs[0].width
+    count = joint.shape[-1].exact_div(width)
+    return joint.unflatten(-1, [(ex.Name("-1"), count), (low.number(width, "head_dim"), width)])
 
 
 @dataclass(frozen=True)
 class JoinHeads(Op):
-    """Heads side by side again: [..., h, N, k] -> [..., N, h·k]."""
+    """Heads side by side again: [..., h, N, k] -> [..., N, h·k]; of a single token [..., h·k]."""
 
     tokenwise: ClassVar[bool] = True
 
     def infer(self, *inputs: Tensor) -> Tensor:
-        *lead, heads, tokens, width = inputs[0].axes
-        return Tensor((*lead, tokens, features(heads.size * width.size)), inputs[0].space)
+        (x,), (*_, heads, _, width) = inputs, inputs[0].axes
+        return over(x.space, features(heads.size * width.size))
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
         return {}  # a rearrangement
@@ -106,5 +110,7 @@ class JoinHeads(Op):
         return chip("join heads")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        at = len(inputs[0].shape) - 3
-        return inputs[0].transpose(at, at + 1).flatten(at + 1)
+        (x,), at = inputs, len(inputs[0].shape) - 3
+        if node.inputs[0].space.single:
+            return x.flatten(at)
+        return x.transpose(at, at + 1).flatten(at + 1)

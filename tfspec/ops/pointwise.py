@@ -102,7 +102,11 @@ class Activation(Pointwise):
 
 @dataclass(frozen=True)
 class Add(Pointwise):
-    """a + b over one space; the second may lack axes and is repeated along them."""
+    """a + b over one space; one may lack the first axes and is repeated along them."""
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        whole = max(inputs, key=lambda tensor: len(tensor.axes))
+        return Tensor(whole.axes, whole.space)
 
     def label(self) -> str:
         return "+"

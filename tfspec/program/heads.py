@@ -10,7 +10,7 @@ from tfspec.graph.trace import Node
 from tfspec.program.method import Assign
 from tfspec.program.saves import VIEW
 from tfspec.program.value import Value
-from tfspec.symbolic import product
+from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
@@ -57,7 +57,8 @@ def apart(low: Lowering, x: Value, *others: Value) -> Value:
     """
     part = not low.same(x.storage.elements, product(x.shape))
     shared = any(other.storage is x.storage for other in others)
-    if "decode" in low.modes or not part or shared or _kept(low, x):
+    repeated = Dim.of(0) in x.strides  # a copy would write it out
+    if "decode" in low.modes or not part or shared or repeated or _kept(low, x):
         return x
     if x.transposed is None:
         return x.copy().named(x.hint or "x")

@@ -216,6 +216,8 @@ class Scene:
         return all(self.same(x, y) for size, x, y in each if not self.is_one(size))
 
     def memory_order(self, value: Value) -> list[int]:
-        """A value's axes from slowest to fastest, at sample sizes; unit axes keep their place."""
+        """A value's axes from slowest to fastest, at sample sizes; unit axes keep their place, and
+        so does one along which it is repeated."""
         steps = [stride.value(self.graph.sample) for stride in value.strides]
+        steps = [step or max(steps[axis:]) for axis, step in enumerate(steps)]
         return sorted(range(len(steps)), key=lambda axis: (-steps[axis], axis))

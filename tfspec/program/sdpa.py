@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.program import kernels
 from tfspec.program.saves import Keep, Kept, Made, Result, Saves, saves
-from tfspec.program.value import Shape, Value, in_order
+from tfspec.program.value import Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
@@ -79,15 +79,25 @@ class Attention:
     @property
     def runs(self) -> kernels.Kernel:
         """A fused kernel reads q, k and v once, and skips what a causal mask hides (Dao 2023); a
-        mask that is a tensor it computes whole. Products of matrices scale q and k, write the
-        scores, read and write them for a mask and for the softmax, and read the weights."""
+        mask that is a tensor it computes whole. Products of matrices scale q and k, copy those of
+        q, k and v whose batch and heads do not lie as one axis, write the scores, read and write
+        them for a mask and for the softmax, and read the weights."""
         if self.kernel != "math":
             skips = self.mask is None or self.mask.absent
             return kernels.Kernel("attention", skips=skips, recomputes=True)
         scores = product(self.q.shape[:-1]) * self.k.shape[-2]
         scaled = product(self.q.shape) + product((*self.q.shape[:-2], *self.k.shape[-2:]))
         passes = 4 if self.mask is None else 6
-        return kernels.Kernel("attention", hidden=passes * scores + 2 * scaled, launches=5)
+        moved = passes * scores + 2 * scaled
+        alone = self.low.same(self.q.shape[-3], self.k.shape[-3])  # else repeated, and in order
+        each = (self._scaled(self.q), *((self._scaled(self.k), self.v) if alone else ()))
+        copied = [product(x.shape) for x in each if x.batched().storage is not x.storage]
+        return kernels.Kernel("attention", hidden=moved, launches=5).after(copied)
+
+    def _scaled(self, x: Value) -> Value:
+        """x times a number: in memory of its own, the axes in the order of x's."""
+        strides = in_order(x.shape, self.low.memory_order(x))
+        return replace(x, storage=Storage(product(x.shape), x.dtype), strides=strides)
 
     def _fused(self) -> list[Kept]:
         """q, k, v, the result and a number a query. A mask of booleans is made numbers anew.

@@ -28,11 +28,15 @@ class ShapeWriter:
         return shapes[0] if len(set(shapes)) == 1 else ", ".join(shapes)
 
     def shape(self, value: Value) -> str:
+        """`[B, T, d]`; `[..., d]` of a class that is called on values of several ranks."""
         shapes = [twin.shape for twin in self.columns[value]]
-        rank = min(map(len, shapes))  # one class may be called at several ranks
-        lead = ["..."] if any(len(shape) > rank for shape in shapes) else []
-        rows = zip(*(shape[len(shape) - rank :] for shape in shapes), strict=True)
-        return f"[{', '.join([*lead, *map(self._size, rows)])}]"
+        rank = min(map(len, shapes))
+        rows = list(zip(*(shape[len(shape) - rank :] for shape in shapes), strict=True))
+        if all(len(shape) == rank for shape in shapes):
+            return f"[{', '.join(map(self._size, rows))}]"
+        while len(rows) > 1 and len(set(map(self.graph.names.show, rows[0]))) > 1:
+            rows = rows[1:]  # what differs is another axis in each
+        return f"[{', '.join(['...', *map(self._size, rows)])}]"
 
     def _size(self, sizes: tuple[Dim, ...]) -> str:
         texts = [self.graph.names.show(size) for size in sizes]

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-_TOKEN = re.compile(r"\s*(//|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\S)")
+ANY = -1
+"""The `...` of a comment: any axes, or none. A class may be called on values of several ranks."""
+_TOKEN = re.compile(r"\s*(//|\.\.\.|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\S)")
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -15,7 +17,10 @@ class Unreadable(ValueError):
 
 
 def shapes(text: str, symbols: Mapping[str, int]) -> list[tuple[int, ...]]:
-    """`[B, T], [S]` as numbers. Raises Unreadable, also where an exact quotient does not divide."""
+    """`[B, T], [S]` as numbers, `[..., d]` with ANY in front.
+
+    Raises Unreadable, also where an exact quotient does not divide.
+    """
     reader = _Reader(_TOKEN.findall(text), symbols)
     found = [reader.shape()]
     while reader.takes(","):
@@ -37,7 +42,10 @@ class _Reader:
 
     def shape(self) -> tuple[int, ...]:
         self.expect("[")
-        return tuple(self.listed("]"))
+        if not self.takes("..."):
+            return tuple(self.listed("]"))
+        self.expect(",")
+        return ANY, *self.listed("]")
 
     def listed(self, end: str) -> list[int]:
         """Sizes with commas between them, up to the closing sign."""

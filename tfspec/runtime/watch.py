@@ -14,7 +14,7 @@ from tfspec.passes.emit.module import ClassWriter
 from tfspec.program.program import Program
 from tfspec.program.shapes import ShapeWriter
 from tfspec.runtime.comments import Comment
-from tfspec.runtime.sizes import Unreadable, shapes
+from tfspec.runtime.sizes import ANY, Unreadable, shapes
 
 Shapes = list[tuple[int, ...]]
 Letters = dict[str, int]
@@ -106,9 +106,12 @@ class Watch:
         self.mismatches.setdefault(line, Mismatch(line, why))
 
     def _expected(self, text: str, letters: Letters, live: Shapes) -> Shapes:
-        """One shape for all values of the line, or one for each."""
+        """One shape for all values of the line, or one for each; open axes are as they are."""
         found = shapes(text, {**self.symbols, **letters})
-        return found * len(live) if len(found) == 1 else found
+        found = found * len(live) if len(found) == 1 else found
+        if len(found) != len(live):
+            return found
+        return [_closed(*pair) for pair in zip(found, live, strict=True)]
 
     def _meanings(self, writer: ShapeWriter, module: nn.Module) -> Iterator[Letters]:
         """The class's letters in each lowered variant that this module is, in this mode."""
@@ -150,6 +153,14 @@ def _tensors(value: Any) -> list[Tensor]:
     if isinstance(value, tuple | list):
         return [each for each in cast("Sequence[Any]", value) if isinstance(each, Tensor)]
     return [value] if isinstance(value, Tensor) else []
+
+
+def _closed(found: tuple[int, ...], live: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape with the axes that `...` stands for."""
+    if ANY not in found:
+        return found
+    open_axes = max(0, len(live) - len(found) + 1)
+    return (*live[:open_axes], *found[1:])
 
 
 def _text(found: Shapes) -> str:

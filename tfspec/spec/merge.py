@@ -34,9 +34,24 @@ def merge_entries(base: Mapping, place: Mapping, changes: Iterable[Entry]) -> Ma
 
 
 def inherit(base: Mapping, child: Mapping) -> Mapping:
-    """A spec that extends another, as one spec."""
+    """A spec that extends another, as one spec; what it calls `none` is gone."""
     kept = [(key, value) for key, value in base.entries if key.text not in NOT_INHERITED]
-    return merge_entries(Mapping(base.span, tuple(kept)), child, child.entries)
+    whole = merge_entries(Mapping(base.span, tuple(kept)), child, child.entries)
+    entries = ((key, _left(base.get(key.text), value)) for key, value in whole.entries)
+    return replace(whole, entries=tuple(entries))
+
+
+def _left(base: Node | None, section: Node) -> Node:
+    """A section without the entries of its base that are `none` now."""
+    if not isinstance(base, Mapping) or not isinstance(section, Mapping):
+        return section
+    had = {key.text for key, _ in base.entries}
+    gone = {key.text for key, value in section.entries if _is_none(value)} & had
+    return replace(section, entries=tuple(e for e in section.entries if e[0].text not in gone))
+
+
+def _is_none(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.text == "none"
 
 
 def replaced(mapping: Mapping, key: str, value: Node) -> Mapping:

@@ -8,10 +8,14 @@ from tfspec.graph.class_names import class_name
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Place
 from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.draw.walks import signature
 
 
 def main_blocks(graph: Graph) -> list[Trace]:
-    """The first block of the deepest stack between each two joins, the deepest of all first."""
+    """The first block of the deepest stack between each two joins, the deepest of all first.
+
+    One that several stacks have is opened in the deepest of them.
+    """
     stacks = [node for node in graph.trace.body if _layers(graph, node)]
     chosen: dict[object, Node] = {}
     for node in stacks:
@@ -22,7 +26,9 @@ def main_blocks(graph: Graph) -> list[Trace]:
     if not order:
         calls = [node for node in graph.trace.body if inner_traces(node.op)]
         return [inner_traces(calls[0].op)[0]] if calls else []
-    return [inner_traces(node.op)[0] for node in order]
+    blocks = [inner_traces(node.op)[0] for node in order]
+    once = {(block.scope.kind, signature(block)): block for block in reversed(blocks)}
+    return [block for block in blocks if block in once.values()]
 
 
 def _layers(graph: Graph, node: Node) -> int:

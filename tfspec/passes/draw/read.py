@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from tfspec.diagnostics.escape import escape
@@ -190,8 +191,10 @@ class _Reader:
             return self._item(node), next(iter(trunk), None)
         tree = self.dominators[self.inside[value]]
         origin = tree.common(trunk)
-        branches = tuple(self.series(each, origin) for each in trunk)
-        return flat(Fan(branches, self._box(node), origin is not None), self.uses), origin
+        branches = [self.series(each, origin) for each in trunk]
+        if origin is None:  # what they read from other columns comes from the left
+            branches.sort(key=lambda branch: self.placed.issuperset(wanted(branch)))
+        return flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses), origin
 
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""
@@ -245,7 +248,8 @@ class _Reader:
             count = self.words.count(traces[0].scope.copies)
             return self._closed(escape(title), count, traces, node.outputs[0])
         if traces and traces[0].look is None:  # a block that stands alone
-            return self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
+            closed = self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
+            return replace(closed, label=self._label(node))
         look = node.op.look(*node.inputs)
         brought = [
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
