@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tfspec
-from tests.draw.figures import loaded, of
+from tests.draw.figures import BUNDLED, loaded, of
 from tests.draw.picture import picture, wrong
 from tfspec.graph.trace import inner_traces
 from tfspec.passes.draw.fit import columns
@@ -253,3 +253,12 @@ def test_values_from_elsewhere_cross_nothing(text: str) -> None:
         n for n in model.semantics.trace.nodes() if n.inner is None and not inner_traces(n.op)
     ]
     assert sorted(map(id, drawn)) == sorted(map(id, primitives))
+
+
+def test_a_long_condition_is_broken_and_not_cut() -> None:
+    """Of the bundled specs none has a word in a box that is cut."""
+    for name in BUNDLED:
+        for box in loaded(name).draw().layout.boxes:
+            assert "…" not in "".join((box.title, *box.knobs))
+    (box,) = (b for b in loaded("dall-e").draw().layout.boxes if b.kind == "attention")
+    assert box.knobs == ("h heads × k, causal and (key.text", "or within(W + 1))")

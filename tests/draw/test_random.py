@@ -83,6 +83,13 @@ def trouble(model: Architecture) -> list[str]:
     return found
 
 
+def test_sizes_of_which_none_goes_into_another_have_costs() -> None:
+    model = of(written(make(Random(979))))
+    flops = [text for _, text in model.graph().nodes(data="flops")]
+    assert len(flops) > 40
+    assert model.cost().number(model.cost().work.forward) > 0
+
+
 def test_random_models_are_drawn_whole() -> None:
     found = [trouble(model) for model in quick()]
     assert len(found) > QUICK // 2

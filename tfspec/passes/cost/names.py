@@ -11,6 +11,7 @@ from tfspec.graph.names import TOKENS, WINDOWS
 from tfspec.passes.cost.work import ShapeOf
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Division
+from tfspec.symbolic.errors import Indivisible
 
 CONVENTION = "a multiply-add is 2 FLOPs; products of matrices only; attention dense"
 """What every FLOP count of ours means."""
@@ -46,7 +47,7 @@ class Counts:
         values = self.graph.sample
         found, parts = sym(letter), 1
         for other, whole in self._named.items():
-            share = whole.exact_div(size)
+            share = _share(whole, size)
             if not self._per.isdisjoint(share.symbols):
                 continue  # of M images, one's tokens are no part of those of all
             if _polynomial(share) and share.value(values) > parts:
@@ -71,6 +72,14 @@ class Counts:
         """The bindings, and with them the value of every letter."""
         letters = {letter: size.value(bindings) for letter, size in self._named.items()}
         return {**bindings, **letters}
+
+
+def _share(whole: Dim, size: Dim) -> Dim:
+    """How often a size goes into a whole; 0 where it never does: 6 tokens into 3."""
+    try:
+        return whole.exact_div(size)
+    except Indivisible:
+        return Dim.of(0)
 
 
 def _polynomial(size: Dim) -> bool:

@@ -5,6 +5,7 @@ Lengths along the flow grow from the inputs; `place` turns the figure at the end
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
 
 Shares = Mapping[Box, float]
+_CONDITION = re.compile(" (?=(?:and|or) )")
 
 
 @dataclass(frozen=True)
@@ -256,14 +258,30 @@ class Placer:
 
 
 def wrapped(m: Measure, knobs: Sequence[str], most: int) -> tuple[str, ...]:
-    """Knobs in lines with commas; what does not fit into the last line is cut."""
+    """Knobs in lines with commas, long ones broken; what does not fit into the last line is cut."""
     lines: list[str] = []
     for knob in knobs:
-        longer = f"{lines[-1]}, {knob}" if lines else knob
-        if lines and m.width(longer, "knob") <= most:
-            lines[-1] = longer
-        elif len(lines) < m.knobs:
-            lines.append(knob)
-        else:
-            lines[-1] = longer
+        for number, piece in enumerate(_pieces(m, knob, most)):
+            longer = f"{lines[-1]}{' ' if number else ', '}{piece}" if lines else piece
+            if lines and not number and m.width(longer, "knob") <= most:
+                lines[-1] = longer
+            elif len(lines) < m.knobs:
+                lines.append(piece)
+            else:
+                lines[-1] = longer
     return tuple(m.cut(line, "knob", most) for line in lines)
+
+
+def _pieces(m: Measure, knob: str, most: int) -> list[str]:
+    """A knob that is too long for a line in several, each as long as may be.
+
+    A condition is broken before its `and` and `or`.
+    """
+    pieces: list[str] = []
+    for word in _CONDITION.split(knob) if m.width(knob, "knob") > most else [knob]:
+        longer = f"{pieces[-1]} {word}" if pieces else word
+        if pieces and m.width(longer, "knob") <= most:
+            pieces[-1] = longer
+        else:
+            pieces.append(word)
+    return pieces

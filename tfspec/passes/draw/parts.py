@@ -128,7 +128,8 @@ class Figure:
         if sum(1 for column in self.columns for _ in jumps(column)) > _FEW:
             return True
         fans = (item for column in self.columns for item in _every(column) if isinstance(item, Fan))
-        return any(sum(map(_from_elsewhere, fan.branches)) > 1 for fan in fans)
+        branches = (branch for fan in fans for branch in fan.branches)
+        return any(sum(1 for _ in jumps(branch)) > 1 for branch in branches)
 
     def cards(self) -> Iterator[Card]:
         return (card for column in self.columns for card in _cards(column))
@@ -146,10 +147,6 @@ def made_by(item: Item) -> Tensor | None:
     if isinstance(item, Fan):
         return item.join.made if item.join is not None else None
     return item.made if isinstance(item, Box | Start | Card) else None
-
-
-def _from_elsewhere(series: Series) -> bool:
-    return any(isinstance(item, Jump) for item in series.items)
 
 
 def boxes(series: Series) -> Iterator[Box]:

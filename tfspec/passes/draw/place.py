@@ -20,12 +20,14 @@ def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
     placer = Placer(m, shares or {})
     x = 0
     sides: list[int] = []
+    gaps: list[int] = []
     for column, block in _in_order(placer, figure):
+        gaps.append(x + m.column // 2)
         x += channels(column) * m.channel + (m.column if sides else 0)
         sides.append(x)
         block.draw(x + block.left, 0)
         x += block.left + block.right
-    route(placer, sides)
+    route(placer, sides, gaps)
     return turned(placer.out, m)
 
 

@@ -24,8 +24,8 @@ def _sources(column: Series) -> list[Tensor]:
     return list(dict.fromkeys([*read, *(jump.source for jump in jumps(column))]))
 
 
-def route(placer: Placer, sides: list[int]) -> None:
-    """Draw every cross edge; `sides` are the left ends of the columns.
+def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
+    """Draw every cross edge; `sides` are the left ends of the columns, `gaps` lie before them.
 
     The channel of the highest target is nearest to it, so that edges do not cross. Of those of one
     value the farthest comes first: the others fork off it.
@@ -39,7 +39,7 @@ def route(placer: Placer, sides: list[int]) -> None:
         column = _column(target, sides)
         channel = sides[column] - placer.m.channel * (numbers[column, target.source] + 1)
         before = drawn.setdefault(target.source, [])
-        before.append(_forked(placer, target, before) or _path(placer, target, channel))
+        before.append(_forked(placer, target, before) or _path(placer, target, channel, gaps))
         placer.out.paths.append(before[-1])
 
 
@@ -81,8 +81,9 @@ def _forked(placer: Placer, target: Target, drawn: Sequence[Path]) -> Path | Non
     return None
 
 
-def _path(placer: Placer, target: Target, channel: int) -> Path:
-    """By the shortest way that is free: straight up and across, across, or along a channel."""
+def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> Path:
+    """By the shortest way that is free: straight up and across, across, along a channel, or over
+    what stands between."""
     m = placer.m
     x, end = placer.ends[target.source]
     last = _tip(placer, target)
@@ -90,6 +91,10 @@ def _path(placer: Placer, target: Target, channel: int) -> Path:
     if not _is_end(placer, x, end):
         across = target.s == tap and _is_free(placer, x, target.x, tap)
         bend = () if across else ((channel, tap), (channel, target.s))
+        gap = next((each for each in gaps if each > x), channel)
+        if not across and gap < channel and not _is_free(placer, gap, channel, tap):
+            over = _above(placer, gap, channel) + m.gap + m.channel
+            bend = ((gap, tap), (gap, over), (channel, over), (channel, target.s))
         return Path(((x, tap), *bend, last), target.line, target.arrow, tap=True)
     leave = end + m.gap - m.gap // 4 - m.point
     if x < channel and target.s >= leave:
@@ -97,6 +102,15 @@ def _path(placer: Placer, target: Target, channel: int) -> Path:
     else:
         bend = ((x, leave), (channel, leave), (channel, target.s))
     return Path(((x, end - m.point), *bend, last), target.line, target.arrow)
+
+
+def _above(placer: Placer, left: int, right: int) -> int:
+    """Where all that stands between two places has ended."""
+    out = placer.out
+    rects = [shape.rect for shape in (*out.boxes, *out.cards) if left < shape.rect.x < right]
+    lines = [s for path in out.paths for x, s in path.points if left < x < right]
+    words = [text.y + placer.m.name for text in out.texts if left < text.x < right]
+    return max([*(rect.bottom for rect in rects), *lines, *words])
 
 
 def _is_end(placer: Placer, x: int, s: int) -> bool:
