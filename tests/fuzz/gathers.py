@@ -124,11 +124,16 @@ def _terms(m: Maker, x: Val) -> Iterator[tuple[str, str]]:
         if name in m.vocabularies:
             known = m.number(0, m.vocabularies[name] - 1)
             yield name, m.pick([f"{name} == {known}", f"{name} != {known}", f"{name} % 2 == 1"])
-        elif x.single or any(_short(axis) for part in x.parts for axis in part.axes):
+        elif _few(x) or any(_short(axis) for part in x.parts for axis in part.axes):
             continue
         else:
             forms = ("{0} == 1", "{0} < 2", "abs({0} - 1) < 1", "{0} % 2 == 0")
             yield name, m.pick(forms).format(name)
+
+
+def _few(x: Val) -> bool:
+    """Whether it is one token or two: all of them have an index below 2."""
+    return len(x.parts) < 3 and not any(part.axes for part in x.parts)
 
 
 def _short(axis: Axis) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tfspec
-from tfspec.passes.cost.fit import RESERVE, Largest, at_size, fits, total_bytes
+from tfspec.passes.cost.fit import RESERVE, Largest, at_size, fits, lacks, total_bytes
 from tfspec.passes.cost.report import Cost, CostMode
 
 
@@ -91,3 +91,15 @@ def test_more_memory_fits_more() -> None:
     assert None not in sizes
     assert sorted(sizes, key=lambda size: size or 0) == sizes
     assert len(set(sizes)) == 3
+
+
+def test_a_compiled_step_holds_its_activations_too() -> None:
+    """Where no peak is told, all kinds together, and those that nothing is known of are missed."""
+    sets = {"d": 24, "h": 3, "f": 96, "L": 2, "V": 97, "B": 2, "T": 16}
+    compiled = tfspec.load("gpt2", sets).cost("train", compiled=True)
+    kept = next(each.value for each in compiled.quantities if each.name == "activations")
+    assert total_bytes(compiled) == 16 * compiled.number(compiled.graph.params) + kept
+    assert "optimizer and activations" in compiled.text()
+    experts = tfspec.load("mixtral-8x7b", {"B": 1, "T": 16}).cost("train", compiled=True)
+    assert lacks(experts)
+    assert "activations are not known" in " ".join(experts.text().split())

@@ -45,7 +45,9 @@ def values_of(text: str, architecture: Architecture) -> tuple[str, list[int]]:
     for size in (low, high):
         if size < domain.low or (domain.high is not None and size > domain.high):
             message = f"`{name}` is declared as {domain}, and {size} is none of its sizes"
-            raise Failure(SWEEP, message, "declare other sizes by `--set`, or sweep fewer")
+            wider = f"{min(low, domain.low)}..{max(high, domain.high or high)}"
+            help = f"declare more by `--set {name}={wider}`, or sweep fewer"
+            raise Failure(SWEEP, message, help)
     sizes = _even(low, high, steps) if steps else _doubled(low, high)
     if fixed(name, architecture) and len(sizes) > MODELS:
         raise Failure(SWEEP, f"{len(sizes):,} points are {len(sizes):,} models", "take fewer steps")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tfspec.symbolic.domain import Domain
 
 if TYPE_CHECKING:
-    from tfspec.passes.cost.report import Cost
+    from tfspec.passes.cost.report import Cost, Quantity
 
 RESERVE = 1_000_000_000
 """Bytes that a driver's context and an allocator's gaps take of a device: an assumption."""
@@ -21,7 +21,19 @@ def total_bytes(cost: Cost) -> int:
     """What a mode holds at its fullest moment; where that is not known, all of it together:
     weights, and where there are any gradients, the optimizer's states, activations, the cache."""
     peak = next((each.value for each in cost.by_run if each.name == "peak_total"), None)
-    return sum(each.value for each in cost.sizes) if peak is None else peak
+    return sum(each.value for each in held(cost)) if peak is None else peak
+
+
+def held(cost: Cost) -> list[Quantity]:
+    """Bytes by kind, with activations that a run of the stand-in tells, where no peak is told."""
+    return [*cost.sizes, *(each for each in cost.by_run if each.name == "activations")]
+
+
+def lacks(cost: Cost) -> bool:
+    """Whether it trains, and nothing is known of what its activations take."""
+    if cost.mode != "train" or any(each.name == "peak_total" for each in cost.by_run):
+        return False
+    return all(each.name != "activations" for each in held(cost))
 
 
 def memory_bytes(cost: Cost) -> int:

@@ -54,15 +54,17 @@ def _fullest(cost: Cost) -> str:
     """When it holds most, or what it holds."""
     if isinstance(cost.peak, Peak):
         return f"fullest {cost.peak.total_where}"
-    held = [each.name for each in cost.sizes]
-    return " and ".join(filter(None, (", ".join(held[:-1]), held[-1])))
+    held = [each.name for each in fit.held(cost)]
+    unknown = "; activations are not known" if fit.lacks(cost) else ""
+    return " and ".join(filter(None, (", ".join(held[:-1]), held[-1]))) + unknown
 
 
 def _fits(cost: Cost, timing: Timing, total: int) -> str:
     memory = timing.rates.memory
     where = f"on {escape(timing.how.target.about)}"
     share = f"({total / memory:.0%})"
-    head = "fits" if fit.fits(cost) else "does not fit"
+    free = "at least" if fit.lacks(cost) else "fits"
+    head = free if fit.fits(cost) else "does not fit"
     return f"{head}: {_bytes(total)} of {memory / 1e9:g} GB {where} {share}, {_fullest(cost)}"
 
 
