@@ -245,6 +245,27 @@ def test_what_sees_later_tokens_tells_no_next_one(
     assert main(["build", str(path), "--loss", "masked-word", "-o", str(tmp_path / "m.py")]) == 0
 
 
+AHEAD = {
+    "an average": "norm: {modulate: [tokens, {embed: d}, {pool: mean}]}",
+    "a window to both sides": "conv: {size: {T: 3}, pad: {T: 1}, width: d}",
+}
+
+
+@pytest.mark.parametrize("step", AHEAD.values(), ids=AHEAD)
+def test_attention_is_not_all_that_sees_later_tokens(
+    step: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ahead.yaml"
+    start = "tfspec: 1\nname: ahead\ndims: {B: batch, T: 4..9, V: 11, d: 6}\ninputs: {tokens: ids(V) B T}\n"
+    end = "\noutputs: {logits: [text, {linear: V}], pooled: [text, {pool: mean}]}\n"
+    path.write_text(f"{start}streams:\n  text: [tokens, {{embed: d}}, {{{step}}}]{end}", "utf-8")
+    assert main(["build", str(path), "--loss", "next-token:logits"]) == 2
+    assert "tokens see later ones" in capsys.readouterr().err
+    path.write_text(f"{start}streams:\n  text: [tokens, {{embed: d}}, norm]{end}", "utf-8")
+    built = ["build", str(path), "--loss", "next-token:logits", "-o", str(tmp_path / "a.py")]
+    assert main(built) == 0  # what another output averages is not behind this one
+
+
 # ---- what the file then holds
 
 CASES = [

@@ -60,7 +60,8 @@ class Op(ABC):
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether it is an attention whose queries may see keys behind them."""
+        """Whether one of its tokens may be made of later ones: attention by its mask, an average, a
+        window to both sides."""
         return False
 
     @abstractmethod

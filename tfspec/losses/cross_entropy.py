@@ -91,11 +91,11 @@ class NextToken(CrossEntropy):
 
     def fits(self, graph: Graph, output: Tensor) -> bool:
         words = words_of(graph, output)
-        return words is not None and looks_ahead(graph, words) is None
+        return words is not None and looks_ahead(graph, words, output) is None
 
     def against(self, graph: Graph, output: Tensor) -> Label | None:
         words = words_of(graph, output)
-        ahead = None if words is None else looks_ahead(graph, words)
+        ahead = None if words is None else looks_ahead(graph, words, output)
         return Label(ahead.span, "tokens see later ones") if ahead and ahead.span else None
 
 

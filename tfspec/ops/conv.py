@@ -45,6 +45,10 @@ class Conv(Op):
         """With the products with padding, which kernels compute as the others."""
         return 2 * outputs[0].elements * channels(inputs[0]) * product(self.sizes)
 
+    @property
+    def looks_ahead(self) -> bool:
+        return True
+
     def label(self) -> str:
         return "conv"
 

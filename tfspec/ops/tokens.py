@@ -141,6 +141,10 @@ class Pool(Rearrangement):
     space: Space
     how: Literal["mean", "max"]
 
+    @property
+    def looks_ahead(self) -> bool:
+        return True
+
     def infer(self, *inputs: Tensor) -> Tensor:
         return over(self.space, inputs[0].axes[-1])
 
