@@ -44,8 +44,10 @@ def _of_terms(
     made = m.pick(terms)
     for _ in range(m.number(0, 2)):
         other = m.pick(terms)
-        made = m.pick([f"{made} and {other}", f"{made} or {other}", f"not ({made})",
-                       f"({made}) and not {other}", f"not {other} or ({made})"])  # fmt: skip
+        found = m.pick([f"{made} and {other}", f"{made} or {other}", f"not ({made})",
+                        f"({made}) and not {other}", f"not {other} or ({made})"])  # fmt: skip
+        if other not in made or "not" not in found:  # `a and not a` hides every key
+            made = found
     return made
 
 
