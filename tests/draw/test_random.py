@@ -102,7 +102,13 @@ def test_many_random_models_are_drawn_whole() -> None:
 
 
 def test_most_figures_of_random_models_have_no_crossing() -> None:
-    """What crosses reads many values from elsewhere, in splices, zips and similarities."""
-    every = [wrong(picture(model.draw().svg())) for model in quick()]
-    clean = [said for said in every if not any("crosses" in each for each in said)]
-    assert len(clean) >= 0.85 * len(every)
+    """Of those for which `tfspec draw` does not say that lines may cross; few are such."""
+    drawings = [model.draw() for model in quick()]
+    plain = [each for each in drawings if not each.figure.tangled]
+    assert len(plain) >= 0.9 * len(drawings)
+    clean = [each for each in plain if not _crossing(wrong(picture(each.svg())))]
+    assert len(clean) >= 0.9 * len(plain)
+
+
+def _crossing(said: list[str]) -> bool:
+    return any("crosses" in each for each in said)
