@@ -47,6 +47,8 @@ def _learned(m: Maker, x: Val) -> Any:
     if not terms or not _apart(terms, x.parts):
         return None
     names = [t if isinstance(t, str) else "*".join(axis.name for axis in t) for t in terms]
+    if any(part.name in names and len(part.axes) > 1 for part in x.parts):
+        return None  # an axis of its part's name: the name alone means the part, all its axes
     knobs: dict[str, Any] = {"learned": " + ".join(names)}
     rows = sum(1 if isinstance(t, str) else math.prod(a.top or 0 for a in t) for t in terms)
     if m.chance(25):
