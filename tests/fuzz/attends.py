@@ -98,6 +98,10 @@ def _source(m: Maker, x: Val, knobs: dict[str, Any]) -> Val | None:
     if not found:
         return None
     name, value = m.pick(found)
+    part = next((part for part in x.parts if part.name == name), None)
+    if part is not None and not part.axes:
+        return None  # a bare name is a part of the value first, and here it is one token
+    value = value if part is None else x.over(part)
     knobs["to"] = name
     if m.chance(20):
         step, value = steps.linear(m, value)

@@ -83,6 +83,15 @@ def test_this_is_right(text: str) -> None:
 
 
 WRONG = {
+    "all tokens are of the only part, and what is not is nothing": (
+        """
+dims: {B: batch, T: 1..4}
+inputs: {states: float B T (4)}
+streams: {a: [states, {attend: {heads: 2, mask: query.a and not key.a}}]}
+outputs: {y: a}
+""",
+        ["TS254 `query.a and not key.a` hides every key from every query"],
+    ),
     "a stream that reads itself where no part has its name": (
         """
 dims: {B: batch, T: 1..4}

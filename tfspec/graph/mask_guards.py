@@ -6,6 +6,9 @@ harm where the rest of the predicate decides: then no question is asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 from tfspec.graph import mask_tree as mt
 from tfspec.graph.mask_pairs import SIDES, Pair, Pairs, has
 from tfspec.spec.predicate import Side
@@ -34,14 +37,24 @@ def total(pairs: Pairs, tree: mt.Condition) -> mt.Answer:
 def _shortened(pairs: Pairs, tree: mt.Condition) -> mt.Answer:
     """The condition without what makes no difference to the tokens of any part."""
     found: mt.Answer = tree
-    for leaf, value in ((leaf, value) for leaf in mt.leaves(tree) for value in (True, False)):
-        if isinstance(found, bool):
+    while not isinstance(found, bool):
+        shorter = (each for each in _without_one(found) if _alike(pairs, each, found))
+        less = next(shorter, None)
+        if less is None:
             break
-        without = mt.replaced(found, lambda each, leaf=leaf, value=value: (
-            value if each == leaf else each))  # fmt: skip
-        if all(_at(pairs, without, pair) == _at(pairs, found, pair) for pair in pairs.all):
-            found = without
+        found = less
     return found
+
+
+def _without_one(tree: mt.Condition) -> Iterator[mt.Answer]:
+    """The condition with one of its leaves taken for true, or for false."""
+    for asked, value in product(dict.fromkeys(mt.leaves(tree)), (True, False)):
+        yield mt.replaced(tree, lambda each, leaf=asked, known=value: (
+            known if each == leaf else each))  # fmt: skip
+
+
+def _alike(pairs: Pairs, a: mt.Answer, b: mt.Answer) -> bool:
+    return all(_at(pairs, a, pair) == _at(pairs, b, pair) for pair in pairs.all)
 
 
 def _at(pairs: Pairs, tree: mt.Answer, pair: Pair) -> mt.Answer:
