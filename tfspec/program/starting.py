@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfspec.diagnostics import Label
 from tfspec.program import expr as ex
 from tfspec.program.layout import WIDTH
 from tfspec.program.rates import number
@@ -179,7 +180,12 @@ def _zeros(program: Program) -> list[str]:
     other = next((m.name for m in linears if m.name in names and not _at_zero(m)), None)
     if other is not None:
         what = f"a map called `{other}` that starts at 0 beside one that does not"
-        raise NotYet.of(f"{what} is not supported yet", None)
+        init = program.graph.spec.init
+        assert init is not None, "no map starts at 0 unless the spec says so"
+        place = Label(init.key_span("zeros"))
+        named = f"call an output or stream that is called `{other}` otherwise"
+        styled = "a gated ffn has such a map in the explicit style: build the fast one"
+        raise NotYet.of(f"{what} is not supported yet", place, named, styled)
     if not names:
         return []
     return [
