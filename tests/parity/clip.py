@@ -32,10 +32,10 @@ def make_clip() -> nn.Module:
     return CLIPModel(config)
 
 
-def tower_table(theirs: str, ours: str) -> dict[str, str]:
+def tower_table(theirs: str, ours: str, layers: int = 3) -> dict[str, str]:
     """The layers of one tower by our names."""
     table: dict[str, str] = {}
-    for i in range(3):
+    for i in range(layers):
         layer, block = f"{theirs}.encoder.layers.{i}", f"{ours}_blocks.{i}"
         table |= {f"{layer}.layer_norm{n}": f"{block}.norm{n}" for n in (1, 2)}
         table |= {f"{layer}.mlp.fc1": f"{block}.mlp.up", f"{layer}.mlp.fc2": f"{block}.mlp.down"}

@@ -78,6 +78,21 @@ class PalmE(nn.Module):
         return Output(x @ self.words.weight.T / x.shape[-1] ** 0.5, maps)
 
 
+def seeing_names(theirs: Tensors, layers: int) -> dict[str, Tensor]:
+    """The layers that see, by our names."""
+    found: dict[str, Tensor] = {}
+    for i in range(layers):
+        see, block = f"sees.{i}", f"image_blocks.{i}"
+        maps = {f"{see}.{name}": f"{block}.{ours}" for name, ours in SEES.items()}
+        found |= renamed(theirs, maps)
+        found[f"{block}.norm.weight"] = theirs[f"{see}.norm.weight"]
+        for name in "qkv":
+            found[f"{block}.attention.{name}.weight"] = theirs[f"{see}.to_{name}.weight"]
+        for name in ("q_norm", "k_norm"):
+            found[f"{block}.attention.{name}.weight"] = theirs[f"{see}.{name}.weight"]
+    return found
+
+
 def palm_e_names(theirs: Tensors, C: int, p: int) -> dict[str, Tensor]:
     found = {
         "words.weight": theirs["words.weight"],
@@ -92,15 +107,7 @@ def palm_e_names(theirs: Tensors, C: int, p: int) -> dict[str, Tensor]:
         found[f"text_blocks.{i}.norm.weight"] = theirs[f"layers.{i}.norm.weight"]
         for name, ours in MAPS.items():
             found[f"text_blocks.{i}.{ours}.weight"] = theirs[f"layers.{i}.{name}.weight"]
-    for i in range(2):
-        see, block = f"sees.{i}", f"image_blocks.{i}"
-        table |= {f"{see}.{name}": f"{block}.{ours}" for name, ours in SEES.items()}
-        found[f"{block}.norm.weight"] = theirs[f"{see}.norm.weight"]
-        for name in "qkv":
-            found[f"{block}.attention.{name}.weight"] = theirs[f"{see}.to_{name}.weight"]
-        for name in ("q_norm", "k_norm"):
-            found[f"{block}.attention.{name}.weight"] = theirs[f"{see}.{name}.weight"]
-    return found | renamed(theirs, table)
+    return found | seeing_names(theirs, 2) | renamed(theirs, table)
 
 
 def palm_e() -> Reference:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import SiglipConfig, SiglipModel
 
+from tests.parity.clip import tower_table
 from tests.parity.reference import Reference, Tensors, renamed
 
 V, T = 41, 7
@@ -55,18 +56,6 @@ def make_siglip() -> nn.Module:
     return Watched(config)
 
 
-def tower_table(theirs: str, ours: str) -> dict[str, str]:
-    """The layers of one tower by our names."""
-    table: dict[str, str] = {}
-    for i in range(LAYERS):
-        layer, block = f"{theirs}.encoder.layers.{i}", f"{ours}_blocks.{i}"
-        table |= {f"{layer}.layer_norm{n}": f"{block}.norm{n}" for n in (1, 2)}
-        table |= {f"{layer}.mlp.fc1": f"{block}.mlp.up", f"{layer}.mlp.fc2": f"{block}.mlp.down"}
-        table |= {f"{layer}.self_attn.{r}_proj": f"{block}.attention.{r}" for r in "qkv"}
-        table[f"{layer}.self_attn.out_proj"] = f"{block}.attention.out"
-    return table
-
-
 def siglip_names(theirs: Tensors) -> dict[str, Tensor]:
     vision, text, probe = "vision_model.embeddings", "text_model.embeddings", "vision_model.head"
     found = {
@@ -92,7 +81,7 @@ def siglip_names(theirs: Tensors) -> dict[str, Tensor]:
         "text_model.head": "text_vector_linear",
     }
     for tower, ours in TOWERS.items():
-        table |= tower_table(tower, ours)
+        table |= tower_table(tower, ours, LAYERS)
     return found | renamed(theirs, table)
 
 

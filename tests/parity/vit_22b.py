@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.parity.palm_e import SEES, Gain, See
+from tests.parity.palm_e import Gain, See, seeing_names
 from tests.parity.plain import Output
 from tests.parity.reference import Reference, Tensors, renamed
 
@@ -66,15 +66,7 @@ def names(theirs: Tensors, L: int, C: int, p: int) -> dict[str, Tensor]:
         f"{HEAD}.norm.weight": theirs["pool.norm.weight"],
     }
     table = {f"pool.{name}": f"{HEAD}.{ours}" for name, ours in POOLS.items()}
-    for i in range(L):
-        see, block = f"sees.{i}", f"image_blocks.{i}"
-        table |= {f"{see}.{name}": f"{block}.{ours}" for name, ours in SEES.items()}
-        found[f"{block}.norm.weight"] = theirs[f"{see}.norm.weight"]
-        for name in "qkv":
-            found[f"{block}.attention.{name}.weight"] = theirs[f"{see}.to_{name}.weight"]
-        for name in ("q_norm", "k_norm"):
-            found[f"{block}.attention.{name}.weight"] = theirs[f"{see}.{name}.weight"]
-    return found | renamed(theirs, table)
+    return found | seeing_names(theirs, L) | renamed(theirs, table)
 
 
 def vit_22b() -> Reference:
