@@ -51,10 +51,14 @@ class Latent(Located):
     kv: Size = Field(description="width of the latent of keys and values, which a cache keeps")
     rope: Size | None = Field(None, description="features of a head that turn, beside head_dim")
 
-    def check(self, g: Builder, layer: Attend, heads: Heads, source: Tensor | None) -> None:
+    def check(
+        self, g: Builder, layer: Attend, heads: Heads, x: Tensor, source: Tensor | None
+    ) -> None:
         """Refuse what does not go with a latent, or not yet."""
         if (layer.rope is None) != (self.rope is None):
             raise self._half_given(g, layer)
+        if x.space.single:
+            raise g.not_yet("`latent` of a single token", layer.key_span("latent"))
         for what, place in self._beside(layer, heads, source):
             raise g.not_yet(f"{what} beside `latent`", place)
         self._check_pairs(g)
