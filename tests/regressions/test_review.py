@@ -161,6 +161,19 @@ outputs: {{y: a, z: b}}
         assert messages(text) == ["`latent` of a single token is not supported yet"]
 
 
+def test_a_latents_sizes_may_speak_of_the_width() -> None:
+    """That of its rotary features was read where no width is known."""
+    text = """
+dims: {{B: batch, T: 2..4}}
+inputs: {{states: float B T (6)}}
+streams: {{a: [states, {{attend: {{heads: 2, bias: false, latent: {{kv: width, rope: {0}}}, rope: 9}}}}]}}
+outputs: {{y: a}}
+"""
+    assert messages(text.format("width")) == []
+    wanted = ["`rope` turns features in pairs, and `latent` gives it 3"]
+    assert messages(text.format("width / 2")) == wanted
+
+
 def test_experts_start_by_their_number_of_inputs() -> None:
     """The emitted file named a module that is none."""
     model = build(

@@ -61,7 +61,7 @@ class Latent(Located):
             raise g.not_yet("`latent` of a single token", layer.key_span("latent"))
         for what, place in self._beside(layer, heads, source):
             raise g.not_yet(f"{what} beside `latent`", place)
-        self._check_pairs(g)
+        self._check_pairs(g, x)
         if {"q", "k", "v"}.intersection(layer.biases(g)):
             place = layer.key_span("bias" if layer.bias is not None else "latent")
             help = ["write `bias: [out]`, or `bias: false`"]
@@ -76,10 +76,10 @@ class Latent(Located):
         help = ["leave it out", "or give the base of their angles: `rope: 10000` in `attend`"]
         return g.refuse(APART, message, self.key_span("rope"), help=help)
 
-    def _check_pairs(self, g: Builder) -> None:
-        turning = None if self.rope is None else g.fixed_size(self.rope)
-        size = 0 if turning is None else g.facts.value(turning)
-        if turning is None or size is None or size % 2 == 0:
+    def _check_pairs(self, g: Builder, x: Tensor) -> None:
+        turning = self.turning(g, x)
+        size = g.facts.value(turning)
+        if size is None or size % 2 == 0:
             return
         message = f"`rope` turns features in pairs, and `latent` gives it {size}"
         came = g.declared(*sorted(turning.symbols))
