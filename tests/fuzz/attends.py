@@ -37,7 +37,7 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         return {"attend": shared(m, "attend", x.width, knobs)}
     if not x.single and m.chance(12):
         return _latent(m, x, knobs, branch=branch)
-    source = _source(m, x, knobs) if m.chance(35) else None
+    source = _source(m, x, knobs, branch=branch) if m.chance(35) else None
     if branch and source is None and len(x.parts) > 1 and m.chance(40):
         part = m.pick(x.parts)
         if part.axes:
@@ -112,7 +112,7 @@ def _qk_norm(m: Maker) -> Any:
     return "head" if m.chance(40) else knobs
 
 
-def _source(m: Maker, x: Val, knobs: dict[str, Any]) -> Val | None:
+def _source(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Val | None:
     """Another value to attend to: a stream, a mark, a part of the value itself, or what is made
     here, of it or of nothing."""
     if m.chance(20):
@@ -120,7 +120,7 @@ def _source(m: Maker, x: Val, knobs: dict[str, Any]) -> Val | None:
     found: list[tuple[Any, Val]] = [
         (name, value)
         for name, value in m.values.items()
-        if value.batch in (x.batch, ()) and m.readable(name)
+        if m.readable(name) and (value.batch in (x.batch, ()) or not (x.batch or branch))
     ]  # fmt: skip
     found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1]
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.fuzz import rules, steps
@@ -161,7 +162,15 @@ def one_block(m: Maker, x: Val) -> Made:
 
 def bare(m: Maker, x: Val) -> Made | None:
     made = attend(m, x, branch=False) if m.chance(50) else ffn(m, x, branch=False)
-    return None if made is None else (made, x)
+    return None if made is None else (made, _repeated(m, x, made.get("attend", {}).get("to")))
+
+
+def _repeated(m: Maker, x: Val, to: Any) -> Val:
+    """x with the batch axes of what it attends to, if it has none: learned tokens that ask."""
+    name = to[0] if isinstance(to, list) else to
+    there = not isinstance(name, str) or name in {part.name for part in x.parts}
+    source = None if there else m.values.get(name)
+    return x if source is None or x.batch else replace(x, batch=source.batch)
 
 
 STEPS: tuple[Callable[[Maker, Val], Made | None], ...] = (stack, one_block, bare)
