@@ -29,9 +29,7 @@ def share_of(g: Builder, layer: Sequence[Ref]) -> Share | None:
     return block.share if len(layer) == 1 and isinstance(block, BlockDecl) else None
 
 
-def in_rounds(
-    g: Builder, layer: Sequence[Ref], layers: Layers, depth: Dim
-) -> tuple[Layers, Dim]:
+def in_rounds(g: Builder, layer: Sequence[Ref], layers: Layers, depth: Dim) -> tuple[Layers, Dim]:
     """These layers with how many of them have weights of their own, and that number as it is said.
 
     All `depth` of them, but where every block of a layer is shared: by an index that comes back

@@ -58,6 +58,11 @@ class Stack(Op):
     rounds: int
 
     @property
+    def own(self) -> Dim:
+        """How many layers at each place of the pattern have weights of their own."""
+        return self.traces[0].scope.copies
+
+    @property
     def runs(self) -> Dim:
         """How many layers run, those of the whole pattern together."""
         return self.count * len(self.traces)

@@ -233,9 +233,7 @@ class Lowering(Caching):
         listed = Member(blocks.name, None, kind="list", children=scopes, count=own)
         self.member(listed, blocks.parent)
         ends = turns.stop == stack.rounds
-        loop = Loop(
-            blocks.name, turns, tuple(places), carry, (value,), stack.count, own, ends
-        )
+        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), stack.count, own, ends)
         loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
         self.method.steps.append(loop)
         return value
