@@ -152,14 +152,24 @@ class Holders(Sizes):
             found = Home(scope, self._numbers(share), share.span)
         first = self.homes.setdefault(share.name, found)
         if first != found:
-            came, help = Label(first.span, "the others are here"), "give one of them another name"
-            raise self._of_several(share, Label(share.span), [came], help)
+            raise self._of_others(share, first, found)
         if found.repeats:
             label = Label(share.span, "its index is the same in several layers")
             raise self._of_several(
                 share, label, [], f"give each layer an index of its own: `{share.name}(i)`"
             )
         return first.scope
+
+    def _of_others(self, share: Share, first: Home, found: Home) -> Stop:
+        came, help = [Label(first.span, "the others are here")], "give one of them another name"
+        if first.span == found.span:
+            came, help = [], "write a block that `extends` this one, with a share of another name"
+        if first.numbers is None and found.numbers is None:
+            what = f"`{share.name}` shared by a stack of layers and by others"
+            return self.refuse(
+                NOT_YET, f"{what} is not supported yet", share.span, came=came, help=[help]
+            )
+        return self._of_several(share, Label(share.span), came, help)
 
     def _of_several(self, share: Share, label: Label, came: list[Label], help: str) -> Stop:
         what = f"`{share.name}` shared by several layers through an index"

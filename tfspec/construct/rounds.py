@@ -40,7 +40,7 @@ def in_rounds(g: Builder, layer: Sequence[Ref], layers: Layers, depth: Dim) -> t
     if len(shares) < len(blocks):
         return layers, depth
     if g.layers is not None:
-        raise g.not_yet("a stack in a layer, whose own layers share weights", shares[0].span)
+        raise g.not_yet("a stack inside a layer, of layers that share weights,", shares[0].span)
     if len(shares) == 1 and shares[0].index is None:
         return replace(layers, copies=1), Dim.of(1)
     with g.using(layers=layers):
@@ -82,7 +82,9 @@ def _round(g: Builder, share: Share, depth: Dim) -> int:
 def _said(g: Builder, index: SizeExpr | None, count: int) -> Dim:
     """The number of layers of a round: m, where the index is `i % m`."""
     match index.tree if index is not None else None:
-        case Operation("%", Name("i"), Name(name)) if g.facts.value(g.dims[name]) == count:
-            return g.dims[name]
+        case Operation("%", Name("i"), Name(m)) if (
+            m in g.dims and g.facts.value(g.dims[m]) == count
+        ):
+            return g.dims[m]
         case _:
             return Dim.of(count)

@@ -224,7 +224,8 @@ class Lowering(Caching):
         self.turn = outer
         if any(child.kept for child in children):
             if own < stack.rounds:
-                raise NotYet.of(SHARED, None)
+                place = self.nodes[0].span
+                raise NotYet.of(SHARED, Label(place) if place else None)
             self.method.kept.append(Kept(tuple(children), stacked=True))
         places = [Place(child, self._given(child)[1:]) for child in children]
         scopes = tuple(trace.scope for trace in stack.traces)
