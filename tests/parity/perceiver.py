@@ -81,15 +81,15 @@ def perceiver_names(theirs: Tensors) -> dict[str, Tensor]:
     """Maps of a pixel are a convolution of size 1; a layer's weights are there once."""
     read, decoder = "perceiver.input_preprocessor", "perceiver.decoder.decoder"
     found = {
-        "image_linear.weight": theirs[f"{read}.convnet_1x1.weight"].flatten(1),
-        "image_linear.bias": theirs[f"{read}.convnet_1x1.bias"],
-        "places_learn": theirs[f"{read}.position_embeddings.position_embeddings"],
+        "image_linear1.weight": theirs[f"{read}.convnet_1x1.weight"].flatten(1),
+        "image_linear1.bias": theirs[f"{read}.convnet_1x1.bias"],
+        "image_learn": theirs[f"{read}.position_embeddings.position_embeddings"],
         "latents_learn": theirs["perceiver.embeddings.latents"],
         "answer_query_learn": theirs[f"{decoder}.output_position_encodings.position_embeddings"][0],
     }
     table = encoder_table({i: f"latents_blocks.{i}" for i in range(LAYERS)})
     table |= layer_table(f"{decoder}.decoding_cross_attention", "answer_query_answer", crosses=True)
-    table[f"{read}.positions_projection"] = "places_linear"
+    table[f"{read}.positions_projection"] = "image_linear2"
     table[f"{decoder}.final_layer"] = "logits"
     return found | renamed(theirs, table)
 
