@@ -46,7 +46,7 @@ blocks:
   three: {do: [[{stack: {of: inner, depth: 3}}]]}
 streams: {u: [x, two, three]}
 outputs: {y: u}
-""").emit()
+""")
     model: Any = build(made.emit())
     depths = [len(block.blocks) for block in (model.two, model.three)]
     assert depths == [2, 3]
