@@ -34,8 +34,16 @@ def bounded(x: Tensor, limit: float) -> None:
 # ---- expressions
 def size(text: Any, names: Mapping[str, int]) -> int:
     """A size: whole numbers, where `/` must leave no remainder and the result is at least 1."""
-    value = _evaluated(text, names, real=False)
+    value = amount(text, names)
     if value < 1:
+        raise Fails(f"{text} is {value}")
+    return value
+
+
+def amount(text: Any, names: Mapping[str, int]) -> int:
+    """A size that may be nothing."""
+    value = _evaluated(text, names, real=False)
+    if value < 0 or value != int(value):
         raise Fails(f"{text} is {value}")
     return int(value)
 
