@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import tfspec
@@ -112,6 +114,35 @@ def test_a_long_column_goes_on_beside_itself() -> None:
     assert outline(first) + outline(rest)[1:] == outline(drawing.figure.columns[0])
     lengths = [sum(1 for _ in boxes(column)) for column in (first, rest)]
     assert min(lengths) >= 5
+
+
+SHORT = """
+tfspec: 1
+name: short
+dims: {B: batch, T: 1..64, d: 8}
+inputs: {tokens: ids(11) B T, segments: ids(2) B T, seen: float B T (20)}
+streams: {text: [{sum: [[tokens, {embed: d}], [segments, {embed: d}], [seen, {linear: d}]]}, norm]}
+outputs: {hidden: [text, {linear: 400}, relu, {linear: d}]}
+"""
+
+
+def test_short_chains_of_inputs_stand_over_each_other_where_room_is_scarce() -> None:
+    page = of(SHORT).draw()
+    close = replace(page, spacing="stacked")
+    beside, over = ({text.text: text for text in each.layout.texts} for each in (page, close))
+    names = ("tokens", "segments", "seen")
+    assert len({beside[name].y for name in names}) == 1
+    assert over["tokens"].y > over["segments"].y > over["seen"].y
+    assert over["seen"].x - over["tokens"].x < (beside["seen"].x - beside["tokens"].x) / 2
+    assert wrong(picture(close.svg())) == []
+
+
+def test_a_column_is_cut_where_text_gets_much_larger() -> None:
+    swin = loaded("swin-t").draw(width="column")
+    whole, cut = (replace(swin, cut=count) for count in (1, 2))
+    assert (swin.cut, swin.spacing) == (2, "narrow")
+    assert (whole.fitting, round(cut.scale, 2)) == (None, 0.89)
+    assert [loaded(name).draw(width="column").cut for name in ("gpt2", "uniter-base")] == [1, 1]
 
 
 def test_one_block_is_open_where_two_do_not_fit() -> None:
