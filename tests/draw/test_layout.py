@@ -67,6 +67,23 @@ def test_parallel_branches_are_one_sum() -> None:
     assert wrong(picture(of(PARALLEL).draw(cost="flops").svg())) == []
 
 
+def test_a_sum_of_branches_and_their_residual_is_one_sum() -> None:
+    for name in ("palm-540b", "vit-22b"):
+        drawing = loaded(name).draw()
+        (card,) = drawing.figure.cards()
+        titles = [box.title for box in boxes(card.body)]
+        assert titles.count("+") == 1
+        (join,) = (
+            stop for stop in wiring(drawing.figure).stops if getattr(stop, "title", "") == "+"
+        )
+        lines = [edge.line for edge in wiring(drawing.figure).edges if edge.target is join]
+        assert lines == ["residual", "trunk", "trunk"]
+        assert isinstance(join, Box)
+        assert len(join.nodes) == 2
+    ops = tfspec.load("palm-540b").draw("layer", level="ops").figure
+    assert [box.title for box in ops.boxes()].count("+") == 2
+
+
 def test_branches_stand_side_by_side() -> None:
     layout = of(PARALLEL).draw().layout
     places = {box.title: box.rect for box in layout.boxes}
@@ -141,7 +158,7 @@ def test_a_column_is_cut_where_text_gets_much_larger() -> None:
     swin = loaded("swin-t").draw(width="column")
     whole, cut = (replace(swin, cut=count) for count in (1, 2))
     assert (swin.cut, swin.spacing) == (2, "narrow")
-    assert (whole.fitting, round(cut.scale, 2)) == (None, 0.89)
+    assert (whole.fitting, round(cut.scale, 2)) == (None, 0.88)
     assert [loaded(name).draw(width="column").cut for name in ("gpt2", "uniter-base")] == [1, 1]
 
 
@@ -284,6 +301,11 @@ def test_values_from_elsewhere_cross_nothing(text: str) -> None:
         n for n in model.semantics.trace.nodes() if n.inner is None and not inner_traces(n.op)
     ]
     assert sorted(map(id, drawn)) == sorted(map(id, primitives))
+
+
+def test_each_module_of_a_closed_block_has_its_line() -> None:
+    shapes = {box.title: box.knobs for box in loaded("lxmert").draw().layout.boxes if box.block}
+    assert shapes == {"Cross × 5": ("Cross-attention", "Multi-head attention", "MLP, GELU")}
 
 
 def test_a_long_condition_is_broken_and_not_cut() -> None:

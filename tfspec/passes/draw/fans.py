@@ -110,6 +110,8 @@ class _Parallel:
 
     @property
     def length(self) -> int:
+        if self.item.meet:
+            return self.meet + self.placer.m.point
         if self.joint is None:
             return self.entry + self._longest
         return self.meet + self.arrive + self.joint.length
@@ -118,6 +120,8 @@ class _Parallel:
         self._part(x, s)
         for body, center, up in zip(self.bodies, self.centers, self.raised, strict=True):
             body.draw(x + center, s + self.entry + up)
+        if self.joint is not None or self.item.meet:
+            self._meet(x, s)
         if self.joint is not None:
             self._join(x, s, self.joint)
 
@@ -136,7 +140,8 @@ class _Parallel:
     def _outermost(self, at: int) -> bool:
         return at in (0, len(self.centers) - 1)
 
-    def _join(self, x: int, s: int, joint: Block) -> None:
+    def _meet(self, x: int, s: int) -> None:
+        """From each branch into the box that joins them, or to one line."""
         point, meet = self.placer.m.point, s + self.meet
         for at, branch in enumerate(self.branches):
             center = x + self.centers[at]
@@ -148,6 +153,11 @@ class _Parallel:
                 self.placer.line([(center, end), (center, meet), *side])
             label = self.placer.label(branch)
             self.placer.shape(center, end, end + self.placer.m.gap_for(label), label)
+        if self.item.meet and point:
+            self.placer.line([(x, meet), (x, meet + point)])
+
+    def _join(self, x: int, s: int, joint: Block) -> None:
+        point, meet = self.placer.m.point, s + self.meet
         if not self.boxed:
             self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
         joint.draw(x, meet + self.arrive)

@@ -154,7 +154,9 @@ class Placer:
         most = m.most - 2 * m.pad
         title = f"{box.title} × {box.count}" if box.count > 1 else box.title
         title = m.cut(title, "title", most)
-        knobs = wrapped(m, box.knobs, max(m.line, room, min(most, m.width(title, "title"))))
+        knobs = wrapped(
+            m, box.knobs, max(m.line, room, min(most, m.width(title, "title"))), box.block
+        )
         if self.m.point and self._share(box) is not None:
             knobs = (*knobs, f"{self.shares[box]:.1%}")
         widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
@@ -258,13 +260,16 @@ class Placer:
         return Block(left, right, length, draw, solid=False)
 
 
-def wrapped(m: Measure, knobs: Sequence[str], most: int) -> tuple[str, ...]:
-    """Knobs in lines with commas, long ones broken; what does not fit into the last line is cut."""
+def wrapped(m: Measure, knobs: Sequence[str], most: int, apart: bool = False) -> tuple[str, ...]:
+    """Knobs in lines with commas, long ones broken; what does not fit into the last line is cut.
+
+    With `apart` each begins a line: a closed block's modules, whose names have commas themselves.
+    """
     lines: list[str] = []
     for knob in knobs:
         for number, piece in enumerate(_pieces(m, knob, most)):
             longer = f"{lines[-1]}{' ' if number else ', '}{piece}" if lines else piece
-            if lines and not number and m.width(longer, "knob") <= most:
+            if lines and not (number or apart) and m.width(longer, "knob") <= most:
                 lines[-1] = longer
             elif len(lines) < m.knobs:
                 lines.append(piece)
