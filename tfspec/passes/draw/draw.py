@@ -14,7 +14,7 @@ from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
-from tfspec.passes.draw.fit import CUTS, ROOMS, WORTH, Width, columns
+from tfspec.passes.draw.fit import CUTS, ENOUGH, ROOMS, WORTH, Width, columns
 from tfspec.passes.draw.measure import Spacing, cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
 from tfspec.passes.draw.parts import Box, Figure
@@ -243,10 +243,12 @@ def _fitting(whole: Drawing) -> Drawing | None:
             return found
     best, most = None, 0.0
     for spacing, cut in product(ROOMS[whole.width].spacings, CUTS):
-        worth = WORTH ** (cut - 1)
         found = replace(whole, spacing=spacing, cut=cut)
-        if most < worth and most < (found.fitting or 0) * worth:
-            best, most = found, found.scale * worth
+        factor = found.fitting or 0.0
+        if factor >= ENOUGH:
+            return found
+        if most < factor * WORTH ** (cut - 1):
+            best, most = found, factor * WORTH ** (cut - 1)
     return best
 
 

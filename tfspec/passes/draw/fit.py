@@ -39,8 +39,10 @@ ROOMS: dict[Width, Room] = {
 """180 × 240 mm, a page without its margins, and a column of it."""
 WIDTHS = tuple(ROOMS)
 CUTS = (1, 2, 3)
-WORTH = 0.85
-"""What a cut takes from the worth of larger text: on a page a column is cut only where it must."""
+ENOUGH = 0.875
+"""A scale that leaves text 7 points: what has it is not set closer or cut for larger text."""
+WORTH = 0.9
+"""What a cut takes from the worth of larger text."""
 
 
 def columns(figure: Figure, m: Measure, count: int) -> Figure:
