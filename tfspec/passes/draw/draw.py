@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
 from os import PathLike
 from pathlib import Path, PurePath
 from typing import Literal, TypedDict
@@ -238,18 +237,33 @@ def _drawing(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> 
 
 def _fitting(whole: Drawing) -> Drawing | None:
     """The figure so that there is room for it: as it is, closer, smaller, or in columns."""
-    for found in (whole, replace(whole, spacing="tight")):
+    tight = replace(whole, spacing="tight")
+    for found in (whole, tight):
         if found.fitting == 1:
             return found
+        if found.size[0] > ROOMS[whole.width].size[0]:
+            break  # closer is lower, and as wide
     best, most = None, 0.0
-    for spacing, cut in product(ROOMS[whole.width].spacings, CUTS):
-        found = replace(whole, spacing=spacing, cut=cut)
+    for found in _closer(whole, tight):
         factor = found.fitting or 0.0
         if factor >= ENOUGH:
             return found
-        if most < factor * WORTH ** (cut - 1):
-            best, most = found, factor * WORTH ** (cut - 1)
+        if most < factor * WORTH ** (found.cut - 1):
+            best, most = found, factor * WORTH ** (found.cut - 1)
     return best
+
+
+def _closer(whole: Drawing, tight: Drawing) -> Iterator[Drawing]:
+    """Each spacing, and with each as many columns as there may be room for: more are wider."""
+    room = ROOMS[whole.width]
+    for spacing in room.spacings:
+        found = tight if spacing == "tight" else replace(whole, spacing=spacing)
+        yield found
+        for cut in CUTS:
+            if room.width_is_too_large(found.size[0]):
+                break
+            found = replace(found, cut=cut)
+            yield found
 
 
 def _chosen(graph: Graph, opened: Sequence[str]) -> list[Trace]:

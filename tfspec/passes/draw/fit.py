@@ -29,7 +29,15 @@ class Room:
     def scale(self, size: tuple[int, int]) -> float | None:
         """What makes a picture fit in; None where its text would be too small."""
         wanted = min(1.0, *(most / length for most, length in zip(self.size, size, strict=True)))
-        return wanted if wanted * min(SIZES.values()) >= self.text else None
+        return wanted if wanted >= self._least else None
+
+    def width_is_too_large(self, width: int) -> bool:
+        """Whether text of a picture so wide would be too small, however low it is."""
+        return width * self._least > self.size[0]
+
+    @property
+    def _least(self) -> float:
+        return self.text / min(SIZES.values())
 
 
 ROOMS: dict[Width, Room] = {
@@ -38,7 +46,7 @@ ROOMS: dict[Width, Room] = {
 }
 """180 × 240 mm, a page without its margins, and a column of it."""
 WIDTHS = tuple(ROOMS)
-CUTS = (1, 2, 3)
+CUTS = (2, 3)
 ENOUGH = 0.875
 """A scale that leaves text 7 points: what has it is not set closer or cut for larger text."""
 WORTH = 0.9

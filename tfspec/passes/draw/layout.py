@@ -26,6 +26,7 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
 
 Shares = Mapping[Box, float]
+Lines = tuple[str, tuple[str, ...], int]
 _CONDITION = re.compile(" (?=(?:and|or) )")
 
 
@@ -65,6 +66,7 @@ class Placer:
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
     depth: int = 0
+    _known: dict[tuple[Box, int], Lines] = field(default_factory=dict[tuple[Box, int], Lines])
 
     # ---- series
     def label(self, item: Item | Series) -> str:
@@ -148,8 +150,14 @@ class Placer:
             return 0
         return max([self.natural_of(item.join) if item.join else 0, *map(self.natural, full)])
 
-    def _lines(self, box: Box, room: int = 0) -> tuple[str, tuple[str, ...], int]:
+    def _lines(self, box: Box, room: int = 0) -> Lines:
         """A box's title, its knobs in lines, and how wide it must be; `room` it has anyway."""
+        key = box, room
+        if key not in self._known:
+            self._known[key] = self._broken(box, room)
+        return self._known[key]
+
+    def _broken(self, box: Box, room: int) -> Lines:
         m = self.m
         most = m.most - 2 * m.pad
         title = f"{box.title} × {box.count}" if box.count > 1 else box.title
