@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -82,6 +83,22 @@ def test_a_sum_of_branches_and_their_residual_is_one_sum() -> None:
         assert len(join.nodes) == 2
     ops = tfspec.load("palm-540b").draw("layer", level="ops").figure
     assert [box.title for box in ops.boxes()].count("+") == 2
+
+
+def test_parts_have_lanes_of_their_own_within_a_block() -> None:
+    drawing = loaded("lxmert").draw("cross")
+    (card,) = drawing.figure.cards()
+    (lanes,) = (item for item in card.body.items if isinstance(item, Fan))
+    assert lanes.join is not None
+    assert (lanes.join.title, lanes.join.knobs) == ("Concat", ("text + image",))
+    text, image = (outline(branch) for branch in lanes.branches)
+    attention = [[], ["Multi-head attention"], "+"]
+    assert text == [
+        [["take text"], [[["take text"], ["take image"], "Cross-attention"]], "+"], "LayerNorm",
+        attention, "LayerNorm", [[], ["MLP, GELU"], "+"], "LayerNorm",
+    ]  # fmt: skip
+    swapped = {"take text": "take image", "take image": "take text"}
+    assert str(image) == re.sub("take text|take image", lambda m: swapped[m[0]], str(text))
 
 
 def test_branches_stand_side_by_side() -> None:
