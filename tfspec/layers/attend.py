@@ -85,13 +85,15 @@ class Attend(Layer):
     mask: PredicateField | None = Field(None, description="which keys a query sees: causal")
     qk_norm: QKNorm | None = Field(None, description="a norm of queries and keys: head or full")
     softcap: Rate | None = Field(
-        None, description="a smooth bound of the scores, tanh(s / cap)·cap (Gemma team 2024)"
+        None, description="a smooth bound of the scores, tanh(s / cap)·cap (Gemma Team 2024)"
     )
     sinks: Flag | None = Field(
         None,
         description="one learned score a head that takes weight and gives no value (OpenAI 2025)",
     )
-    dropout: Rate | None = Field(None, description="of the attention weights (Vaswani et al. 2017)")
+    dropout: Rate | None = Field(
+        None, description="of the attention weights, as in the code of Vaswani et al. 2017"
+    )
     rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"

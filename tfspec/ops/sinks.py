@@ -21,7 +21,7 @@ from tfspec.symbolic import Dim
 class Sinks(Op):
     """One learned score a head: [h], whose share of the softmax gives no value.
 
-    Source: OpenAI 2025 (gpt-oss model card, arXiv 2508.10925): a learned bias in the denominator.
+    Source: OpenAI 2025 (gpt-oss model card), section 2.2: a learned bias in the denominator.
     """
 
     tokenwise: ClassVar[bool] = True
