@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op, Trace
+from tfspec.graph.trace import Node, Op, Reach, Trace
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
@@ -19,7 +19,7 @@ from tfspec.symbolic import Dim
 class Call(Op):
     """A child's trace, run once here; its weights are its scope's."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     traces: tuple[Trace]
 
@@ -48,7 +48,7 @@ class Call(Op):
 class Stack(Op):
     """`count` rounds of a pattern of layers: one node, whatever the depth."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     traces: tuple[Trace, ...]
     count: Dim

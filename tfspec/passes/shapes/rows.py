@@ -58,14 +58,15 @@ def flow_rows(
     *,
     decoding: bool = False,
 ) -> list[Row]:
-    """Inputs, then each stream and output with its steps; `results` are the outputs' shapes."""
+    """Inputs, then each stream and output with its steps; `results` are the shapes of the first
+    outputs: those that the mode gives."""
     walk = _Walk(graph, shape_of, decoding)
     rows = [walk.row(0, "input", tensor.role or "", tensor) for tensor in graph.inputs]
     sections = _sections(graph)
     for name in _in_order(graph):
         nodes = [node for node in graph.trace.body if sections[node] == ("stream", name)]
         rows += walk.section("stream", name, graph.streams[name], nodes)
-    for (name, tensor), shape in zip(graph.outputs.items(), results, strict=True):
+    for (name, tensor), shape in zip(graph.outputs.items(), results, strict=False):
         nodes = [node for node in graph.trace.body if sections[node] == ("output", name)]
         head, *below = walk.section("output", name, tensor, nodes)
         rows += [replace(head, shape=shape), *below]
