@@ -12,7 +12,10 @@ from transformers.models.gpt_oss.configuration_gpt_oss import GptOssConfig
 from transformers.models.gpt_oss.modeling_gpt_oss import GptOssAttention, GptOssRotaryEmbedding
 
 from tests.cost.counted import costs, forward_and_backward, given, model, sizes
+from tests.memory.live import drawn as drawn_inputs
+from tests.memory.live import labels, small_sizes
 from tests.memory.measure import STYLES, wrong
+from tests.memory.partition import cut
 from tests.parity.compare import GRADIENTS, OUTPUTS, functional
 from tests.parity.reference import tokens
 from tests.parity.running import randomise, relative, run_file
@@ -20,6 +23,7 @@ from tests.test_modes import assert_equal_at_every_position, stepped
 from tests.test_score_bias import drawn
 from tfspec.api import Architecture
 from tfspec.passes.emit.emit import program_of
+from tfspec.passes.memory.compiled import kept_compiled
 from tfspec.program.program import Style
 from tfspec.runtime.weights import pack
 from tfspec.spec.load import load_text
@@ -151,6 +155,17 @@ def test_what_is_saved_and_computed_is_as_told(what: str, style: Style) -> None:
     cost = costs(architecture, at)
     assert cost.number(cost.work.forward) == forward
     assert cost.number(cost.work.backward) == backward
+
+
+@pytest.mark.filterwarnings("default", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("what", [None, "bounded and biased"])
+def test_what_a_compiled_step_keeps_is_as_told(what: str | None) -> None:
+    architecture = layer("causal") if what is None else place(what)
+    at = small_sizes(architecture) | {"T": 7}
+    told = kept_compiled(architecture.semantics, dtype="bf16", sizes=at).bytes
+    made = run_file(architecture.emit()).build(dtype=torch.bfloat16)
+    inputs, wanted = drawn_inputs(architecture, at, torch.bfloat16), labels(architecture, at)
+    assert cut(made, inputs, wanted).bytes == told
 
 
 @pytest.mark.parametrize("style", STYLES)

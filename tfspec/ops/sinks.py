@@ -10,7 +10,7 @@ from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis, Space
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
@@ -24,7 +24,7 @@ class Sinks(Op):
     Source: OpenAI 2025 (gpt-oss model card), section 2.2: a learned bias in the denominator.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     heads: Dim
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspec.graph.mask import Mask
@@ -74,6 +75,9 @@ def attend(
     result = _shared(low, q, shape) if sinks else (Result(),)
     kept = saves(*map(Keep, inputs), *result, scale, without="the tensors of its BlockMask")
     runs = Kernel("attention", skips=True, recomputes=True)
+    if sinks:  # the result is read and written again, with the shares
+        again = 2 * product(shape) + 2 * product(q.shape[:-1])
+        runs = replace(runs, hidden=again, launches=2)
     return low.method.emit(expr, shape, "float", kept, strides=strides, kernel=runs)
 
 
