@@ -157,6 +157,7 @@ def test_what_is_saved_and_computed_is_as_told(what: str, style: Style) -> None:
     assert cost.number(cost.work.backward) == backward
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("what", [None, "bounded and biased"])
 def test_what_a_compiled_step_keeps_is_as_told(what: str | None) -> None:
