@@ -22,7 +22,9 @@ from tfspec.targets import Target
 
 if TYPE_CHECKING:
     from tfspec.graph.graph import Graph
+    from tfspec.graph.structure import Stack
 
+SHARED = "a stack of layers that share weights is not supported yet with a cache"
 DTYPES: dict[str, Dtype] = {"float": "float", "ids": "int64", "bool": "bool"}
 
 
@@ -205,36 +207,38 @@ class Lowering(Caching):
             module = self.method.emit(ex.Member(scope.name), (), "state", NO_GRADIENT)
         return self.localize(module.named(scope.name)).ref
 
-    def loop(self, count: int, traces: Sequence[Trace], carry: Value) -> Value:
-        """A stack: each trace of the pattern lowered once, run count times in turn."""
+    def loop(self, stack: Stack, carry: Value) -> Value:
+        """A stack: each trace of its pattern lowered once, run so many times in turn."""
         outer, self.asked = self.asked, []
-        value = self._layers(range(count), count, traces, carry)
+        value = self._layers(range(stack.rounds), stack, carry)
         if self.program.sizes is not None:
-            value = self._apart(count, traces, carry, value)
+            value = self._apart(stack, carry, value)
         self.asked = outer
         return value
 
-    def _apart(self, count: int, traces: Sequence[Trace], carry: Value, value: Value) -> Value:
+    def _apart(self, stack: Stack, carry: Value, value: Value) -> Value:
         """Where memory is asked: layers that differ, lowered apart.
 
         They differ in which rates are 0, and the first may get what lies in memory in another way.
         """
-        asked = self.asked
-        runs = [[*run] for _, run in groupby(range(count), lambda i: [r[i] == 0 for r in asked])]
+        asked, count = self.asked, stack.rounds
+        zeros = [[rates[i % len(rates)] == 0 for rates in asked] for i in range(count)]
+        runs = [[*run] for _, run in groupby(range(count), lambda i: zeros[i])]
         if len(runs) == 1 and (count == 1 or self.laid_alike(carry, value)):
             return value
         self.method.steps.pop()
         for first, *later in runs:
-            carry = self._layers(range(first, first + 1), count, traces, carry)
+            carry = self._layers(range(first, first + 1), stack, carry)
             if later:
                 turns = range(later[0], later[-1] + 1)
-                carry = self._layers(turns, count, traces, carry)
+                carry = self._layers(turns, stack, carry)
         return carry
 
-    def _layers(self, turns: range, count: int, traces: Sequence[Trace], carry: Value) -> Value:
+    def _layers(self, turns: range, stack: Stack, carry: Value) -> Value:
         children: list[Method] = []
         value, outer, self.turn = carry, self.turn, turns[0]
-        for trace in traces:
+        own = self.fixed(stack.traces[0].scope.copies) or stack.rounds
+        for trace in stack.traces:
             child = self._child(trace, (value,))
             children.append(child)
             result = child.results[0]
@@ -242,14 +246,18 @@ class Lowering(Caching):
             value.learned = result.learned
         self.turn = outer
         if any(child.kept for child in children):
+            if own < stack.rounds:
+                place = self.nodes[0].span
+                raise NotYet.of(SHARED, Label(place) if place else None)
             self.method.kept.append(Kept(tuple(children), stacked=True))
         places = [Place(child, self._given(child)[1:]) for child in children]
-        scopes = tuple(trace.scope for trace in traces)
-        blocks = traces[0].scope.parent
+        scopes = tuple(trace.scope for trace in stack.traces)
+        blocks = scopes[0].parent
         assert blocks is not None
-        listed = Member(blocks.name, None, kind="list", children=scopes, count=count)
+        listed = Member(blocks.name, None, kind="list", children=scopes, count=own)
         self.member(listed, blocks.parent)
-        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), turns.stop == count)
+        ends = turns.stop == stack.rounds
+        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), stack.count, own, ends)
         loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
         self.method.steps.append(loop)
         return value

@@ -78,7 +78,8 @@ class Loop:
     """The layers of a stack, run in order: carry = block(carry, ...).
 
     `turns` are all turns through its pattern, but where memory is asked (`Lowering._apart`);
-    `ends`: the last of these is the last of all.
+    `ends`: the last of these is the last of all. `layers` is the number of all turns in the spec's
+    sizes, and `own` how many have weights of their own, which the rest have again, in rounds.
     """
 
     name: str
@@ -86,8 +87,15 @@ class Loop:
     places: tuple[Place, ...]
     carry: Value
     outputs: tuple[Value, ...]
+    layers: Dim
+    own: int
     ends: bool = True
     states: dict[Value, ex.Item] = field(default_factory=dict["Value", "ex.Item"])
+
+    @property
+    def rounds(self) -> int:
+        """How often its list of layers is run through."""
+        return -(-len(self.turns) // self.own)
 
     @property
     def inputs(self) -> list[Value]:

@@ -225,7 +225,7 @@ class Scene:
             return bool(rate)
         rates = every(rate)
         self.asked += [rates] if len(rates) > 1 else []
-        return rates[self.turn if len(rates) > 1 else 0] != 0
+        return rates[self.turn % len(rates)] != 0
 
     def same(self, a: Dim, b: Dim) -> bool:
         """Whether two sizes are equal: always, or at the sizes that the program is for."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tfspec.graph.graph import Graph
-from tfspec.graph.scope import Place, Scope, Weight
+from tfspec.graph.scope import Scope, Weight
+from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.shared import shared
 from tfspec.symbolic import Dim
 
 Kind = Literal["input", "stream", "output", "block", "module", "step", "part"]
@@ -174,12 +176,13 @@ class _Walk:
 
     def _traces(self, node: Node, traces: Sequence[Trace], depth: int, outer: Scope) -> _Seen:
         """A child module; or a stack: its one layer, or its pattern with the layers under it."""
-        first, result = traces[0].scope, node.outputs[0]
-        if not isinstance(first, Place):
-            row = self.row(depth, "module", first.name, result)
+        result = node.outputs[0]
+        if not isinstance(node.op, Stack):
+            row = self.row(depth, "module", traces[0].scope.name, result)
             return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
-        label = ", ".join(trace.scope.kind for trace in traces)
-        row = self.row(depth, "block", label, result, self._value(first.copies))
+        label, again = ", ".join(t.scope.kind for t in traces), shared(self.graph, node.op)
+        label = f"{label} ({again})" if again else label
+        row = self.row(depth, "block", label, result, self._value(node.op.count))
         if len(traces) == 1:
             return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
         return self._with_rows(
