@@ -232,7 +232,7 @@ class Attend(Layer):
     ) -> tuple[Tensor, ...]:
         """Queries, keys and values in heads, normed and turned; or what a latent has of them."""
         if self.latent is not None:
-            self.latent.check(g, self, heads, source)
+            self.latent.check(g, self, heads, x, source)
             return self.latent.project(g, self, heads, x)
         kv = x if source is None else source
         q = self._map(g, heads.heads, heads.head_dim, "q")(x, name="q")

@@ -22,6 +22,9 @@ TABLE_STD = (
     "0.02"  # of learned tokens and positions where the spec says nothing (Radford et al. 2019)
 )
 
+EVEN = "module.weight[0].numel() ** -0.5"
+"""The number of inputs to the power of -0.5, of the module that is being started."""
+
 
 def bare(graph: Graph, start: str | Rate, empty: ex.Call) -> ex.Expr:
     """A bare parameter's first value: a constant, or a table drawn as the spec says."""
@@ -50,25 +53,29 @@ def _drawn(graph: Graph, empty: ex.Call) -> ex.Expr:
     return ex.Call(ex.Name(f"nn.init.{function}"), (empty,), named)
 
 
-def draw(graph: Graph, *, table: bool, factor: str = "") -> tuple[str, list[tuple[str, str]]]:
-    """torch's function and its keywords for a table or a matrix."""
+def draw(
+    graph: Graph, *, table: bool, factor: str = "", even: str = EVEN
+) -> tuple[str, list[tuple[str, str]]]:
+    """torch's function and its keywords for a table or a matrix; `even` is what keeps the
+    deviation of one input's numbers."""
     init = graph.spec.init
     kind = "normal" if init is None or init.kind == "torch" else init.kind
     if kind == "xavier" and not table:
         return "xavier_uniform_", []
-    std = (_by_fan_in(graph) if kind == "fan_in" and not table else _std(graph, table)) + factor
+    std = (
+        _by_fan_in(graph, even) if kind == "fan_in" and not table else _std(graph, table)
+    ) + factor
     if kind != "truncated":
         return "normal_", [("std", std)]
     value = _value(graph, table) * (1 if not factor else _residual(graph))
     return "trunc_normal_", [("std", std), ("a", f"{-2 * value:g}"), ("b", f"{2 * value:g}")]
 
 
-def _by_fan_in(graph: Graph) -> str:
+def _by_fan_in(graph: Graph, even: str) -> str:
     """The deviation of a matrix by how many inputs each output has (LeCun et al. 1998, 4.6)."""
     init = graph.spec.init
-    inputs = "module.weight[0].numel() ** -0.5"
     std = None if init is None else init.std
-    return inputs if std is None else f"{rate_text(graph, std)} * {inputs}"
+    return even if std is None else f"{rate_text(graph, std)} * {even}"
 
 
 def _rate(graph: Graph, table: bool) -> RateExpr | None:
