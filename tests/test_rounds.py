@@ -232,3 +232,19 @@ def test_no_cache_yet() -> None:
         SpecError, match="a stack of layers that share weights is not supported yet with a cache"
     ):
         Architecture(load_text(text)).emit(parts=("generate",))
+
+
+@pytest.mark.parametrize("share", ["", "share: one(i % 4)"])
+def test_a_pattern_with_rates_has_as_many_layers_as_its_depth(share: str) -> None:
+    """A list block in front: its layers have no rates, and the first index is another's."""
+    text = SPEC.replace("{SHARE norm: {at: pre}, RULE do:", "{norm: {at: pre}, do:")
+    rule = f"residual: {{drop_path: 0.1 * (i % 4)}}, {share}".rstrip(", ")
+    text = text.replace("share: one(i % 4)", rule).replace(
+        "PIPELINE", "{stack: {of: [PLAIN], depth: 12}}"
+    )
+    text = text.replace("PLAIN", "two, one" if share else "layer, one")
+    architecture = Architecture(load_text(text))
+    model = tfspec.build(architecture)
+    assert len(stack_of(model)) == (4 if share else 12)
+    rates = [round(m.drop_rate, 9) for m in model.modules() if hasattr(m, "drop_rate")]
+    assert sorted(set(rates)) == [0.1, 0.3]

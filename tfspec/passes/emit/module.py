@@ -158,7 +158,8 @@ class ClassWriter:
         if not layered:
             return None
         indices = layered[0].layers
-        start, stop, step = indices.start - layered[0].lead, indices.stop, indices.step
+        start, step = indices.start - layered[0].lead, indices.step
+        stop = start + len(indices) * step
         if step > 1:
             return f"i in range({start}, {stop}, {step})"
         return f"i in range({start}, {stop})" if start else f"i in range({stop})"
