@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import repeat
 
 from tfspec.diagnostics.escape import escape
 from tfspec.diagnostics.machine import json_text
-from tfspec.passes.cost.fit import at_size
+from tfspec.passes.cost.fit import at_size, changing, values_at
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import Column, table
 from tfspec.passes.time.text import seconds
+from tfspec.symbolic import Along
 
 BAR = 24
 FEW = 32
@@ -35,13 +37,20 @@ class Sweep:
     seconds: tuple[float, ...] = ()
     """The time at each point, where a target is named."""
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Quantities by name; parameters only where they differ."""
         counts = {values["parameters"] for _, values in self.points}
-        every = [each.name for each in self.cost.quantities]
-        known = [name for name in every if all(name in values for _, values in self.points)]
-        return [name for name in known if name != "parameters" or len(counts) > 1]
+        first, *others = (values for _, values in self.points)
+        known = [name for name in first if all(name in values for values in others)]
+        hidden = {"flops"} if len(counts) > 1 else {"flops", "parameters"}
+        return [name for name in known if name not in hidden]
+
+    @cached_property
+    def _units(self) -> dict[str, str]:
+        """Those of all names: what has no formula is bytes."""
+        units = {each.name: each.unit for each in self.cost.formulas}
+        return {name: units.get(name, "bytes") for name in self.names}
 
     def text(self) -> str:
         """A table with a chart of the FLOPs of the mode.
@@ -67,7 +76,7 @@ class Sweep:
         chart = Column("FLOPs", bar)
         return "\n".join([head, "", *table([*columns, chart], rows), "", *self._notes(), note])
 
-    @property
+    @cached_property
     def _same(self) -> set[str]:
         """On a target, quantities that are one number at all sizes."""
         first = self.points[0][1]
@@ -86,7 +95,7 @@ class Sweep:
             yield f"Peaks are left out: each takes a run, and there are more than {FEW} sizes."
 
     def _short(self, values: dict[str, int], name: str) -> str:
-        unit = next(each.unit for each in self.cost.quantities if each.name == name)
+        unit = self._units[name]
         if unit == "parameters":
             return f"{values[name]:,}"
         return scaled(values[name], "B" if unit == "bytes" else "").rstrip()
@@ -101,8 +110,8 @@ class Sweep:
         return text.getvalue().rstrip("\n")
 
     def _columns(self) -> list[str]:
-        units = {each.name: each.unit.lower() for each in self.cost.quantities}
-        return [name if units[name] == name else f"{name}_{units[name]}" for name in self.names]
+        units = ((name, unit.lower()) for name, unit in self._units.items())
+        return [name if unit == name else f"{name}_{unit}" for name, unit in units]
 
     def json(self) -> str:
         """An object: `name`, `mode`, `dtype`, `chosen`, `convention`, `dim` and `points`, each with
@@ -139,24 +148,41 @@ class Sweep:
 
 def sweep(cost: Cost, dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs at each size of a dim that varies; the graph is not built anew."""
-    at = [at_size(cost, dim, size) for size in sizes]
-    points = [_quantities(there, len(sizes) <= FEW) for there in at]
-    return Sweep(cost, dim, tuple(zip(sizes, points, strict=True)), _seconds(at))
+    if len(sizes) <= FEW:
+        return among([at_size(cost, dim, size) for size in sizes], dim, sizes)
+    at, free = [values_at(cost, dim, size) for size in sizes], changing(cost, dim)
+    formulas = _Formulas(cost, free)
+    points = zip(sizes, map(formulas.at, at), strict=True)
+    time = cost.timing and cost.timing.along(cost.values, free)
+    return Sweep(cost, dim, tuple(points), tuple(map(time, at)) if time else ())
+
+
+class _Formulas:
+    """Every quantity that has a formula, at many values of the symbols `free`. Of what training
+    keeps there is one formula for each memory that holds somewhere, and so of all."""
+
+    def __init__(self, cost: Cost, free: set[str]) -> None:
+        self.cost, self.free = cost, free
+        self.known: dict[int, tuple[list[str], Along]] = {}
+
+    def at(self, values: dict[str, int]) -> dict[str, int]:
+        there = replace(self.cost, values=values)
+        kept = there.saves and there.saves.at(there.sizes_of_dims)
+        if id(kept) not in self.known:
+            found = {**{each.name: each.formula for each in there.formulas}, "flops": there.flops}
+            self.known[id(kept)] = list(found), Along(list(found.values()), values, self.free)
+        names, along = self.known[id(kept)]
+        return dict(zip(names, along.at(values), strict=True))
 
 
 def among(costs: Sequence[Cost], dim: str, sizes: Sequence[int]) -> Sweep:
     """The costs of one model after another, which differ in the size of a dim."""
     points = [_quantities(cost, len(sizes) <= FEW) for cost in costs]
-    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)), _seconds(costs))
-
-
-def _seconds(costs: Sequence[Cost]) -> tuple[float, ...]:
-    return tuple(cost.time.typical for cost in costs if cost.time is not None)
+    seconds = tuple(cost.time.typical for cost in costs if cost.time is not None)
+    return Sweep(costs[0], dim, tuple(zip(sizes, points, strict=True)), seconds)
 
 
 def _quantities(cost: Cost, few: bool) -> dict[str, int]:
     """Every quantity by name; those that take a run only where there are few points."""
-    found = {each.name: cost.number(each.formula) for each in cost.formulas}
-    if few:
-        found |= {each.name: each.value for each in cost.by_run}
+    found = {each.name: each.value for each in (cost.quantities if few else cost.formulas)}
     return {**found, "flops": cost.number(cost.flops)}
