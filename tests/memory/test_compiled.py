@@ -38,16 +38,15 @@ ALONE: Case = ("vit-b16", "bf16", "explicit", False)
 """At batch 1 products copy nothing, and attention without dropout fuses too."""
 UNKNOWN = {"mixtral-8x7b", "deepseek-v3"}
 """Experts: data decide how much is kept, and the partitioner cuts a graph of unknown sizes."""
-NEARLY = {("siglip-base", "explicit"): 0.004}
-"""Attention of one query, written out: why is not known."""
 WAYS: list[tuple[Precision, Style, bool]] = [
     (dtype, style, dropout) for dropout in (False, True) for dtype, style in product(DTYPES, STYLES)
 ]
 
 
 def every() -> Iterator[Case]:
-    """Two ways for each bundled spec, all eight in turn; and copies of values alone."""
+    """Two ways for each bundled spec, all eight in turn; copies of values alone; one query."""
     yield ("palm-e-562b", "fp32", "explicit", True)
+    yield ("siglip-base", "bf16", "explicit", True)
     for at, name in enumerate(sorted(set(NAMES) - UNKNOWN)):
         for step in (0, 5):
             yield (name, *WAYS[(at + step) % len(WAYS)])
@@ -93,9 +92,7 @@ def test_a_batch_of_one() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype", "style", "dropout"), [*every()])
 def test_every_bundled_spec(name: str, dtype: Precision, style: Style, dropout: bool) -> None:
-    seen = measured(name, dtype, style, dropout)
-    nearly = NEARLY.get((name, style), 0)
-    assert told(name, dtype, style, dropout) == pytest.approx(seen, rel=nearly)
+    assert told(name, dtype, style, dropout) == measured(name, dtype, style, dropout)
 
 
 def test_what_has_no_rule_is_refused() -> None:

@@ -54,10 +54,12 @@ def of_lists(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: objec
 
 def batched(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
     """Products of a column with a row are products of elements (`decomposition.bmm`), also those
-    that backward makes where there is one column: they read the second operand one by one."""
+    that backward makes where there is one row or one column: they read the operand that is not
+    alone one by one."""
     if of[0].shape[2] != 1:
         result = by_itself(joint, op, out, of, by)
-        joint.within[result] = (joint.of(of[1]),) if out.shape[2] == 1 else ()
+        alone = zip(of, out.shape[1:], strict=True)
+        joint.within[result] = tuple(joint.of(x) for x, size in alone if size == 1)
         return result
     parents = [in_full(joint, joint.of(x)) for x in of]
     result = joint.step("mul", parents, numel(out.shape), parents[0].dtype, by=out.shape)

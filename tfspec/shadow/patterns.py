@@ -36,8 +36,9 @@ def follow(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
 def begin(a: Tensor, b: Tensor, out: Tensor) -> None:
     """Scores of queries a and turned keys b, [..., h, N, k] each, are where it begins."""
     joint = a.machine.joint
-    many = len(a.shape) == len(b.shape) > 3 and a.shape[-1] > 1  # else `bmm` is taken apart
-    if joint is not None and many and out.step is not None and copied(a) == copied(b):
+    many = len(a.shape) == len(b.shape) > 3
+    matched = many and _products(a, b) and copied(a) == copied(b)
+    if joint is not None and matched and out.step is not None:
         joint.chains[out.step] = ("scores", (a, b))
 
 
@@ -48,8 +49,15 @@ def whole(weights: Tensor, values: Tensor) -> Pair | None:
         return None
     stage, pair = joint.chains[weights.step]
     copies = copied(values)
-    matched = stage == "dropped" or (stage == "weights" and not copies)
+    dropped = stage == "dropped" or (stage == "weights" and not copies)
+    matched = dropped and _products(weights, values)
     return pair if matched and copies == copied(pair[0]) else None
+
+
+def _products(a: Tensor, b: Tensor) -> bool:
+    """Whether a b, and both of its backward, stay products: over one row, column or number `bmm`
+    is taken apart, and is no part of a pattern."""
+    return min(*a.shape[-2:], b.shape[-1]) > 1
 
 
 def drops(weights: Tensor) -> bool:
