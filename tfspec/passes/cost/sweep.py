@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,14 +17,16 @@ from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.shapes.latex import words
-from tfspec.passes.text_table import Column, table
+from tfspec.passes.text_table import COLUMNS, GAP, Column, table
 from tfspec.passes.time.text import seconds
 from tfspec.symbolic import Along
 
 BAR = 24
+LEAST = 6
+"""Columns of a chart that tells something."""
 FEW = 32
-BESIDE = ("needed", "loss", "peak", "executed", "traffic", "needed cache")
-"""What a page has no room for: every other format has it."""
+BESIDE = ("executed", "recomputed", "needed cache", "loss", "peak", "needed", "traffic", "backward")
+"""What a page leaves out first where it has no room: every other format has it."""
 
 
 @dataclass(frozen=True)
@@ -53,46 +56,68 @@ class Sweep:
         return {name: units.get(name, "bytes") for name in self.names}
 
     def text(self) -> str:
-        """A table with a chart of the FLOPs of the mode.
-
-        On a target it has the time too, and in the place of what is the same at all sizes a note.
-        """
-        flops = [values["flops"] for _, values in self.points]
-        most, same = max(flops) or 1, self._same
-        names = [name for name in self.names if name not in same and name not in BESIDE]
-        bar = BAR // 2 if self.seconds else BAR
+        """A table with a chart of the FLOPs of the mode, and notes in the place of what is the same
+        at all sizes."""
+        shown = self._shown
         columns = [Column(self.dim, 14, right=True)]
-        columns += [Column(name, 24, right=True) for name in names]
+        columns += [Column(name, 24, right=True) for name in shown]
         columns += [Column("time", 12, right=True)] if self.seconds else []
-        rows = [
-            [f"{size:,}", *(self._short(values, name) for name in names), *map(seconds, time),
-             "█" * round(values["flops"] / most * bar) or "▏"]
-            for (size, values), time in self._timed()
-        ]  # fmt: skip
+        bar = min(BAR, self._room(shown))
+        rows = [[*cells, self._bar(at, bar)] for at, cells in enumerate(self._rows(shown))]
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
         taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
         head += f"; taken, since not set: {escape(taken)}" if taken else ""
-        note = f"Convention: {CONVENTION}. Sizes for {self.cost.precision.about}."
-        chart = Column("FLOPs", bar)
-        return "\n".join([head, "", *table([*columns, chart], rows), "", *self._notes(), note])
+        lines = table([*columns, Column("FLOPs", bar)], rows)
+        notes = (part for note in self._notes() for part in textwrap.wrap(note, COLUMNS))
+        return "\n".join([*textwrap.wrap(head, COLUMNS), "", *lines, "", *notes])
+
+    def _rows(self, names: Sequence[str]) -> list[list[str]]:
+        return [
+            [f"{size:,}", *(self._short(values, name) for name in names), *map(seconds, time)]
+            for (size, values), time in self._timed()
+        ]
+
+    def _bar(self, at: int, width: int) -> str:
+        most = max(values["flops"] for _, values in self.points) or 1
+        return "█" * round(self.points[at][1]["flops"] / most * width) or "▏"
+
+    @cached_property
+    def _shown(self) -> list[str]:
+        """Quantities that differ and have room beside a chart: of too many, those matter least
+        that others tell of."""
+        names = [name for name in self.names if name not in self._same]
+        for least in BESIDE:
+            if self._room(names) < LEAST:
+                names = [name for name in names if name != least]
+        return names
+
+    def _room(self, names: Sequence[str]) -> int:
+        """Columns that a table of these leaves to the chart."""
+        titles = [self.dim, *names, *(["time"] if self.seconds else [])]
+        widths = (max(map(len, cells)) for cells in zip(titles, *self._rows(names), strict=True))
+        return COLUMNS - sum(width + len(GAP) for width in widths)
 
     @cached_property
     def _same(self) -> set[str]:
-        """On a target, quantities that are one number at all sizes."""
-        first = self.points[0][1]
-        known = {name for name in self.names if all(v[name] == first[name] for _, v in self.points)}
-        return known if self.seconds else set()
+        """Quantities that are one number at all of several sizes."""
+        (_, first), *others = self.points
+        same = (name for name in self.names if all(v[name] == first[name] for _, v in others))
+        return set(same) if others else set()
 
     def _notes(self) -> Iterator[str]:
         same = [name for name in self.names if name in self._same]
         if same:
             said = (f"{name} {self._short(self.points[0][1], name)}" for name in same)
             yield f"At all sizes: {', '.join(said)}."
+        left = [name for name in self.names if name not in {*self._same, *self._shown}]
+        if left:
+            yield f"No room here for {', '.join(left)}: `--format csv` has all."
         if self.cost.timing is not None:
             about = escape(self.cost.timing.how.target.about)
             yield f"Times on {about}: {self.cost.timing.kind}."
-        if len(self.points) > FEW:
+        if len(self.points) > FEW and self.cost.mode in ("forward", "train"):
             yield f"Peaks are left out: each takes a run, and there are more than {FEW} sizes."
+        yield f"Convention: {CONVENTION}. Sizes for {self.cost.precision.about}."
 
     def _short(self, values: dict[str, int], name: str) -> str:
         unit = self._units[name]
