@@ -37,6 +37,7 @@ demo: $(STAMP)
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py
 	$(BIN)/tfspec build gpt2 --loss next-token -o $(OUT)/gpt2.py
+	$(BIN)/tfspec build llava-1.5-7b --with generate -o $(OUT)/llava.py
 	$(BIN)/tfspec build vit-b16 --run
 	$(BIN)/python examples/photo.py
 

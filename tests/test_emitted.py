@@ -187,7 +187,7 @@ def bundled_files() -> Iterator[tuple[str, str]]:
         for style in STYLES:
             yield f"{name} {style}", api.emit(name, style=style)
     for style in STYLES:
-        for name in ("gpt2", "t5-base"):
+        for name in ("gpt2", "t5-base", "flamingo"):
             yield f"{name} {style} generate", api.emit(name, style=style, parts=("generate",))
 
 

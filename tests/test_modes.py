@@ -242,6 +242,14 @@ CHANGES = {
         ("heads: h, mask: causal}", "heads: h, mask: causal, share: all}"),
     ],
     "a cap of scores": [CAUSAL, ("heads: h, mask: causal}", "heads: h, mask: causal, softcap: 2}")],
+    "attention behind the stream": [("[text,", "[text, {attend: {heads: 2, mask: causal}},")],
+    "positions behind the stream": [("[text,", "[text, {pos: learned},")],
+    "a second output, of all tokens at once": [
+        ("{linear: V}]", "{linear: V}]\n  more: [text, {pool: mean}]")
+    ],
+    "a token in place of some": [
+        ("{pos: learned}", "{splice: {at: tokens == 7, from: {learn: {width: d}}}}, {pos: learned}")
+    ],
     "a mark": [("{pos: learned}", "{pos: learned}, mark: m"), ("[text,", "[sum: [text, text.m],")],
 }
 
@@ -261,21 +269,49 @@ def test_other_steps_decode_as_they_run(what: str) -> None:
     randomise(dict(model.named_parameters()), seed=7)
     text = tokens(16, 2, 16) % 50
     logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
-    assert_equal_at_every_position(logits, model(text), 4)
+    full = model(text)
+    assert_equal_at_every_position(logits, full[0] if isinstance(full, tuple) else full, 4)
+
+
+FLAGGED = {
+    "keys": ("within(3)", "key.valid"),
+    "queries": ("within(3)", "query.valid"),
+    "both": ("within(3)", "(key.valid or query.valid)"),
+}
+
+
+@pytest.mark.parametrize("where", FLAGGED)
+@pytest.mark.parametrize("padded", [True, False])
+@torch.no_grad()
+def test_flags_of_tokens_are_given_for_all_slots(where: str, padded: bool) -> None:
+    changes = [("ids(V) B T", "ids(V) B T, valid: bool B T"), FLAGGED[where]]
+    model = run_file(changed(changes).emit(parts=("generate",))).build().eval()
+    randomise(dict(model.named_parameters()), seed=7)
+    text, valid = tokens(16, 2, 16) % 50, torch.rand(2, 20) < 0.6
+    flags = (lambda length: (valid[:, :length],)) if padded else (lambda _: ())
+    cache = model.cache(2, 20)
+    found = [model.prefill(text[:, :4], cache, *flags(4))]
+    for start, end in pairwise([4, 5, 6, 9, 16]):
+        new = text[:, start:end], torch.arange(start, end), cache
+        found.append(model.decode(*new, *flags(20)))
+    assert_equal_at_every_position(torch.cat(found, dim=1), model(text, *flags(16)), 4)
 
 
 REFUSED = {
-    "padding": (
-        [("ids(V) B T", "ids(V) B T, valid: bool B T"), ("within(3)", "key.valid")],
-        "the input `valid` is not supported yet in generation",
-    ),
     "a second text": (
         [("ids(V) B T", "ids(V) B T, kinds: ids(V) B T")],
         "the input `kinds` is not supported yet in generation",
     ),
-    "a second output": (
-        [("  logits:", "  more: text\n  logits:")],
-        "a second output, `logits`, is not supported yet in generation",
+    "numbers of tokens": (
+        [("ids(V) B T", "ids(V) B T, x: float B T (d)")],
+        "the input `x` is not supported yet in generation",
+    ),
+    "a token in place of flagged ones": (
+        [
+            ("ids(V) B T", "ids(V) B T, hidden: bool B T"),
+            ("{pos: learned}", "{splice: {at: hidden, from: {learn: {width: d}}}}, {pos: learned}"),
+        ],
+        "`splice` by flags that may be left out is not supported yet in decoding",
     ),
     "sight of later tokens": (
         [("causal and within(3)", "causal or within(3)")],

@@ -64,6 +64,26 @@ def test_greedy_equals_transformers_token_for_token(reference: Reference, style:
         assert len(ours[:, prompt:].unique()) > 5, "the texts are too dull to tell anything"
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_texts_padded_on_the_left_equal_transformers(style: str) -> None:
+    """Llama with a mask of its own: angles are of distances, so that padding moves nothing."""
+    spec = LLAMA.text.replace("tokens: ids(V) B T", "tokens: ids(V) B T, valid: bool B T")
+    spec = spec.replace("mask: causal", "mask: causal and key.valid")
+    file = run_file(LLAMA.architecture_of(spec).emit(style=style, parts=("generate",)))
+    theirs = LLAMA.make().eval()
+    learned = dict(theirs.named_parameters())
+    randomise(learned, seed=5, scale=2)
+    model = place(file.build(), LLAMA.names(learned)).eval()
+    theirs.generation_config.eos_token_id = None
+    text = tokens(31, 4, 9)
+    valid = torch.arange(9) >= torch.tensor([0, 2, 5, 8])[:, None]
+    cache = model.cache(4, LONGEST)
+    ours = file.generate(text, 14, cache, model.prefill, model.decode, valid)
+    wanted = theirs.generate(text, attention_mask=valid.long(), do_sample=False, max_new_tokens=14)
+    assert torch.equal(ours, wanted)
+    assert len(ours[:, 9:].unique()) > 5, "the texts are too dull to tell anything"
+
+
 MISTAKES = {
     "positions from 1": (
         LLAMA,

@@ -118,6 +118,33 @@ def test_generation_by_a_memory_is_counted_exactly(name: str) -> None:
         assert cost.number(cost.cache.held.subs({cost.graph.slots_name: Dim.of(9)})) == held
 
 
+@pytest.mark.parametrize("name", ["llava-1.5-7b", "flamingo"])
+def test_generation_after_pictures_is_counted_exactly(name: str) -> None:
+    """No step sees a second output; pictures are read once, and Flamingo's caches hold their keys."""
+    architecture = small(name)
+    made = model(architecture, parts=("generate",))
+    sizes = {"B": 2, "M": 3}
+    shape = next(x.shape for x in architecture.semantics.inputs if x.role == "pixels")
+    pixels = torch.zeros([size.value({**architecture.semantics.sample, **sizes}) for size in shape])
+    cache = made.cache(2, 9, *([3] if name == "flamingo" else []))
+    text = torch.zeros(2, 5, dtype=torch.int64, device="meta")
+    position = torch.zeros(1, dtype=torch.int64, device="meta")
+    counted = {
+        "prefill": (5, flops(lambda: made.prefill(text, pixels.to("meta"), cache))),
+        "decode": (9, flops(lambda: made.decode(text[:, :1], position, cache))),
+    }
+    for mode, (length, number) in counted.items():
+        cost = costs(architecture, {**sizes, "T": length}, mode)
+        assert cost.number(cost.work.forward) == number, mode
+    held = sum(buffer.numel() for buffer in torch.nn.ModuleList(_flat(cache)).buffers())
+    assert cost.cache is not None
+    assert cost.number(cost.cache.held) == held
+
+
+def _flat(caches: list[torch.nn.Module] | tuple[torch.nn.Module, ...]) -> list[torch.nn.Module]:
+    return [x for each in caches for x in (each if isinstance(each, tuple) else (each,))]
+
+
 def test_a_model_without_a_cache_has_none() -> None:
     assert tfspec.cost("vit-b16").cache is None
     assert tfspec.cost("gpt2").cache is None  # of its mode: a forward fills none

@@ -10,6 +10,7 @@ import pytest
 import tfspec
 from tests.draw.figures import BUNDLED, EVERY, MIXED, loaded, of
 from tests.draw.picture import picture, wrong
+from tfspec.graph.structure import Stack as Layers
 from tfspec.graph.trace import inner_traces
 from tfspec.layers.stack import Stack
 from tfspec.passes.draw.parts import Fan, Item, Series
@@ -83,8 +84,8 @@ def test_no_block_is_open_twice_and_counts_are_the_specs(name: str) -> None:
     titles = [card.title for card in figure.cards() if card.title]
     assert titles
     assert len(titles) == len(set(titles))
-    stacks = [traces for node in graph.trace.body if (traces := inner_traces(node.op))]
-    rounds = sorted(graph.facts.value(traces[0].scope.copies) or 0 for traces in stacks)
+    ops = [node.op for node in graph.trace.body if inner_traces(node.op)]
+    rounds = sorted(graph.facts.value(op.count) if isinstance(op, Layers) else 1 for op in ops)
     outer = [item for column in figure.columns for item in _outer(column)]
     drawn = sorted(getattr(item, "count", 1) for item in outer if _is_stack(item))
     assert drawn == rounds

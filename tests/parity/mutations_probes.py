@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.parity.mutation import Mutation
-from tests.parity.perceiver import PERCEIVER_IO
+from tests.parity.perceiver import PERCEIVER, PERCEIVER_IO
 from tests.parity.siglip import SIGLIP
 
 LOOK = "attend: {to: [text, norm], mask: key.valid}"
@@ -33,4 +33,15 @@ MUTATIONS = [
     Mutation("eps", PERCEIVER_IO, "{at: pre}", "{at: pre, eps: 1e-12}", quiet=True),
     Mutation("no positions", PERCEIVER_IO, ", {pos: learned}", "", without=("text_pos",)),
     Mutation("no bias of letters", PERCEIVER_IO, "{width: V, share: words}", "{width: V, share: words, bias: false}", without=("logits_bias",)),
+    Mutation("one round fewer", PERCEIVER, "depth: r * L", "depth: (r - 1) * L"),
+    Mutation("each layer twice in place of two rounds", PERCEIVER, "for block in self.latents_blocks:\n                x = block(x)", "for block in self.latents_blocks:\n                x = block(x) if _ else block(block(x))\n            if not _:\n                break", in_code=True),
+    Mutation("rounds in the other order", PERCEIVER, "for block in self.latents_blocks", "for block in reversed(self.latents_blocks)", in_code=True),
+    Mutation("another number of heads", PERCEIVER, "heads: h", "heads: 2 * h"),
+    Mutation("scale by the latents' size", PERCEIVER, "head_dim: 2 * e, ", "head_dim: 2 * e, scale: d ** -0.5, "),
+    Mutation("the answer is not added", PERCEIVER, "to: [latents, norm]", "residual: none, to: [latents, norm]"),
+    Mutation("pixels that are not normed", PERCEIVER, "norm2(image)", "norm2.weight * image + self.norm2.bias", in_code=True),
+    Mutation("places before pixels", PERCEIVER, "torch.cat((x, h), dim=-1)", "torch.cat((h, x), dim=-1)", in_code=True),
+    Mutation("columns for rows", PERCEIVER, "permute(0, 2, 3, 1)", "permute(0, 3, 2, 1)", in_code=True),
+    Mutation("tanh-gelu for gelu", PERCEIVER, "act: gelu", "act: gelu_tanh"),
+    Mutation("eps", PERCEIVER, "{at: pre}", "{at: pre, eps: 1e-12}", quiet=True),
 ]  # fmt: skip

@@ -6,7 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PerceiverConfig, PerceiverForMaskedLM
+from transformers import (
+    PerceiverConfig,
+    PerceiverForImageClassificationLearned,
+    PerceiverForMaskedLM,
+)
 
 from tests.parity.reference import Reference, Tensors, renamed
 
@@ -22,6 +26,19 @@ def make_perceiver_io() -> nn.Module:
         attn_implementation="eager",
     )  # fmt: skip
     return PerceiverForMaskedLM(config)
+
+
+# of images: a pixel and its place have 256 features each in the public model
+SIDE, ROUNDS, CLASSES = 3, 2, 7
+
+
+def make_perceiver() -> nn.Module:
+    config = PerceiverConfig(
+        image_size=SIDE, num_latents=R, d_latents=D, num_blocks=ROUNDS,
+        num_self_attends_per_block=LAYERS, num_self_attention_heads=4, num_cross_attention_heads=1,
+        num_labels=CLASSES, attn_implementation="eager",
+    )  # fmt: skip
+    return PerceiverForImageClassificationLearned(config)
 
 
 def layer_table(theirs: str, ours: str, *, crosses: bool) -> dict[str, str]:
@@ -60,6 +77,27 @@ def perceiver_io_names(theirs: Tensors) -> dict[str, Tensor]:
     return found | renamed(theirs, table)
 
 
+def perceiver_names(theirs: Tensors) -> dict[str, Tensor]:
+    """Maps of a pixel are a convolution of size 1; a layer's weights are there once."""
+    read, decoder = "perceiver.input_preprocessor", "perceiver.decoder.decoder"
+    found = {
+        "image_linear1.weight": theirs[f"{read}.convnet_1x1.weight"].flatten(1),
+        "image_linear1.bias": theirs[f"{read}.convnet_1x1.bias"],
+        "image_learn": theirs[f"{read}.position_embeddings.position_embeddings"],
+        "latents_learn": theirs["perceiver.embeddings.latents"],
+        "answer_query_learn": theirs[f"{decoder}.output_position_encodings.position_embeddings"][0],
+    }
+    table = encoder_table({i: f"latents_blocks.{i}" for i in range(LAYERS)})
+    table |= layer_table(f"{decoder}.decoding_cross_attention", "answer_query_answer", crosses=True)
+    table[f"{read}.positions_projection"] = "image_linear2"
+    table[f"{decoder}.final_layer"] = "logits"
+    return found | renamed(theirs, table)
+
+
+def images() -> dict[str, Tensor]:
+    return {"pixels": torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))}
+
+
 def padded_letters() -> dict[str, Tensor]:
     """Four rows of bytes that end at different places."""
     rng = torch.Generator().manual_seed(3)
@@ -84,4 +122,20 @@ PERCEIVER_IO = Reference(
     ("perceiver.embeddings.latents", "perceiver.input_preprocessor.embeddings.weight",
      "perceiver.input_preprocessor.position_embeddings.weight",
      "perceiver.decoder.output_position_encodings.position_embeddings"),
+)  # fmt: skip
+
+PERCEIVER = Reference(
+    "perceiver",
+    {"H": SIDE, "W": SIDE, "e": 256, "R": R, "d": D, "h": 4, "L": LAYERS, "r": ROUNDS,
+     "classes": CLASSES},
+    make_perceiver,
+    perceiver_names,
+    images,
+    lambda ours: {"inputs": ours["pixels"]},
+    perceiver_maps,
+    ("perceiver.embeddings.latents", "perceiver.input_preprocessor.convnet_1x1.weight",
+     "perceiver.input_preprocessor.convnet_1x1.bias",
+     "perceiver.input_preprocessor.positions_projection.weight",
+     "perceiver.input_preprocessor.positions_projection.bias",
+     "perceiver.decoder.decoder.output_position_encodings.position_embeddings"),
 )  # fmt: skip

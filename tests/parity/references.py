@@ -65,6 +65,7 @@ REFERENCES = (
     clip.CLIP,
     siglip.SIGLIP,
     perceiver.PERCEIVER_IO,
+    perceiver.PERCEIVER,
     mixtral.MIXTRAL,
     *mixtral.SHAPES,
     uniter.UNITER,

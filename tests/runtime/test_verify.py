@@ -22,7 +22,7 @@ from tfspec.runtime.trial import Check, Trial
 from tfspec.runtime.verify import verify
 
 GENERATING = ("gpt2", "llama-3-8b", "mistral-7b", "gemma-2-2b", "qwen3-8b", "palm-540b")
-GENERATING += ("t5-base", "transformer-base")
+GENERATING += ("t5-base", "transformer-base", "flamingo")
 CHECKS = ["shape comments", "numbers", "parameters", "full size"]
 SMALL = {"d": 24, "h": 3, "L": 2, "V": 11}
 SHARED = """

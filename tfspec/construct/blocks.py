@@ -8,6 +8,7 @@ from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
 from tfspec.construct.layer_index import Layers
 from tfspec.construct.pieces import cut, drop_unread
+from tfspec.construct.rounds import in_rounds, share_of
 from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
@@ -102,14 +103,23 @@ def stack(g: Builder, pattern: Pattern, depth: Dim, rounds: int, x: Tensor) -> T
     traces: list[Trace] = []
     value = x
     step = len(layers)
+    count = depth.exact_div(step)
     indices = _next_layers(g, step, rounds)
+    own = [in_rounds(g, *each, count) for each in zip(layers, indices, strict=True)]
+    _equal_rounds(g, pattern, own)
     for at, layer in enumerate(layers):
-        place = Place("", listed, copies=depth.exact_div(step), offset=at, step=step)
+        place = Place("", listed, copies=own[at][1], offset=at, step=step)
         listed.entries.append(place)
-        with g.using(layers=indices[at]):
+        with g.using(layers=own[at][0]):
             traces.append(_layer(g, layer, place, value))
         value = traces[-1].results[0]
-    return Stack(tuple(traces), depth.exact_div(step), rounds)(x)
+    return Stack(tuple(traces), count, rounds)(x)
+
+
+def _equal_rounds(g: Builder, pattern: Pattern, own: Sequence[tuple[Layers, Dim]]) -> None:
+    if len({len(layers.own) for layers, _ in own}) > 1:
+        what = "a pattern in which layers share weights in rounds of different lengths"
+        raise g.not_yet(what, pattern.span)
 
 
 def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
@@ -117,10 +127,9 @@ def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
     blocks = [g.spec.blocks[ref.name] for ref in layer]
     place.kind = "".join(class_name(ref.name, "Block") for ref in layer)
     if len(blocks) == 1 and isinstance(blocks[0], BlockDecl):
-        block = blocks[0]
-        if block.share is not None:
-            raise g.not_yet("a stack of layers with shared weights", block.share.span)
-        trace = g.trace(place, describe(block), (x,), lambda v: residual_block(g, block, v[0]))
+        block, share = blocks[0], share_of(g, layer)
+        doc = describe(block)
+        trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
     else:
         trace = g.trace(place, "A series of blocks.", (x,), lambda v: _series(g, layer, v[0]))
     result = trace.results[0]

@@ -121,6 +121,17 @@ class Holders(Sizes):
             self._shares(share, trace)
         return Call((trace,))(*inputs)
 
+    def layer(self, share: Share | None, place: Scope, doc: str, x: Tensor, run: Run) -> Trace:
+        """A layer of a stack as a trace over its place, which is where its share's weights are."""
+        if share is not None:
+            self._home(share, Home(place, self._numbers(share), share.span))
+        trace = self.trace(place, doc, (x,), run)
+        if share is not None:
+            if share.name in self.shared:
+                raise self._another_kind(share, self.shared[share.name][1])
+            self._shares(share, trace)
+        return trace
+
     def _scope(self, base: str, kind: str, share: Share | None) -> Scope:
         if share is None:
             return current().scope.child(base, kind)
@@ -130,21 +141,35 @@ class Holders(Sizes):
         first = self.shared_traces.get(share.name)
         return home.child(share.name, kind) if first is None else first[0].scope
 
-    def _home(self, share: Share) -> Scope:
+    def _numbers(self, share: Share) -> tuple[int, ...] | None:
+        return None if share.index is None else numbers(self, share.index)
+
+    def _home(self, share: Share, found: Home | None = None) -> Scope:
         """Who has the weights of a share: the root, or with an index the layer that it names."""
-        found = Home(self.top.scope, None, share.span)
-        if share.index is not None:
-            found = Home(layer_around(current().scope), numbers(self, share.index), share.span)
+        if found is None:
+            indexed = share.index is not None
+            scope = layer_around(current().scope) if indexed else self.top.scope
+            found = Home(scope, self._numbers(share), share.span)
         first = self.homes.setdefault(share.name, found)
         if first != found:
-            came, help = Label(first.span, "the others are here"), "give one of them another name"
-            raise self._of_several(share, Label(share.span), [came], help)
+            raise self._of_others(share, first, found)
         if found.repeats:
             label = Label(share.span, "its index is the same in several layers")
             raise self._of_several(
                 share, label, [], f"give each layer an index of its own: `{share.name}(i)`"
             )
         return first.scope
+
+    def _of_others(self, share: Share, first: Home, found: Home) -> Stop:
+        came, help = [Label(first.span, "the others are here")], "give one of them another name"
+        if first.span == found.span:
+            came, help = [], "write a block that `extends` this one, with a share of another name"
+        if first.numbers is None and found.numbers is None:
+            what = f"`{share.name}` shared by a stack of layers and by others"
+            return self.refuse(
+                NOT_YET, f"{what} is not supported yet", share.span, came=came, help=[help]
+            )
+        return self._of_several(share, Label(share.span), came, help)
 
     def _of_several(self, share: Share, label: Label, came: list[Label], help: str) -> Stop:
         what = f"`{share.name}` shared by several layers through an index"

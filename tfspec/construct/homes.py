@@ -37,14 +37,18 @@ def layer_around(scope: Scope) -> Scope:
 
 
 def numbers(g: Sizes, index: SizeExpr) -> tuple[int, ...]:
-    """What an index comes to in each of the layers that are being built."""
+    """What an index comes to in each layer with weights of its own that is being built."""
     if g.layers is None or g.depth is None:
         if index.names.isdisjoint({"i", "n"}):
             raise g.not_yet("an index of weights outside a layer", index.span)
         raise g.no_layer(index)
     if g.depth.total is None:
         raise g.not_yet("a count of layers that depends on a width", index.span)
-    return tuple(_number(g, index, i, g.depth.total) for i in g.layers.indices)
+    found = tuple(_number(g, index, i, g.depth.total) for i in g.layers.indices)
+    own = len(g.layers.own)
+    if any(number != found[at % own] for at, number in enumerate(found)):
+        raise g.not_yet("an index that differs in layers that share weights", index.span)
+    return found[:own]
 
 
 def _number(g: Sizes, index: SizeExpr, i: int, n: int) -> int:

@@ -20,10 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers that a trace stands for: indices in their stream, and their place in a pattern."""
+    """The layers that a trace stands for: indices in their stream, and their place in a pattern.
+
+    `copies`: so many have weights of their own, where later ones have these again, in rounds.
+    """
 
     indices: range
     lead: int = 0
+    copies: int | None = None
+
+    @property
+    def own(self) -> range:
+        """Those that have weights of their own: the first round."""
+        return self.indices[: self.copies]
 
 
 @dataclass(eq=False)

@@ -213,9 +213,11 @@ class Sizes:
         sizes["n"] = self.depth.total
         if "i" not in expr.names:
             return self._real(expr, sizes)
-        found = PerLayer(filled(expr.tree, sizes), self.layers.indices, self.layers.lead)
-        values = {self._real(expr, {**sizes, "i": i}) for i in found.layers}
-        return found if len(values) > 1 or len(found.layers) == 1 else values.pop()
+        found = PerLayer(filled(expr.tree, sizes), self.layers.own, self.layers.lead)
+        values = [self._real(expr, {**sizes, "i": i}) for i in self.layers.indices]
+        if any(value != values[at % len(found.layers)] for at, value in enumerate(values)):
+            raise self.not_yet("a number that differs in layers that share weights", expr.span)
+        return found if len(set(values)) > 1 or len(found.layers) == 1 else values[0]
 
     def number(self, expr: RateExpr, x: Tensor | None = None) -> float:
         """A real number of the spec that is the same in every layer."""

@@ -10,6 +10,7 @@ from itertools import chain, count
 from tfspec.graph.names import SizeNames
 from tfspec.graph.scope import Scope
 from tfspec.graph.space import Axis
+from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Trace, following
 from tfspec.spec.schema import Spec
@@ -93,15 +94,9 @@ class Graph:
 
     @cached_property
     def layers(self) -> int:
-        """How many layers all stacks have together."""
-        counts = (
-            self.facts.value(place.copies)
-            for blocks in self.scope.entries
-            if isinstance(blocks, Scope) and blocks.kind == "list"
-            for place in blocks.entries
-            if isinstance(place, Scope)
-        )
-        return sum(count or 0 for count in counts) or 1
+        """How many layers all stacks run together."""
+        runs = (node.op.runs for node in self.trace.body if isinstance(node.op, Stack))
+        return sum(self.facts.value(layers) or 0 for layers in runs) or 1
 
     @cached_property
     def params(self) -> Dim:

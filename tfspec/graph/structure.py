@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op, Trace
+from tfspec.graph.trace import Node, Op, Reach, Trace
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
@@ -19,7 +19,7 @@ from tfspec.symbolic import Dim
 class Call(Op):
     """A child's trace, run once here; its weights are its scope's."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     traces: tuple[Trace]
 
@@ -46,13 +46,26 @@ class Call(Op):
 
 @dataclass(frozen=True, eq=False)
 class Stack(Op):
-    """`count` rounds of a pattern of layers: one node, whatever the depth."""
+    """A pattern of layers that runs `count` times: one node, whatever the depth.
 
-    tokenwise: ClassVar[bool] = True
+    Their places have as many copies, or fewer: then these are run through again and again.
+    """
+
+    reach: ClassVar[Reach] = "text"
 
     traces: tuple[Trace, ...]
     count: Dim
     rounds: int
+
+    @property
+    def own(self) -> Dim:
+        """How many layers at each place of the pattern have weights of their own."""
+        return self.traces[0].scope.copies
+
+    @property
+    def runs(self) -> Dim:
+        """How many layers run, those of the whole pattern together."""
+        return self.count * len(self.traces)
 
     def infer(self, *inputs: Tensor) -> Tensor:
         result = self.traces[-1].results[0]
@@ -71,4 +84,4 @@ class Stack(Op):
         return Look(", ".join(trace.scope.kind for trace in self.traces))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        return low.loop(self.rounds, self.traces, inputs[0])
+        return low.loop(self, inputs[0])

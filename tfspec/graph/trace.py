@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tfspec.diagnostics import Span
 from tfspec.graph.look import Look
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from tfspec.program.value import Value
 
 
+Reach = Literal["token", "text", "all"]
+"""The token alone; also where it stands and what was before it, which a cache can have; or tokens
+that stand anywhere. With any but the last an op can run on new tokens alone."""
+
+
 class Op(ABC):
     """A primitive of the graph: it owns its whole meaning, and no base class answers for it.
 
@@ -27,8 +32,8 @@ class Op(ABC):
     Calling it infers the outputs, makes the weights and records a node in the running trace.
     """
 
-    tokenwise: ClassVar[bool] = False
-    """Whether it can run on new tokens alone: each token by itself, or with a cache of its own."""
+    reach: ClassVar[Reach] = "all"
+    """What a token's result is made of, beside vectors that are no tokens."""
 
     headwise: ClassVar[bool] = False
     """Whether it works on each head of each token by itself: heads may lie inside of tokens."""
@@ -151,6 +156,26 @@ class Trace:
 def inner_traces(op: Op) -> tuple[Trace, ...]:
     """The traces that a structural op (a call, a stack) runs."""
     return getattr(op, "traces", ())
+
+
+def leading_to(nodes: Sequence[Node], tensors: Iterable[Tensor]) -> list[Node]:
+    """Those of the nodes of one trace that some tensors are made by, in order of execution."""
+    wanted = {tensor.original for tensor in tensors}
+    found: list[Node] = []
+    for node in reversed(nodes):
+        if not wanted.isdisjoint(node.outputs):
+            wanted.update(_reads(node))
+            found.append(node)
+    return found[::-1]
+
+
+def _reads(node: Node) -> Iterator[Tensor]:
+    """What a node reads, also from outside by what is in it."""
+    yield from (tensor.original for tensor in node.inputs)
+    traces = [*inner_traces(node.op), *([node.inner] if node.inner is not None else [])]
+    for trace in traces:
+        for step in trace.body:
+            yield from _reads(step)
 
 
 def flags(op: Op) -> tuple[Tensor, ...]:

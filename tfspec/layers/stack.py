@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 UNEVEN_DEPTH = Rule(
     "TS212",
     "a pattern that does not divide the depth",
-    "The number of layers in a stack's pattern does not divide its depth.",
-    "The pattern is repeated whole.",
+    "The number of layers in a stack's pattern, or of those that share weights in turn, does not "
+    "divide its depth.",
+    "The pattern, or the round of layers that share weights, is repeated whole.",
     "stack: {of: [local, full], depth: 5}",
     "Change the depth, or the pattern.",
 )
@@ -84,6 +85,8 @@ class Stack(Layer):
     depth layers alike (Vaswani et al. 2017), or kinds in turn (Child et al. 2019).
 
     A nested list in `of` is one layer. The number of layers in the pattern must divide `depth`.
+    A block with `share: think(i % 6)` is six layers, run in turn until there are `depth` (Jaegle et
+    al. 2021); with `share: think`, one layer, run `depth` times (Dehghani et al. 2019).
     """
 
     step: ClassVar[str] = "stack"

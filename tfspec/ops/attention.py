@@ -13,7 +13,7 @@ from tfspec.graph.mask_count import exact, pairs
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.program import expr as ex
@@ -30,7 +30,7 @@ from tfspec.symbolic import Dim, product
 class Unlearned(Op):
     """Attention itself learns nothing: its projections are maps of their own."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
         return {}  # nothing is learned

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node
+from tfspec.graph.trace import Node, Reach
 from tfspec.ops.tokens import Rearrangement
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
@@ -29,7 +29,7 @@ def joint(*tensors: Tensor) -> Batch | None:
 class Repeat(Rearrangement):
     """The same along batch axes that it lacks: [..., n, d] -> [batch..., ..., n, d], a view."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     batch: Batch
 

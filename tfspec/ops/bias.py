@@ -10,7 +10,7 @@ from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis, Space
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
@@ -20,7 +20,7 @@ from tfspec.symbolic import Dim
 class PairBias(Op):
     """What biases have in common: they read positions alone, and are [h, N, N] over a space."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     heads: Dim
     space: Space
@@ -46,7 +46,7 @@ class PairBias(Op):
 class AddBias(Op):
     """scores + bias: [..., h, N, M] and [h, N, M] -> [..., h, N, M]."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     def infer(self, *inputs: Tensor) -> Tensor:
         return Tensor(inputs[0].axes, inputs[0].space, role="scores")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, WeightSpec
 from tfspec.graph.tensor import Tensor, features, over
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program.kernels import GATHER
 from tfspec.program.lowering import Lowering
@@ -23,7 +23,7 @@ from tfspec.symbolic import Dim
 class Embed(Op):
     """table[ids]: [...] -> [..., width]."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     count: Dim
     width: Dim

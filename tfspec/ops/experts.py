@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, features
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import experts as code
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
@@ -29,7 +29,7 @@ class OfExperts(Op):
     same, and each expert's rows are one product. What works on single rows may stand between.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
         return {}  # a rearrangement or a sum

@@ -10,7 +10,7 @@ from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor, features, over
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.ops.linear import apply_linear
 from tfspec.program import expr as ex
 from tfspec.program import heads
@@ -27,7 +27,7 @@ class ToHeads(Op):
     share a matrix, but those that stand `alone`.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     heads: Dim
     head_dim: Dim
@@ -91,7 +91,7 @@ def split_heads(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
 class JoinHeads(Op):
     """Heads side by side again: [..., h, N, k] -> [..., N, h·k]; of a single token [..., h·k]."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,), (*_, heads, _, width) = inputs, inputs[0].axes

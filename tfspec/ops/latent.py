@@ -14,7 +14,7 @@ from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor, features
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.ops.attention import Attend, Unlearned, check_cached
 from tfspec.ops.heads import ToHeads
 from tfspec.ops.linear import Linear, linear_member
@@ -132,7 +132,7 @@ class IntoLatent(Op):
     The first k features go through the transpose of the keys' map [h·k, c]; the rotary ones pass.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     head_dim: Dim
     width: Dim
@@ -174,7 +174,7 @@ class OutOfLatent(Op):
     """Averages of latents as values: [..., h, N, c] -> [..., h, N, w], by the values' map
     [h·w, c]."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     width: Dim
 

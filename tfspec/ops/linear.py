@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look
 from tfspec.graph.scope import Weight, WeightSpec
 from tfspec.graph.tensor import Tensor, like
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program.kernels import PRODUCT, Kernel
 from tfspec.program.lowering import Lowering
@@ -27,7 +27,7 @@ class Linear(Op):
     `ends_branch` marks the last map of a residual branch, which depth scaling shrinks.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     width: Dim
     bias: bool = True

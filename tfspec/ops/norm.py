@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program import heads
 from tfspec.program.kernels import Kernel
@@ -29,7 +29,7 @@ class Norm(Op):
     The gain is `offset` + weight, so that an offset of 1 learns the difference from 1.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
     headwise: ClassVar[bool] = True
 
     kind: Literal["layer", "rms", "l2"]

@@ -11,7 +11,7 @@ from tfspec.graph.look import Look, chip, sign
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program import rates
 from tfspec.program.kernels import Kernel
@@ -41,7 +41,7 @@ def spelt(activation: str) -> str:
 class Pointwise(Op):
     """What pointwise ops have in common is only that products are not matrix products."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     def infer(self, *inputs: Tensor) -> Tensor:
         first = inputs[0]

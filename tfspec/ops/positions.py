@@ -9,7 +9,7 @@ from typing import ClassVar
 from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.ops.tables import Terms, rows
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value
@@ -24,7 +24,7 @@ class AddPositions(Op):
     are. A place has one row, whatever the sizes are: the table is laid out at the largest.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     rows: Dim
     terms: Terms

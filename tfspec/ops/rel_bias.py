@@ -10,7 +10,7 @@ from typing import ClassVar
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node
+from tfspec.graph.trace import Node, Reach
 from tfspec.ops.bias import PairBias
 from tfspec.program import expr as ex
 from tfspec.program.layout import WIDTH
@@ -28,7 +28,7 @@ class RelativeBias(PairBias):
     not named do not matter. Sources: Shaw et al. 2018; over two axes Liu et al. 2021, section 3.2.
     """
 
-    tokenwise: ClassVar[bool] = False
+    reach: ClassVar[Reach] = "all"
 
     extents: tuple[tuple[str, Dim], ...]
 

@@ -11,7 +11,7 @@ from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program import heads
 from tfspec.program.coordinates import coordinate
@@ -60,7 +60,7 @@ class Rotate(Op):
     (j, j + half), or (2j, 2j + 1) if interleaved. Source: Su et al. 2021, section 3.4.2.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
     headwise: ClassVar[bool] = True
     forgets: ClassVar[bool] = True
 

@@ -10,7 +10,7 @@ from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
@@ -22,7 +22,7 @@ from tfspec.symbolic import Dim, product
 class Routing(Op):
     """What choices have in common: they learn nothing, and their products are none of matrices."""
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     def infer(self, *inputs: Tensor) -> Tensor:
         first = inputs[0]

@@ -10,7 +10,7 @@ from tfspec.graph.look import Look
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import Tensor, like
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.ops.tables import Term, Terms, joined, rows_of
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
@@ -61,7 +61,7 @@ class AddSinusoids(Op):
     Source: Vaswani et al. 2017, section 3.5; over rows and columns as by Wang and Liu 2019.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "text"
 
     base: float
     layout: Layout
@@ -135,7 +135,7 @@ class Sinusoid(Op):
     Vaswani et al. 2017, section 3.5; of a number that is no position as by Ho et al. 2020.
     """
 
-    tokenwise: ClassVar[bool] = True
+    reach: ClassVar[Reach] = "token"
 
     width: Dim
     base: float

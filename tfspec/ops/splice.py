@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from tfspec.diagnostics import Label
 from tfspec.graph.look import Look
 from tfspec.graph.mask import Mask
 from tfspec.graph.tensor import Tensor, like
-from tfspec.graph.trace import Node
+from tfspec.graph.trace import Node, Reach
 from tfspec.ops.tokens import Rearrangement
 from tfspec.program import conditions
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
+from tfspec.program.refusal import NotYet
 from tfspec.program.saves import Keep, Made, saves
 from tfspec.program.value import Value, in_order
 from tfspec.symbolic import product
@@ -38,8 +41,11 @@ class Splice(Rearrangement):
     """new where the predicate is true of a token, else the token: [..., N, d], [d] -> [..., N, d].
 
     Of new tokens [..., M, d] each stands in one place, in order: the first M that are asked for.
-    `flags` are the inputs that the predicate reads, in its order; it asks the query alone.
+    `flags` are the inputs that the predicate reads, in its order; it asks the query alone. While
+    decoding new tokens stay as they are where others stand in order: those are the prompt's.
     """
+
+    reach: ClassVar[Reach] = "text"
 
     at: Mask
     flags: tuple[Tensor, ...] = ()
@@ -55,9 +61,15 @@ class Splice(Rearrangement):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         x, new = inputs
+        if low.mode == "decode" and len(new.shape) > 1:
+            return x
         flags = low.roots_of(self.flags)
-        if any(flag.optional for flag in flags):
-            return self._left_out(low, x, low.localize(flags[0]), new)
+        optional = any(flag.optional for flag in flags)
+        if optional and low.mode == "decode":
+            what = "`splice` by flags that may be left out is not supported yet in decoding"
+            raise NotYet.of(what, Label(node.span) if node.span else None)
+        if optional:
+            return self._left_out(low, x, flags[0], new)
         at = conditions.of_tokens(low, self.at, x.shape[-2], flags)
         if len(new.shape) > 1:
             return self._in_order(low, x, at, new)
@@ -76,6 +88,7 @@ class Splice(Rearrangement):
 
     def _left_out(self, low: Lowering, x: Value, flag: Value, new: Value) -> Value:
         """By a flag that may be None when the model runs."""
+        flag = low.localize(flag)
         lead, tokens = len(x.shape) - 2, len(flag.shape) - 1
         words = {"lead": "B, " if lead == 1 else "..., "}
         flat = f".flatten({lead})" if tokens > lead else ""

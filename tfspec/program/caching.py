@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfspec.program import expr as ex
+from tfspec.program import lengths
 from tfspec.program.code_names import safe
 from tfspec.program.holding import Holding
 from tfspec.program.method import Assign, Kept, When
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import A_BUFFER, NO_GRADIENT
 from tfspec.program.value import Shape, Storage, Value, in_order
-from tfspec.symbolic import Dim, product, sym
+from tfspec.symbolic import Dim, product
 
 CACHE = '''class Cache(nn.Module):
     """Keys and values of one attention, in static buffers [B, h, S, k]."""
@@ -138,14 +139,16 @@ class Caching(Holding):
         return outputs[0], outputs[1]
 
     def _whole(self, tokens: Dim) -> ex.Expr:
-        """How many tokens a memory has: a number, or a dim that its caller gives."""
+        """How many tokens a memory has: a number, or by a dim that its caller gives."""
         if self.fixed(tokens) is not None:
             return self.number(tokens, "tokens")
-        if len(tokens.symbols) == 1 and tokens == sym(name := min(tokens.symbols)):
-            self.method.memory = name
-            return ex.Name(safe(name))
-        message = f"a memory of {tokens} tokens is not supported yet with a cache"
-        raise NotYet.of(message, None)
+        name = self._sole(tokens)
+        if name is None:
+            message = f"a memory of {tokens} tokens is not supported yet with a cache"
+            raise NotYet.of(message, None)
+        self.method.memory = name
+        self.method.by_memory = lengths.solved(tokens, name, self.facts) or lengths.ITSELF
+        return self._linear(tokens, name, ex.Name(safe(name)))
 
     def _room(self, k: Value, v: Value, tokens: ex.Expr) -> ex.Expr:
         """Cache(shape of keys, shape of values, like one of the module's weights)."""
@@ -184,10 +187,8 @@ class Caching(Holding):
         """The index of every slot of the cache: [S] int64."""
 
         def build() -> Value:
-            cache = self.extra("cache", (), "state")
-            call = ex.Call(
-                ex.Name("torch.arange"), (ex.Slots(cache.ref),), (("device", self.device()),)
-            )
+            count = self.number(self.graph.slots, "slots")
+            call = ex.Call(ex.Name("torch.arange"), (count,), (("device", self.device()),))
             return self.method.emit(call, (self.graph.slots,), "int64", NO_GRADIENT)
 
         return self.hoist("slots", "slots", build)

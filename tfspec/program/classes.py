@@ -120,6 +120,7 @@ class Skeleton:
                 "loop",
                 step.name,
                 len(step.turns),
+                step.own,
                 self.value(step.carry),
                 places,
             )

@@ -344,7 +344,8 @@ class Item(Expr):
 
 @dataclass(eq=False)
 class Slots(Expr):
-    """The number of slots of any one cache of the root: of the text, or of a memory of this dim."""
+    """The number of slots of any one cache of the root that grows with the text; or a dim by which
+    a memory is long, found by how many slots that has."""
 
     base: Ref
     memory: str | None = None
@@ -353,28 +354,41 @@ class Slots(Expr):
         return (self.base,)
 
     def text(self, names: Names) -> tuple[str, int]:
-        path = path_to_cache(self.base.to.method, self.memory)
-        return f"{names.value(self.base.to)[0]}{path}.slots", ATOM
+        found = _cache_of(self.base.to.method, self.memory)
+        assert found is not None, "no cache has it"
+        path, owner = found
+        read = f"{names.value(self.base.to)[0]}{path}.slots"
+        text = owner.by_memory.text(read) if self.memory else read
+        return text, ATOM if text == read else PRODUCT
 
 
-def path_to_cache(method: Method, memory: str | None = None) -> str | None:
-    """Indices from a method's cache to the first that grows with the text, or of a memory."""
+def path_to_cache(method: Method) -> str | None:
+    """Indices from a method's cache to the first that grows with the text."""
+    found = _cache_of(method, None)
+    return None if found is None else found[0]
+
+
+def _cache_of(method: Method, memory: str | None) -> tuple[str, Method] | None:
+    """Indices from a method's cache to the first that grows with the text, or of a memory; and the
+    attention's method that has it."""
     for place, kept in enumerate(method.kept):
-        path = _path_in(method, kept, memory)
-        if path is not None:
-            return path if len(method.kept) == 1 else f"[{place}]{path}"
+        found = _cache_in(method, kept, memory)
+        if found is not None:
+            path, owner = found
+            return path if len(method.kept) == 1 else f"[{place}]{path}", owner
     return None
 
 
-def _path_in(method: Method, kept: Kept, memory: str | None) -> str | None:
+def _cache_in(method: Method, kept: Kept, memory: str | None) -> tuple[str, Method] | None:
     """The same within one item; its own attention's is there."""
     if not kept.children:
         wanted = method.memory == memory if memory else not kept.whole
-        return "" if wanted else None
+        return ("", method) if wanted else None
     for at, child in enumerate(kept.children):
-        path = path_to_cache(child, memory)
-        if path is not None:
-            return f"[{at}]{path}" if kept.stacked else path
+        found = _cache_of(child, memory)
+        if found is not None:
+            path, owner = found
+            return f"[{at}]{path}" if kept.stacked else path, owner
     return None
 
 

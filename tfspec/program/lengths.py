@@ -20,24 +20,37 @@ _POINTS = 20  # more than any degree: a polynomial that is linear on so many is 
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A size read off one axis of a parameter: (axis - offset) · times / by."""
+class Solved:
+    """A dim, of which a size is linear: dim = (size - offset) · times / by."""
 
-    param: Value
-    axis: int
     offset: int = 0
     times: int = 1
     by: int = 1
 
-    def text(self, name: str) -> str:
-        """As Python, where the parameter is called `name`; the division is exact."""
-        read = f"{name}.shape[{self.axis}]"
+    def text(self, read: str) -> str:
+        """The dim as Python, where the size is `read`; the division is exact."""
         if self.offset:
             read += f" - {self.offset}" if self.offset > 0 else f" + {-self.offset}"
         grouped = f"({read})" if self.offset else read
         if self.times > 1:
             read = grouped = f"{self.times} * {grouped}"
         return f"{grouped} // {self.by}" if self.by > 1 else read
+
+
+ITSELF = Solved()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A size read off one axis of a parameter."""
+
+    param: Value
+    axis: int
+    solved: Solved = ITSELF
+
+    def text(self, name: str) -> str:
+        """As Python, where the parameter is called `name`."""
+        return self.solved.text(f"{name}.shape[{self.axis}]")
 
 
 def axis_of(params: Iterable[Value], size: Dim) -> Reading | None:
@@ -51,8 +64,8 @@ def reading(params: Iterable[Value], symbol: str, facts: Facts) -> Reading | Non
     exact = axis_of(params, sym(symbol))
     if exact is not None:
         return exact
-    solved = (_solved(p, at, size, symbol, facts) for p, at, size in _axes(params))
-    return next((each for each in solved if each is not None), None)
+    every = ((p, at, solved(size, symbol, facts)) for p, at, size in _axes(params))
+    return next((Reading(p, at, found) for p, at, found in every if found is not None), None)
 
 
 def loose(size: Dim, facts: Facts) -> list[str]:
@@ -76,8 +89,8 @@ def _axes(params: Iterable[Value]) -> Iterator[tuple[Value, int, Dim]]:
                 yield param, at, size
 
 
-def _solved(param: Value, at: int, size: Dim, symbol: str, facts: Facts) -> Reading | None:
-    """The symbol from an axis whose size is linear in it: slope and offset are found by values."""
+def solved(size: Dim, symbol: str, facts: Facts) -> Solved | None:
+    """The symbol from a size that is linear in it: slope and offset are found by values."""
     if loose(size, facts) != [symbol] or symbol not in facts.domains:
         return None
     if not all(isinstance(atom, Symbol | Quotient) for top in size.atoms for atom in inside(top)):
@@ -97,4 +110,4 @@ def _solved(param: Value, at: int, size: Dim, symbol: str, facts: Facts) -> Read
     shared = gcd(domain.step, slope)
     times, by = domain.step // shared, slope // shared
     offset, rest = divmod(times * values[0] - by * domain.low, times)
-    return None if rest else Reading(param, at, offset, times, by)
+    return None if rest else Solved(offset, times, by)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tfspec.diagnostics import Label
 from tfspec.graph.scope import Scope
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Trace
+from tfspec.graph.trace import Node, Trace, inner_traces, leading_to
 from tfspec.program import expr as ex
 from tfspec.program.caching import Caching
 from tfspec.program.method import Kept, Loop, Method, Place, origin
@@ -22,7 +22,9 @@ from tfspec.targets import Target
 
 if TYPE_CHECKING:
     from tfspec.graph.graph import Graph
+    from tfspec.graph.structure import Stack
 
+SHARED = "a stack of layers that share weights is not supported yet with a cache"
 DTYPES: dict[str, Dtype] = {"float": "float", "ids": "int64", "bool": "bool"}
 
 
@@ -58,12 +60,18 @@ class Lowering(Caching):
         if self.mode == "decode":
             self.position()  # decode(tokens, position, cache), whichever is read first
         at = self.graph.outputs_at
-        streams, outputs = trace.body[:at], trace.body[at:]
+        streams, outputs = (
+            self._wanted(trace, nodes) for nodes in (trace.body[:at], trace.body[at:])
+        )
+        alone = all(map(_by_token, outputs))
         self._run(streams, trace)
-        if self.mode == "prefill" and all(node.op.tokenwise for node in outputs):
+        if self.mode == "prefill" and alone:
             self._last_tokens(streams, outputs)
         self._run(outputs, trace)
-        self.top.results = self._results(trace)
+        self.top.results = tuple(map(self.value, self._asked(trace)))
+        if self.mode == "prefill" and not alone:
+            axis = len(trace.results[0].space.batch)
+            self.top.results = (self._last(self.top.results[0], axis),)
         if len(self.top.results) > 1:
             for value, name in zip(self.top.results, self.graph.outputs, strict=True):
                 value.hint = value.hint or name
@@ -72,6 +80,17 @@ class Lowering(Caching):
             others = [tensor for tensor in self.graph.inputs if tensor is not self.graph.text]
             self.top.drop_unread_inputs([self.values[tensor] for tensor in others])
         return self.top
+
+    def _asked(self, trace: Trace) -> Sequence[Tensor]:
+        """The outputs that are made: a text is continued by the first."""
+        return trace.results if self.mode == "forward" else trace.results[:1]
+
+    def _wanted(self, trace: Trace, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Those that run."""
+        if self.mode == "forward":
+            return nodes
+        wanted = set(leading_to(trace.body, self._asked(trace)))
+        return [node for node in nodes if node in wanted]
 
     def _first(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Where sizes are read from first: while decoding the text, which is sure to be there."""
@@ -85,14 +104,20 @@ class Lowering(Caching):
         """
         made = {tensor for node in streams for tensor in node.outputs} & self.graph.follows
         for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
-            axis = len(tensor.space.batch)
-            last = ex.Slice(ex.Name("-1"), None)
-            self.values[tensor] = self.value(tensor).narrow(axis, last, Dim.of(1))
+            self.values[tensor] = self._last(self.value(tensor), len(tensor.space.batch))
+
+    def _last(self, value: Value, axis: int) -> Value:
+        """Its last token: [..., T, d] -> [..., 1, d]."""
+        return value.narrow(axis, ex.Slice(ex.Name("-1"), None), Dim.of(1))
 
     def _input(self, tensor: Tensor) -> Value:
-        dtype = DTYPES[tensor.kind]
-        storage = Storage(product(tensor.shape), dtype, "input")
-        value = Value(self.top, tensor.shape, dtype, storage, in_order(tensor.shape), tensor.role)
+        """While decoding, flags of the text's tokens are those of all slots of the cache."""
+        dtype, shape = DTYPES[tensor.kind], tensor.shape
+        if self.mode == "decode" and tensor.kind == "bool":
+            text, slots = self.graph.token_axis, self.graph.slots
+            shape = tuple(slots if axis == text else axis.size for axis in tensor.axes)
+        storage = Storage(product(shape), dtype, "input")
+        value = Value(self.top, shape, dtype, storage, in_order(shape), tensor.role)
         value.optional = value.defaults = tensor.kind == "bool"
         self.top.params.append(value)
         return value
@@ -133,7 +158,7 @@ class Lowering(Caching):
         self.values[node.outputs[0]] = value
 
     def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
-        if self.mode == "decode" and not node.op.tokenwise:
+        if self.mode == "decode" and node.op.reach == "all":
             message = f"`{node.op.label()}` is not supported yet in decoding"
             raise NotYet.of(message, Label(node.span) if node.span else None)
         value = node.op.lower(self, node, *inputs)
@@ -182,36 +207,38 @@ class Lowering(Caching):
             module = self.method.emit(ex.Member(scope.name), (), "state", NO_GRADIENT)
         return self.localize(module.named(scope.name)).ref
 
-    def loop(self, count: int, traces: Sequence[Trace], carry: Value) -> Value:
-        """A stack: each trace of the pattern lowered once, run count times in turn."""
+    def loop(self, stack: Stack, carry: Value) -> Value:
+        """A stack: each trace of its pattern lowered once, run so many times in turn."""
         outer, self.asked = self.asked, []
-        value = self._layers(range(count), count, traces, carry)
+        value = self._layers(range(stack.rounds), stack, carry)
         if self.program.sizes is not None:
-            value = self._apart(count, traces, carry, value)
+            value = self._apart(stack, carry, value)
         self.asked = outer
         return value
 
-    def _apart(self, count: int, traces: Sequence[Trace], carry: Value, value: Value) -> Value:
+    def _apart(self, stack: Stack, carry: Value, value: Value) -> Value:
         """Where memory is asked: layers that differ, lowered apart.
 
         They differ in which rates are 0, and the first may get what lies in memory in another way.
         """
-        asked = self.asked
-        runs = [[*run] for _, run in groupby(range(count), lambda i: [r[i] == 0 for r in asked])]
+        asked, count = self.asked, stack.rounds
+        zeros = [[rates[i % len(rates)] == 0 for rates in asked] for i in range(count)]
+        runs = [[*run] for _, run in groupby(range(count), lambda i: zeros[i])]
         if len(runs) == 1 and (count == 1 or self.laid_alike(carry, value)):
             return value
         self.method.steps.pop()
         for first, *later in runs:
-            carry = self._layers(range(first, first + 1), count, traces, carry)
+            carry = self._layers(range(first, first + 1), stack, carry)
             if later:
                 turns = range(later[0], later[-1] + 1)
-                carry = self._layers(turns, count, traces, carry)
+                carry = self._layers(turns, stack, carry)
         return carry
 
-    def _layers(self, turns: range, count: int, traces: Sequence[Trace], carry: Value) -> Value:
+    def _layers(self, turns: range, stack: Stack, carry: Value) -> Value:
         children: list[Method] = []
         value, outer, self.turn = carry, self.turn, turns[0]
-        for trace in traces:
+        own = self.fixed(stack.traces[0].scope.copies) or stack.rounds
+        for trace in stack.traces:
             child = self._child(trace, (value,))
             children.append(child)
             result = child.results[0]
@@ -219,14 +246,18 @@ class Lowering(Caching):
             value.learned = result.learned
         self.turn = outer
         if any(child.kept for child in children):
+            if own < stack.rounds:
+                place = self.nodes[0].span
+                raise NotYet.of(SHARED, Label(place) if place else None)
             self.method.kept.append(Kept(tuple(children), stacked=True))
         places = [Place(child, self._given(child)[1:]) for child in children]
-        scopes = tuple(trace.scope for trace in traces)
-        blocks = traces[0].scope.parent
+        scopes = tuple(trace.scope for trace in stack.traces)
+        blocks = scopes[0].parent
         assert blocks is not None
-        listed = Member(blocks.name, None, kind="list", children=scopes, count=count)
+        listed = Member(blocks.name, None, kind="list", children=scopes, count=own)
         self.member(listed, blocks.parent)
-        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), turns.stop == count)
+        ends = turns.stop == stack.rounds
+        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), stack.count, own, ends)
         loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
         self.method.steps.append(loop)
         return value
@@ -267,3 +298,9 @@ class Lowering(Caching):
     def _register(self, method: Method) -> None:
         method.decoding = self.mode == "decode"
         self.program.methods.setdefault(method.scope, []).append(method)
+
+
+def _by_token(node: Node) -> bool:
+    """Whether each token's result is made of that token alone."""
+    inner = [step for trace in inner_traces(node.op) for step in trace.body]
+    return all(map(_by_token, inner)) if inner else node.op.reach == "token"

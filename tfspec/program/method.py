@@ -10,6 +10,7 @@ from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
 from tfspec.program.code_names import safe
 from tfspec.program.kernels import POINTWISE, Kernel
+from tfspec.program.lengths import ITSELF, Solved
 from tfspec.program.saves import VIEW, Saves
 from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
@@ -77,7 +78,8 @@ class Loop:
     """The layers of a stack, run in order: carry = block(carry, ...).
 
     `turns` are all turns through its pattern, but where memory is asked (`Lowering._apart`);
-    `ends`: the last of these is the last of all.
+    `ends`: the last of these is the last of all. `layers` is the number of all turns in the spec's
+    sizes, and `own` how many have weights of their own, which the rest have again, in rounds.
     """
 
     name: str
@@ -85,8 +87,15 @@ class Loop:
     places: tuple[Place, ...]
     carry: Value
     outputs: tuple[Value, ...]
+    layers: Dim
+    own: int
     ends: bool = True
     states: dict[Value, ex.Item] = field(default_factory=dict["Value", "ex.Item"])
+
+    @property
+    def rounds(self) -> int:
+        """How often its list of layers is run through."""
+        return -(-len(self.turns) // self.own)
 
     @property
     def inputs(self) -> list[Value]:
@@ -115,9 +124,9 @@ class Method:
     """A forward over one scope. Outer values it uses become parameters, in order of first use.
 
     `kept` lists what its cache holds; `room` makes the cache of an attention, and `keeps` says what
-    that has. Of one to a memory, `memory` is the dim by which it is long. `held` is what is read of
-    a cache while decoding beside what branches give, and how many of its latest tokens are ever
-    asked for, if not all.
+    that has. Of one to a memory, `memory` is the dim by which it is long, and `by_memory` finds
+    that from its slots. `held` is what is read of a cache while decoding beside what branches give,
+    and how many of its latest tokens are ever asked for, if not all.
     `decoding`: it runs anew for every token.
     """
 
@@ -132,6 +141,7 @@ class Method:
     kept: list[Kept] = field(default_factory=list[Kept])
     room: ex.Expr | None = None
     memory: str | None = None
+    by_memory: Solved = ITSELF
     decoding: bool = False
     keeps: str = "keys and values"
     held: dict[Value, Dim | None] = field(default_factory=dict[Value, "Dim | None"])

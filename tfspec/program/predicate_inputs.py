@@ -33,10 +33,20 @@ def laid(low: Lowering, given: mt.Given, value: Value) -> Value:
 def by_token(low: Lowering, given: mt.Given, value: Value) -> Value:
     """The input by query, key or both. Tokens that it says nothing of have true, or 0."""
     value = _flags(low, value) if value.optional else value
+    if given.query and low.mode == "decode":
+        value = _of_new(low, given, value)
     if not given.plain:  # queries and keys that are the same tokens have the same
         key = ("along", value, given.order, given.batch, *filter(None, (given.query, given.key)))
         value = low.hoist(key, given.name, lambda inner=value: _along(low, given, inner))
     return value
+
+
+def _of_new(low: Lowering, given: mt.Given, value: Value) -> Value:
+    """Of what is known of all slots that of the new tokens, where they are the queries."""
+    axis = given.order[given.batch.count("b")]
+    if value.shape[axis] != low.graph.slots:
+        return value
+    return low.hoist(("new", value, axis), given.name, lambda: value.at(axis, low.position()))
 
 
 def _along(low: Lowering, given: mt.Given, value: Value) -> Value:

@@ -19,6 +19,9 @@ class Loops(Lines):
         carry = self._carried(loop)
         present = [item for item in loop.states.values() if not self._unseen(item)]
         blocks, target = ex.Member(loop.name), "block"
+        again = 4 if loop.rounds > 1 else 0
+        if again:
+            self.lines.append(f"for _ in range({loop.rounds}):")
         if present:
             blocks, target = ex.Call(ex.Name("zip"), (blocks, present[0])), "block, kv"
         comment = self.shapes.of(loop.outputs)
@@ -27,30 +30,30 @@ class Loops(Lines):
         for at, call in calls.items():
             kinds.setdefault(call.text(self)[0], []).append(at)
         if len(kinds) == 1:
-            self._header(f"for {target} in ", blocks)
-            self._write(f"{carry} = ", calls[0], comment, extra=4)
+            self._header(f"for {target} in ", blocks, again)
+            self._write(f"{carry} = ", calls[0], comment, extra=again + 4)
         else:
             target = f"({target})" if present else target
-            self._header(f"for i, {target} in ", ex.Call(ex.Name("enumerate"), (blocks,)))
+            self._header(f"for i, {target} in ", ex.Call(ex.Name("enumerate"), (blocks,)), again)
             for at, places in enumerate(kinds.values()):
                 word = "if" if at == 0 else "elif" if at < len(kinds) - 1 else "else"
-                self._test(word, places, len(calls))
-                self._write(f"{carry} = ", calls[places[0]], comment, extra=8)
+                self._test(word, places, len(calls), again + 4)
+                self._write(f"{carry} = ", calls[places[0]], comment, extra=again + 8)
         self._hold(loop.outputs[0], carry)
 
-    def _header(self, head: str, expr: ex.Expr, extra: int = 0) -> None:
+    def _header(self, head: str, expr: ex.Expr, extra: int) -> None:
         made = layout.header(head, expr, self, INDENT + extra)
         self.lines += [" " * extra + line for line in made]
 
-    def _test(self, word: str, places: Sequence[int], count: int) -> None:
+    def _test(self, word: str, places: Sequence[int], count: int, extra: int) -> None:
         """The condition on i under which a kind of call is made; the last kind has none."""
         if word == "else":
-            self.lines.append("    else:")
+            self.lines.append(f"{' ' * extra}else:")
         elif len(places) == 1:
-            self.lines.append(f"    {word} i % {count} == {places[0]}:")
+            self.lines.append(f"{' ' * extra}{word} i % {count} == {places[0]}:")
         else:
             among = ex.Tuple(tuple(ex.Name(str(place)) for place in places))
-            self._header(f"{word} i % {count} in ", among, extra=4)
+            self._header(f"{word} i % {count} in ", among, extra)
 
     def _carried(self, loop: Loop) -> str:
         """The loop's variable: the carry's own name, or a copy's where the carry lives on."""

@@ -12,7 +12,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace
 from tfspec.program import expr as ex
 from tfspec.program.kernels import JOIN, POINTWISE, Kernel
-from tfspec.program.lengths import readable
+from tfspec.program.lengths import loose, readable, solved
 from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
 from tfspec.program.refusal import NotYet
@@ -161,8 +161,10 @@ class Scene:
         fixed = self.facts.value(dim)
         if fixed is not None:
             return ex.Number(fixed, role)
+        if self.mode == "decode" and self.method is self.top and dim == self.graph.slots:
+            return ex.Slots(self.extra("cache", (), "state").ref)
         if self.mode == "decode" and self.method is self.top and self._of_memory(dim):
-            return ex.Slots(self.extra("cache", (), "state").ref, str(dim))
+            return self._by_memory(dim)
         if readable(self.method.params, dim, self.facts):
             return ex.Length(dim)
         if self.method is self.top:
@@ -175,7 +177,36 @@ class Scene:
         sure = [self.values[self.graph.text]]
         others = [param for param in self.top.params if param not in sure]
         alone = not readable(sure, dim, self.facts) and readable(others, dim, self.facts)
-        return alone and dim.symbols == frozenset({str(dim)})
+        return alone and self._sole(dim) is not None
+
+    def _by_memory(self, dim: Dim) -> ex.Expr:
+        """The size by a dim that a memory's cache has by its length."""
+        name = self._sole(dim)
+        assert name is not None
+        cache = self.extra("cache", (), "state")
+
+        def build() -> Value:
+            return self.method.emit(ex.Slots(cache.ref, name), (), "state", NO_GRADIENT)
+
+        return self._linear(dim, name, self.hoist(("memory", name), name, build).ref)
+
+    def _sole(self, dim: Dim) -> str | None:
+        """The dim that varies of which a size is a whole multiple, and maybe some more."""
+        names = loose(dim, self.facts)
+        found = solved(dim, names[0], self.facts) if len(names) == 1 else None
+        return names[0] if found and found.times == 1 else None
+
+    def _linear(self, dim: Dim, name: str, value: ex.Expr) -> ex.Expr:
+        """A size by the dim of which it is a multiple, as code."""
+        found = solved(dim, name, self.facts)
+        assert found is not None
+        size = value
+        if found.by > 1:
+            size = ex.Binary("*", self.number(found.by, "times"), size)
+        if found.offset:
+            more = self.number(abs(found.offset), "more")
+            size = ex.Binary("+" if found.offset > 0 else "-", size, more)
+        return size
 
     def _length(self, dim: Dim) -> Value:
         return self.method.emit(self.number(dim, "length"), (), "state", NO_GRADIENT)
@@ -194,7 +225,7 @@ class Scene:
             return bool(rate)
         rates = every(rate)
         self.asked += [rates] if len(rates) > 1 else []
-        return rates[self.turn if len(rates) > 1 else 0] != 0
+        return rates[self.turn % len(rates)] != 0
 
     def same(self, a: Dim, b: Dim) -> bool:
         """Whether two sizes are equal: always, or at the sizes that the program is for."""

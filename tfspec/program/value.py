@@ -286,6 +286,12 @@ class Value:
             (*self.strides[:axis], *self.strides[axis + 1 :]),
         )
 
+    def at(self, axis: int, index: Value) -> Value:
+        """Some of one axis, by position: [..., n, ...][:, i] -> [..., *i, ...]."""
+        expr = ex.Index(self.ref, (*([ex.COLON] * axis), index.ref))
+        shape = (*self.shape[:axis], *index.shape, *self.shape[axis + 1 :])
+        return self.fresh(expr, shape, sv.saves(sv.Keep(index)), self.dtype, kernel=GATHER)
+
     def gather_rows(self, index: Value) -> Value:
         """Rows of a table by position: [V, d][i] -> [..., d]."""
         expr = ex.Index(self.ref, (index.ref,))

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit.generate import passed
@@ -59,7 +60,17 @@ class Runs:
     def _step(self, mode: str, sizes: Mapping[str, int], **more: Any) -> None:
         self.watch.start(mode, sizes)
         given = inputs(self.graph, sizes, self.device)
+        if mode == "decode":
+            given |= self._of_all_slots(sizes)
         _call(getattr(self.model, mode), {**given, **more})
+
+    def _of_all_slots(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """Flags of the text's tokens, which decoding takes for every slot of the cache."""
+        text = self.graph.token_axis
+        slots = {**sizes, str(text.size): sizes[self.graph.slots_name]}
+        along = [x for x in self.graph.inputs if x.kind == "bool" and text in x.axes]
+        drawn = inputs(self.graph, slots, self.device)
+        return {name: drawn[name] for name in (safe(x.role or "x") for x in along)}
 
     def _loop(self, cache: Any, sizes: Mapping[str, int]) -> None:
         """generate(), for a prompt of one token and two new ones, if such a length is allowed."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.space import Axis
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.graph.trace import Node, Trace, inner_traces, leading_to
 from tfspec.symbolic import Dim
 
 ShapeOf = Callable[[Tensor], tuple[Dim, ...]]
@@ -40,35 +40,19 @@ class Work:
         )
 
 
-def work(graph: Graph, shape_of: ShapeOf, *, decoding: bool = False) -> dict[Node, Work]:
-    """The work of every primitive step that an output depends on, where tensors have these shapes.
+def work(
+    graph: Graph, shape_of: ShapeOf, outputs: int | None = None, *, decoding: bool = False
+) -> dict[Node, Work]:
+    """The work of every primitive step that the first outputs depend on, by default all of them,
+    where tensors have these shapes.
 
     What no output reads is not emitted, and has no work; while decoding also what does not follow
     the text, which the prompt has made.
     """
     walk = _Walk(shape_of, graph.follows if decoding else None)
-    walk.trace(replace(graph.trace, body=_live(graph)), Dim.of(1))
+    asked = list(graph.outputs.values())[:outputs]
+    walk.trace(replace(graph.trace, body=leading_to(graph.trace.body, asked)), Dim.of(1))
     return walk.found
-
-
-def _live(graph: Graph) -> list[Node]:
-    """The root's nodes that outputs depend on."""
-    wanted = {tensor.original for tensor in graph.outputs.values()}
-    found: list[Node] = []
-    for node in reversed(graph.trace.body):
-        if not wanted.isdisjoint(node.outputs):
-            wanted.update(_reads(node))
-            found.append(node)
-    return found[::-1]
-
-
-def _reads(node: Node) -> Iterator[Tensor]:
-    """What a node reads, also from outside by what is in it."""
-    yield from (tensor.original for tensor in node.inputs)
-    traces = [*inner_traces(node.op), *([node.inner] if node.inner is not None else [])]
-    for trace in traces:
-        for step in trace.body:
-            yield from _reads(step)
 
 
 @dataclass

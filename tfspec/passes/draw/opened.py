@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tfspec.graph.class_names import class_name
 from tfspec.graph.graph import Graph
-from tfspec.graph.scope import Place
+from tfspec.graph.structure import Stack
 from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.draw.walks import signature
 
@@ -36,9 +36,7 @@ def main_blocks(graph: Graph) -> list[Trace]:
 
 
 def _layers(graph: Graph, node: Node) -> int:
-    traces = [trace for trace in inner_traces(node.op) if isinstance(trace.scope, Place)]
-    counts = [graph.facts.value(trace.scope.copies) or 0 for trace in traces]
-    return sum(counts)
+    return graph.facts.value(node.op.runs) or 0 if isinstance(node.op, Stack) else 0
 
 
 def _line(graph: Graph, node: Node) -> object:

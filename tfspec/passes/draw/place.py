@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from math import ceil, floor
 from typing import TypeVar
 
+from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.layout import Block, Placer, Shares
 from tfspec.passes.draw.measure import Measure
-from tfspec.passes.draw.parts import Figure, Series
+from tfspec.passes.draw.parts import Figure, Series, jumps, made_by
 from tfspec.passes.draw.route import channels, route
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Rect, Text
 
@@ -36,14 +38,31 @@ def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
     farthest from it: edges pass over the others."""
     found: list[tuple[Series, Block]] = []
     sources: list[tuple[Series, Block]] = []
+    told = {jump.source for column in figure.columns for jump in jumps(column) if jump.label}
     for column in figure.columns:
-        pair = column, placer.series(column, placer.natural(column))
+        pair = column, _block(placer, column, told)
         if channels(column):
             found += [*sorted(sources, key=lambda each: -each[1].length), pair]
             sources = []
         else:
             sources.append(pair)
     return [*found, *sources]
+
+
+def _block(placer: Placer, column: Series, told: Collection[Tensor]) -> Block:
+    """A column; at the left of the edge that leaves it for others, the shape of what it makes."""
+    block, made = placer.series(column, placer.natural(column)), made_by(column.items[-1])
+    m, label = placer.m, placer.label(column)
+    if made is None or made in told or not label:
+        return block
+    width = m.beside + m.width(label, "label")
+
+    def draw(x: int, s: int) -> None:
+        block.draw(x, s)
+        y = s + block.length + (m.gap_for(label) - m.point) // 2
+        placer.out.texts.append(Text(x - width, y, label, "label", "start"))
+
+    return replace(block, left=max(block.left, width), draw=draw)
 
 
 def turned(out: Layout, m: Measure) -> Layout:

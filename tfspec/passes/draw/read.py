@@ -10,7 +10,7 @@ from itertools import groupby
 from tfspec.diagnostics.escape import escape
 from tfspec.graph.graph import Graph
 from tfspec.graph.look import Look
-from tfspec.graph.scope import Place
+from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.draw.branches import flat, forked, wanted
@@ -201,17 +201,18 @@ class _Reader:
         traces = inner_traces(node.op)
         if not any(trace in self.opened for trace in traces):
             return self._box(node)
-        first, made = traces[0].scope, node.outputs[0]
+        made = node.outputs[0]
         entry = traces[0].inputs[0]
-        if not isinstance(first, Place):
+        if not isinstance(node.op, Stack):
             self._enter_module(node, traces[0])
             box = self._box(node)
             return Card(box.title, 1, self._body(traces[0]), entry, made, self._label(node), box)
-        count, box = self.words.count(first.copies), self._box(node)
+        count, box = self.words.count(node.op.count), self._box(node)
         if len(traces) == 1:
             self.enter(traces[0])
-            return Card(escape(first.kind), count, self._body(traces[0]), entry, made, "", box)
-        return Card("", count, Series(tuple(self._pattern(traces))), entry, made, "", box)
+            return Card(box.title, count, self._body(traces[0]), entry, made, "", box)
+        title = self.words.shared(node.op)
+        return Card(title, count, Series(tuple(self._pattern(traces))), entry, made, "", box)
 
     def _enter_module(self, node: Node, trace: Trace) -> None:
         """A module's further inputs are the values that it is called with."""
@@ -242,11 +243,12 @@ class _Reader:
     # ---- boxes
     def _box(self, node: Node) -> Box:
         traces = inner_traces(node.op)
-        if traces and isinstance(traces[0].scope, Place):
+        if isinstance(node.op, Stack):
             kinds = [(kind, len(list(run))) for kind, run in groupby(t.scope.kind for t in traces)]
             title = ", ".join(kind if n == 1 else f"{kind} × {n}" for kind, n in kinds)
-            count = self.words.count(traces[0].scope.copies)
-            return self._closed(escape(title), count, traces, node.outputs[0])
+            shared = self.words.shared(node.op)
+            title = f"{escape(title)} ({shared})" if shared else escape(title)
+            return self._closed(title, self.words.count(node.op.count), traces, node.outputs[0])
         if traces and traces[0].look is None:  # a block that stands alone
             closed = self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
             return replace(closed, label=self._label(node))

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from tfspec.diagnostics.escape import escape
 from tfspec.graph.graph import Graph
 from tfspec.graph.look import Knob
+from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
+from tfspec.passes.shared import shared
 from tfspec.symbolic import Dim
 
 
@@ -52,6 +54,10 @@ class Words:
     def count(self, size: Dim) -> int:
         """How often a block runs: the spec has one depth for a stack."""
         return self.graph.facts.value(size) or 1
+
+    def shared(self, stack: Stack) -> str:
+        """`6 shared`, where the layers of a stack have no more weights than so many of them."""
+        return shared(self.graph, stack)
 
     def _symbols(self, size: Dim, known: Dim | None = None) -> str:
         letter = self.graph.names.by_size.get(known or size)

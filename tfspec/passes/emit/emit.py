@@ -59,16 +59,16 @@ def _loss(graph: Graph, text: str) -> Chosen:
 
 
 def _one_text(graph: Graph) -> None:
-    """Generation continues one text, by one output's logits; what else is read stays as it is.
+    """Generation continues one text, by the logits of the first output; of the text's tokens there
+    may be flags, [B, T, ...], and what else is read stays as it is.
 
     Raises NotYet for anything else.
     """
     text = graph.text
     for tensor in graph.inputs:
-        if tensor is not text and text.axes[-1] in tensor.axes:
+        along = [at for at, axis in enumerate(tensor.axes) if axis == text.axes[-1]]
+        flags = tensor.kind == "bool" and along == [1]
+        if tensor is not text and along and not flags:
             message = f"the input `{tensor.role}` is not supported yet in generation"
             span = graph.spec.inputs[tensor.role or ""].span
             raise NotYet.of(message, Label(span))
-    for name in list(graph.outputs)[1:]:
-        message = f"a second output, `{name}`, is not supported yet in generation"
-        raise NotYet.of(message, Label(graph.spec.outputs[name].span))

@@ -22,15 +22,25 @@ GENERATE = '''@torch.inference_mode()
         raise ValueError(f"the cache has room for {{{cache}.slots}} tokens")
     position = torch.tensor([tokens.shape[1]], device=tokens.device)
 {prefill}
-    out = [tokens, token]
+{flags}    out = [tokens, token]
     for _ in range(steps - 1):
 {decode}
         position = position + 1
         out.append(token)
     return torch.cat(out, dim=1)
 '''
+CONTINUED = '''def continued(flags, slots):
+    """Flags [B, T, ...] of a prompt for all slots [B, S, ...]: as its last token has them."""
+    if flags is None:
+        return None
+    later = flags[:, -1:].repeat_interleave(slots - flags.shape[1], dim=1)
+    return torch.cat((flags, later), dim=1)
+
+
+'''
 OWN = (
     *("tokens", "token", "steps", "cache", "prefill", "decode", "position", "out", "torch"),
+    "continued",
     *("loss", "training_loss", "example_labels", "inputs", "labels", "step"),
 )
 PREFILLED = "tokens.shape[1] + 16"
@@ -39,13 +49,23 @@ PREFILLED = "tokens.shape[1] + 16"
 def generate(program: Program) -> str:
     """The helper that continues a prompt; other inputs of the model are passed on."""
     cache = f"cache{ex.path_to_cache(program.roots['decode'])}"
+    grown = [passed(program.graph, tensor) for tensor in _flags(program)]
     arguments = [f"{name}=None" if optional else name for name, optional in _taken(program)]
-    return GENERATE.format(
+    return (CONTINUED if grown else "") + GENERATE.format(
         head="\n".join(layout.signature("generate", arguments, 0)),
         cache=cache,
         prefill="\n".join(_step(program, "prefill", "tokens", 4)),
+        flags="".join(f"    {name} = continued({name}, {cache}.slots)\n" for name in grown),
         decode="\n".join(_step(program, "decode", "token", 8)),
     )
+
+
+def _flags(program: Program) -> list[Tensor]:
+    """The flags of the text's tokens that decoding reads: it wants those of all slots."""
+    graph, root = program.graph, program.roots["decode"]
+    given = [tensor for tensor in graph.inputs if root.low.values[tensor] in root.params]
+    along = graph.token_axis
+    return [tensor for tensor in given if tensor is not graph.text and along in tensor.axes]
 
 
 def _taken(program: Program) -> list[tuple[str, bool]]:

@@ -80,7 +80,7 @@ class ClassWriter:
             shapes = self.shapes[name] = ShapeWriter(self.program.graph, self.module, twins)
             printer = MethodPrinter(self.book, self.module, method, shapes)
             rendered = printer.render(name)
-            lines += ["", *(_documented(name, rendered) if self.is_root else rendered)]
+            lines += ["", *(_documented(name, method, rendered) if self.is_root else rendered)]
             if self.program.generates and (name == "decode" or not self.is_root):
                 room = cache_method(self.book, self.module, method, printer)
             stored += [argument for argument in printer.stored if argument not in stored]
@@ -195,9 +195,14 @@ _DOCS = {
 }
 
 
-def _documented(name: str, rendered: list[str]) -> list[str]:
+def _documented(name: str, method: Method, rendered: list[str]) -> list[str]:
     """A method with its docstring behind its signature, which may take several lines."""
     if name not in _DOCS:
         return rendered
     body = next(at for at, line in enumerate(rendered) if line.endswith("):")) + 1
-    return [*rendered[:body], f'        """{_DOCS[name]}"""', *rendered[body:]]
+    doc = [f'        """{_DOCS[name]}"""']
+    slots = [f"`{x.hint}`" for x in method.params if method.low.graph.slots in x.shape]
+    if slots:
+        every = f"        {' and '.join(slots)}: of all the cache's slots."
+        doc = [doc[0].removesuffix('"""'), every, '        """']
+    return [*rendered[:body], *doc, *rendered[body:]]

@@ -43,7 +43,8 @@ class _Stacks(ast.NodeTransformer):
 
     def _whole(self, loop: ast.For) -> ast.stmt:
         """x = checkpoint(stack, x, ...): what the loop reads is passed, for names are rebound."""
-        own = {each.id for each in ast.walk(loop.target) if isinstance(each, ast.Name)}
+        loops = [each for each in ast.walk(loop) if isinstance(each, ast.For)]
+        own = set[str]().union(*(_assigned(each.target) for each in loops))
         (carry,) = _assigned(loop) - own
         read = {each.id for each in ast.walk(loop) if isinstance(each, ast.Name)}
         rest = sorted((read & self.locals) - own - {carry})

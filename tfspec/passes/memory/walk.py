@@ -175,5 +175,4 @@ def turns(loop: Loop) -> Iterator[Turn]:
     yield Turn(loop, Dim.of(1))
     later = loop.turns[1:]
     if later:
-        layers = loop.places[0].child.scope.copies
-        yield Turn(loop, layers - later[0] if loop.ends else Dim.of(len(later)))
+        yield Turn(loop, loop.layers - later[0] if loop.ends else Dim.of(len(later)))

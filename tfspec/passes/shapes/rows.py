@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tfspec.graph.graph import Graph
-from tfspec.graph.scope import Place, Scope, Weight
+from tfspec.graph.scope import Scope, Weight
+from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.shared import shared
 from tfspec.symbolic import Dim
 
 Kind = Literal["input", "stream", "output", "block", "module", "step", "part"]
@@ -58,14 +60,15 @@ def flow_rows(
     *,
     decoding: bool = False,
 ) -> list[Row]:
-    """Inputs, then each stream and output with its steps; `results` are the outputs' shapes."""
+    """Inputs, then each stream and output with its steps; `results` are the shapes of the first
+    outputs: those that the mode gives."""
     walk = _Walk(graph, shape_of, decoding)
     rows = [walk.row(0, "input", tensor.role or "", tensor) for tensor in graph.inputs]
     sections = _sections(graph)
     for name in _in_order(graph):
         nodes = [node for node in graph.trace.body if sections[node] == ("stream", name)]
         rows += walk.section("stream", name, graph.streams[name], nodes)
-    for (name, tensor), shape in zip(graph.outputs.items(), results, strict=True):
+    for (name, tensor), shape in zip(graph.outputs.items(), results, strict=False):
         nodes = [node for node in graph.trace.body if sections[node] == ("output", name)]
         head, *below = walk.section("output", name, tensor, nodes)
         rows += [replace(head, shape=shape), *below]
@@ -173,12 +176,13 @@ class _Walk:
 
     def _traces(self, node: Node, traces: Sequence[Trace], depth: int, outer: Scope) -> _Seen:
         """A child module; or a stack: its one layer, or its pattern with the layers under it."""
-        first, result = traces[0].scope, node.outputs[0]
-        if not isinstance(first, Place):
-            row = self.row(depth, "module", first.name, result)
+        result = node.outputs[0]
+        if not isinstance(node.op, Stack):
+            row = self.row(depth, "module", traces[0].scope.name, result)
             return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
-        label = ", ".join(trace.scope.kind for trace in traces)
-        row = self.row(depth, "block", label, result, self._value(first.copies))
+        label, again = ", ".join(t.scope.kind for t in traces), shared(self.graph, node.op)
+        label = f"{label} ({again})" if again else label
+        row = self.row(depth, "block", label, result, self._value(node.op.count))
         if len(traces) == 1:
             return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
         return self._with_rows(

@@ -32,6 +32,7 @@ class Order:
         self.runs: list[Run] = []
         self._times = Dim.of(1)
         self._layer: Layer | None = None
+        self._owner: Layer | None = None  # the layer that had the running one's weights first
         self._stacks = 0
         self._used: set[object] = set()
 
@@ -73,16 +74,17 @@ class Order:
         outer, within, carry = self._times, self._layer, loop.carry
         if within is None:
             self._stacks += 1
-        for turn, layers in enumerate(_turns(loop)):
+        for turn, (layers, first) in enumerate(_turns(loop)):
             self._times = outer * layers
             for at, place in enumerate(loop.places):
                 number = turn * len(loop.places) + at
                 self._layer = within or Layer(self._stacks, number)
+                self._owner = within or Layer(self._stacks, first * len(loop.places) + at)
                 sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
                 inner = self._call(frame, place.child, sources)
                 carry = place.child.results[0]
                 frame[carry] = self._region(inner, carry)
-        self._times, self._layer = outer, within
+        self._times, self._layer, self._owner = outer, within, within
         frame[loop.outputs[0]] = frame[carry]
 
     # ---- steps
@@ -170,7 +172,7 @@ class Order:
         for weights in (*read, *(held.weights for held in run.weights)):
             owner = weights[0].group.parent
             alone = owner is None or owner.instances == Dim.of(1)
-            key = weights, None if alone else self._layer
+            key = weights, None if alone else self._owner
             if key in self._used:
                 yield Held(weights).elements
             self._used.add(key)
@@ -207,9 +209,19 @@ class Order:
         return product(self.shape_of(shape))
 
 
-def _turns(loop: Loop) -> list[Dim]:
-    """How many layers each turn stands for: the first, those between, the last."""
-    count, layers = len(loop.turns), loop.places[0].child.scope.copies
-    if count < 3:
-        return [layers] if count == 1 else [Dim.of(1), layers - 1]
-    return [Dim.of(1), layers - 2, Dim.of(1)]
+def _turns(loop: Loop) -> list[tuple[Dim, int]]:
+    """How many layers each turn stands for, and the turn that had their weights first.
+
+    They are the first layer, those between, and the last; where weights come back in rounds, those
+    between are of the first round, or of later ones.
+    """
+    count, one, layers = len(loop.turns), Dim.of(1), loop.layers
+    if count == 1:
+        return [(layers, 0)]
+    if loop.own == count:
+        between = [(layers - 2, 1)] if count > 2 else []
+        return [(one, 0), *between, (one, 1 + len(between))]
+    own, last = loop.places[0].child.scope.copies, min(1, loop.own - 1)
+    first = [(own - 1, 1)] if loop.own > 1 else []
+    later = [(layers - own - 1, last)] if count > loop.own + 1 else []
+    return [(one, 0), *first, *later, (one, last)]
