@@ -4,8 +4,9 @@
     python benchmarks/tool.py --json     the same rows as JSON
 
 The question is "how many parameters has this model". `process` rows ask it as a shell does, from
-the start of Python to its end; `warm` rows ask it again in a process that has asked before. Each
-figure is a median, tfspec and transformers measured in turns.
+the start of Python to its end; `warm` rows ask it again in a process that has asked before. `draw`
+and `report` rows write the model's picture and its report in the time that transformers takes to
+have the model at all. Each figure is a median, tfspec and transformers measured in turns.
 
 `sweep` rows ask what training costs at 1,000 lengths on a GPU: the whole process against one cost,
 a process too, so that the ratio says how much of one cost all others take together.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -23,6 +25,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -83,10 +87,12 @@ def main() -> None:
 
 def plan(repeats: int) -> list[Callable[[], Row]]:
     """The measurements, as calls."""
+    verbs = [lambda verb=verb: process("gpt2", repeats, verb) for verb in ("draw", "report")]
     processes = [lambda name=name: process(name, repeats) for name in PEERS]
     warms = [lambda name=name: warm(name) for name in PEERS]
     sweeps = [lambda name=name: sweep(name, repeats) for name in SWEPT]
-    return [*processes, *warms, lambda: depth("gpt2", 12, 96), *sweeps]
+    drawn = [lambda name=name: warm(name, "draw") for name in PEERS]
+    return [*processes, *verbs, *warms, *drawn, lambda: depth("gpt2", 12, 96), *sweeps]
 
 
 def sweep(name: str, repeats: int) -> Row:
@@ -113,18 +119,36 @@ def check_sweep(swept: Any, one: Any) -> None:
     assert last["time_seconds"] == one["time"]["seconds"]
 
 
-def process(name: str, repeats: int) -> Row:
-    """`tfspec check NAME` against a script that counts the peer's parameters."""
-    ours = [sys.executable, "-m", "tfspec", "check", name, "--format", "json"]
-    theirs = [sys.executable, "-c", COUNT.format(peer=PEERS[name])]
+def process(name: str, repeats: int, verb: str = "check") -> Row:
+    """`tfspec check NAME`, or a verb that writes a file, against a script that counts the peer's
+    parameters."""
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats):
-        for command, taken in zip((ours, theirs), times, strict=True):
-            start = time.perf_counter()
-            answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            taken.append(time.perf_counter() - start)
-            check_answer(name, answer)
-    return row(f"process, {name}", "transformers, meta", *map(median, times))
+    with TemporaryDirectory() as folder:
+        ours = [sys.executable, "-m", "tfspec", verb, name, *asks(verb, Path(folder))]
+        theirs = [sys.executable, "-c", COUNT.format(peer=PEERS[name])]
+        for _ in range(repeats):
+            for command, taken in zip((ours, theirs), times, strict=True):
+                start = time.perf_counter()
+                answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                taken.append(time.perf_counter() - start)
+                check_answer(name, answer or count_in(Path(folder)))
+    what = f"process, {name}" if verb == "check" else f"process, {verb} {name}"
+    return row(what, "transformers, meta", *map(median, times))
+
+
+def asks(verb: str, folder: Path) -> list[str]:
+    """What a verb's call ends with."""
+    endings = {"check": ["--format", "json"], "draw": ["-o", str(folder / "made.svg")]}
+    return endings.get(verb, ["-o", str(folder / "made.html")])
+
+
+def count_in(folder: Path) -> str:
+    """The parameters that the picture or the report just written tells: it is this model's."""
+    (made,) = folder.iterdir()
+    found = re.search(r"([0-9,]{9,}) parameters", made.read_text())
+    made.unlink()
+    assert found is not None, f"{made.name} tells no parameters"
+    return found[1].replace(",", "")
 
 
 def check_answer(name: str, answer: str) -> None:
@@ -135,16 +159,18 @@ def check_answer(name: str, answer: str) -> None:
     assert params == expected, f"{name}: {params:,} parameters, and not {expected:,}"
 
 
-def warm(name: str) -> Row:
-    """A check in a process that has made one before, against building the peer again."""
+def warm(name: str, verb: str = "check") -> Row:
+    """A check or a picture in a process that has made one before, against building the peer
+    again."""
     import tfspec
 
     space: dict[str, Any] = {}
     exec(COUNT.format(peer=PEERS[name]).replace("print", "str"), space)
     build = compile('with torch.device("meta"):\n    M(c)', "<peer>", "exec")
-    ours = median(timed(lambda: tfspec.check(name), 15))
+    calls = {"check": lambda: tfspec.check(name), "draw": lambda: tfspec.draw(name).svg()}
+    ours = median(timed(calls[verb], 15))
     return row(
-        f"warm, {name}",
+        f"warm, {name}" if verb == "check" else f"warm, {verb} {name}",
         "transformers, meta",
         ours,
         median(timed(lambda: exec(build, space), 5)),

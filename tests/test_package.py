@@ -71,6 +71,17 @@ def test_a_verb_imports_no_torch(argv: list[str]) -> None:
     assert imported(f"from tfspec.cli import main; main({argv})", "torch", "numpy") == set()
 
 
+def test_a_picture_imports_what_it_needs(tmp_path: Path) -> None:
+    """Costs take as long to import as drawing does, and what reaches the network longer."""
+    argv = ["draw", "gpt2", "-o", str(tmp_path / "a.svg")]
+    names = ("tfspec.passes.cost.cost", "tfspec.passes.memory.saved", "urllib.request", "rich")
+    assert imported(f"from tfspec.cli import main; main({argv})", *names) == set()
+    with_costs = imported(
+        f"from tfspec.cli import main; main({[*argv, '--cost', 'flops']})", *names
+    )
+    assert "tfspec.passes.cost.cost" in with_costs
+
+
 def test_the_test_of_imports_can_fail() -> None:
     assert imported("import torch", "torch", "nothing_of_this_name") == {"torch"}
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tfspec.passes.cost.report import Cost, CostMode
     from tfspec.passes.diff.diff import Diff
     from tfspec.passes.draw.draw import Direction, Drawing, Level
+    from tfspec.passes.draw.fit import Width
     from tfspec.passes.draw.shares import Quantity
     from tfspec.passes.report.report import Report
     from tfspec.passes.shapes.shapes import Flow
@@ -158,17 +159,19 @@ class Architecture:
         theme: str = "light",
         direction: Direction = "up",
         cost: Quantity = "none",
+        width: Width = "page",
         numbers: bool | None = None,
     ) -> Drawing:
         """The model as a figure, which shows itself in a notebook, and which `save` writes.
 
         `opened` names blocks or modules to draw open, by default the main stacks' blocks; levels:
         blocks, ops; themes: light, dark, print; directions: up, down; costs: none, flops,
-        params, memory.
+        params, memory; widths: page (180 mm), column (85 mm, text of 5 points or more).
         Sizes are numbers where a dim is set, else symbols, or as `numbers` says. Raises SpecError.
         """
         from tfspec.passes.draw.draw import DIRECTIONS, LEVELS
         from tfspec.passes.draw.draw import draw as draw_pass
+        from tfspec.passes.draw.fit import WIDTHS
         from tfspec.passes.draw.shares import QUANTITIES
         from tfspec.passes.draw.theme import THEMES
 
@@ -176,11 +179,12 @@ class Architecture:
         _one_of(theme, tuple(THEMES), "theme")
         _one_of(direction, DIRECTIONS, "direction")
         _one_of(cost, QUANTITIES, "cost")
+        _one_of(width, WIDTHS, "width")
         shown = bool(self.sets) if numbers is None else numbers
         with self._refusals():
             return draw_pass(
                 self.semantics, opened, level=level, numbers=shown, theme=theme,
-                direction=direction, cost=cost,
+                direction=direction, cost=cost, width=width,
             )  # fmt: skip
 
     def report(

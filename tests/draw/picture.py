@@ -13,6 +13,7 @@ from tfspec.passes.draw.font import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 PAGE = (180 / 25.4 * 72, 240 / 25.4 * 72)
+COLUMN = (85 / 25.4 * 72, PAGE[1])
 AIR = 0.6
 """Half a line's width: lines that touch do not overlap."""
 INK, SIGN = (0.74, 0.22), (0.58, -0.1)
@@ -192,13 +193,13 @@ def _on_curve(four: Sequence[Point], t: float) -> Point:
 
 
 # ---- what may be wrong
-def wrong(p: Picture) -> list[str]:
-    """Everything that a reader would stumble over."""
-    return [*_off_page(p), *_overlaps(p), *_crossings(p), *_overflows(p), *_crooked(p)]
+def wrong(p: Picture, page: Point = PAGE, text: float = 7) -> list[str]:
+    """Everything that a reader would stumble over, where it is to fit so large a page."""
+    return [*_off_page(p, page, text), *_overlaps(p), *_crossings(p), *_overflows(p), *_crooked(p)]
 
 
-def _off_page(p: Picture) -> Iterator[str]:
-    for side, length, most in zip("wh", (p.width, p.height), PAGE, strict=True):
+def _off_page(p: Picture, page: Point, text: float) -> Iterator[str]:
+    for side, length, most in zip("wh", (p.width, p.height), page, strict=True):
         if length * p.scale > most:
             yield f"{side} is {length * p.scale:.1f} pt"
     whole = Area(0, 0, p.width, p.height)
@@ -206,7 +207,7 @@ def _off_page(p: Picture) -> Iterator[str]:
         if not whole.holds(area):
             yield f"{name} is off the page"
     for word in p.words:
-        if word.size * p.scale < 7 - 1e-6:
+        if word.size * p.scale < text - 1e-6:
             yield f"{word.text} has {word.size * p.scale:.2f} pt"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import tfspec
 from tests.draw.figures import BUNDLED, EVERY, MIXED, loaded, of
-from tests.draw.picture import picture, wrong
+from tests.draw.picture import COLUMN, picture, wrong
 from tfspec.graph.structure import Stack as Layers
 from tfspec.graph.trace import inner_traces
 from tfspec.layers.stack import Stack
@@ -32,6 +32,16 @@ def test_nothing_is_wrong_with_a_figure(name: str) -> None:
 @pytest.mark.parametrize("name", BUNDLED)
 def test_nothing_is_wrong_with_a_figure_that_says_more(name: str, how: dict[str, Any]) -> None:
     assert wrong(picture(loaded(name).draw(**how).svg())) == []
+
+
+@pytest.mark.parametrize("how", WAYS, ids=str)
+@pytest.mark.parametrize("name", EVERY)
+def test_a_column_of_a_paper_takes_it_with_5_points_or_more(name: str, how: dict[str, Any]) -> None:
+    drawing = loaded(name).draw(width="column", **how)
+    assert wrong(picture(drawing.svg()), COLUMN, text=5) == []
+    assert "…" not in "".join(
+        word for box in drawing.layout.boxes for word in (box.title, *box.knobs)
+    )
 
 
 @pytest.mark.parametrize("name", ["gpt2", "transformer-base", "llama-3-8b"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 import tfspec
@@ -65,6 +68,39 @@ def test_parallel_branches_are_one_sum() -> None:
     assert wrong(picture(of(PARALLEL).draw(cost="flops").svg())) == []
 
 
+def test_a_sum_of_branches_and_their_residual_is_one_sum() -> None:
+    for name in ("palm-540b", "vit-22b"):
+        drawing = loaded(name).draw()
+        (card,) = drawing.figure.cards()
+        titles = [box.title for box in boxes(card.body)]
+        assert titles.count("+") == 1
+        (join,) = (
+            stop for stop in wiring(drawing.figure).stops if getattr(stop, "title", "") == "+"
+        )
+        lines = [edge.line for edge in wiring(drawing.figure).edges if edge.target is join]
+        assert lines == ["residual", "trunk", "trunk"]
+        assert isinstance(join, Box)
+        assert len(join.nodes) == 2
+    ops = tfspec.load("palm-540b").draw("layer", level="ops").figure
+    assert [box.title for box in ops.boxes()].count("+") == 2
+
+
+def test_parts_have_lanes_of_their_own_within_a_block() -> None:
+    drawing = loaded("lxmert").draw("cross")
+    (card,) = drawing.figure.cards()
+    (lanes,) = (item for item in card.body.items if isinstance(item, Fan))
+    assert lanes.join is not None
+    assert (lanes.join.title, lanes.join.knobs) == ("Concat", ("text + image",))
+    text, image = (outline(branch) for branch in lanes.branches)
+    attention = [[], ["Multi-head attention"], "+"]
+    assert text == [
+        [["take text"], [[["take text"], ["take image"], "Cross-attention"]], "+"], "LayerNorm",
+        attention, "LayerNorm", [[], ["MLP, GELU"], "+"], "LayerNorm",
+    ]  # fmt: skip
+    swapped = {"take text": "take image", "take image": "take text"}
+    assert str(image) == re.sub("take text|take image", lambda m: swapped[m[0]], str(text))
+
+
 def test_branches_stand_side_by_side() -> None:
     layout = of(PARALLEL).draw().layout
     places = {box.title: box.rect for box in layout.boxes}
@@ -112,6 +148,35 @@ def test_a_long_column_goes_on_beside_itself() -> None:
     assert outline(first) + outline(rest)[1:] == outline(drawing.figure.columns[0])
     lengths = [sum(1 for _ in boxes(column)) for column in (first, rest)]
     assert min(lengths) >= 5
+
+
+SHORT = """
+tfspec: 1
+name: short
+dims: {B: batch, T: 1..64, d: 8}
+inputs: {tokens: ids(11) B T, segments: ids(2) B T, seen: float B T (20)}
+streams: {text: [{sum: [[tokens, {embed: d}], [segments, {embed: d}], [seen, {linear: d}]]}, norm]}
+outputs: {hidden: [text, {linear: 400}, relu, {linear: d}]}
+"""
+
+
+def test_short_chains_of_inputs_stand_over_each_other_where_room_is_scarce() -> None:
+    page = of(SHORT).draw()
+    close = replace(page, spacing="stacked")
+    beside, over = ({text.text: text for text in each.layout.texts} for each in (page, close))
+    names = ("tokens", "segments", "seen")
+    assert len({beside[name].y for name in names}) == 1
+    assert over["tokens"].y > over["segments"].y > over["seen"].y
+    assert over["seen"].x - over["tokens"].x < (beside["seen"].x - beside["tokens"].x) / 2
+    assert wrong(picture(close.svg())) == []
+
+
+def test_a_column_is_cut_where_text_gets_much_larger() -> None:
+    swin = loaded("swin-t").draw(width="column")
+    whole, cut = (replace(swin, cut=count) for count in (1, 2))
+    assert (swin.cut, swin.spacing) == (2, "narrow")
+    assert (whole.fitting, round(cut.scale, 2)) == (None, 0.88)
+    assert [loaded(name).draw(width="column").cut for name in ("gpt2", "uniter-base")] == [1, 1]
 
 
 def test_one_block_is_open_where_two_do_not_fit() -> None:
@@ -253,6 +318,11 @@ def test_values_from_elsewhere_cross_nothing(text: str) -> None:
         n for n in model.semantics.trace.nodes() if n.inner is None and not inner_traces(n.op)
     ]
     assert sorted(map(id, drawn)) == sorted(map(id, primitives))
+
+
+def test_each_module_of_a_closed_block_has_its_line() -> None:
+    shapes = {box.title: box.knobs for box in loaded("lxmert").draw().layout.boxes if box.block}
+    assert shapes == {"Cross × 5": ("Cross-attention", "Multi-head attention", "MLP, GELU")}
 
 
 def test_a_long_condition_is_broken_and_not_cut() -> None:

@@ -96,7 +96,7 @@ def test_the_answer_depends_on_no_font(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = loaded("mixtral-8x7b").draw("mlp", level="ops")
     monkeypatch.setenv("GDFONTPATH", "/nowhere")
     monkeypatch.setenv("FONTCONFIG_FILE", "/dev/null")
-    again = place_by_dot(drawing.figure, points(tight=True), {})
+    again = place_by_dot(drawing.figure, points(spacing="tight"), {})
     assert again.boxes == drawing.layout.boxes
     assert again.curves == drawing.layout.curves
 
@@ -203,7 +203,7 @@ def test_dot_agrees_about_the_boxes() -> None:
     from tfspec.passes.draw.by_dot import _Placed
 
     drawing = loaded("mixtral-8x7b").draw("mlp", level="ops", direction="down")
-    asked = _Placed(drawing.figure, points(up=False, tight=True), {}).question()
+    asked = _Placed(drawing.figure, points(up=False, spacing="tight"), {}).question()
     done = subprocess.run(["dot", "-Tjson0"], input=asked, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     nodes = {n["name"]: n["pos"] for n in json.loads(done.stdout)["objects"] if "pos" in n}

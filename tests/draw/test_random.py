@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from random import Random
 
@@ -16,7 +17,7 @@ from tfspec.api import Architecture
 from tfspec.graph.trace import Node, Trace, inner_traces
 
 QUICK, MANY = 60, 1000
-SURE = ("overflows", "is off", "lies across", "two cards", "crooked")
+SURE = ("overflows", "overlaps", "is off", "lies across", "two cards", "crooked")
 """What no figure has, however wild. Lines of wild graphs may have to cross."""
 
 
@@ -72,7 +73,8 @@ def trouble(model: Architecture) -> list[str]:
     found = ["a step is drawn twice"] if len(drawn) != len(set(drawn)) else []
     left_out = [n for n in live(model) if id(n) not in drawn and not quiet(n)]
     found += [f"left out: {node.op.label()}" for node in left_out]
-    for each in (drawing, model.draw(level="ops"), model.draw(direction="down", cost="params")):
+    down = model.draw(direction="down", cost="params")
+    for each in (drawing, model.draw(level="ops"), down, replace(down, spacing="stacked")):
         said = wrong(picture(each.svg()))
         found += [word for word in said if any(sure in word for sure in SURE)]
         for text in (each.text(), each.dot(), each.mmd()):

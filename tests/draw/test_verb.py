@@ -48,6 +48,19 @@ def test_without_a_file_it_is_drawn_in_the_terminal(run: Run) -> None:
     assert "[B, 8, 768]" in out
 
 
+def test_what_does_not_fit_is_said(run: Run) -> None:
+    assert run("t5-base", "--width", "column", "-o", "a.svg") == (0, "", "wrote a.svg\n")
+    names = ", ".join(f"x{at}: float B (8)" for at in range(12))
+    parts = ", ".join(f"[x{at}, {{linear: 8}}, norm]" for at in range(12))
+    text = f"tfspec: 1\nname: wide\ndims: {{B: batch}}\ninputs: {{{names}}}\n"
+    Path("wide.yaml").write_text(f"{text}streams: {{y: [{{sum: [{parts}]}}]}}\noutputs: {{y: y}}\n")
+    said = "this figure is 340 × 75 mm: in {} mm its text would have less than {} points\n"
+    for width, room, least in (("column", "85 × 240", 5), ("page", "180 × 240", 7)):
+        wrote = run("wide.yaml", "--width", width, "-o", "a.svg")
+        assert wrote == (0, "", f"wrote a.svg\n{said.format(room, least)}")
+    assert run("wide.yaml", "-o", "a.dot") == (0, "", "wrote a.dot\n")
+
+
 def test_a_tangle_is_said_and_sent_to_graphviz(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out\n"
     assert run("mixtral-8x7b")[2] == ""

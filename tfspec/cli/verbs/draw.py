@@ -48,6 +48,7 @@ NO_GRAPHVIZ = Rule(
 _EXAMPLES = """\
   tfspec draw vit-b16 -o vit.svg             for a paper; .png .pdf .dot .mmd by the ending
   tfspec draw transformer-base -o fig1.svg   two columns and the edge between them
+  tfspec draw lxmert --width column -o lxmert.pdf    for one column of a two-column paper
   tfspec draw gpt2                           in the terminal, as text
   tfspec draw gpt2 --set T=1024 --cost flops -o gpt2.svg    numbers, and shares of the FLOPs
   tfspec draw llama-3-8b --open mlp          one module drawn open
@@ -57,6 +58,7 @@ _EXAMPLES = """\
 
 def _options(parser: ArgumentParser) -> None:
     from tfspec.passes.draw.draw import DIRECTIONS, LEVELS
+    from tfspec.passes.draw.fit import WIDTHS
     from tfspec.passes.draw.shares import QUANTITIES
     from tfspec.passes.draw.theme import THEMES
 
@@ -74,6 +76,7 @@ def _options(parser: ArgumentParser) -> None:
     choice(parser, "--level", LEVELS, "blocks; ops: each op of one, laid out by Graphviz")
     choice(parser, "--theme", tuple(THEMES), "colours; print: black lines, no background")
     choice(parser, "--cost", QUANTITIES, "a bar in each box for its share of the whole")
+    choice(parser, "--width", WIDTHS, "fit 180 mm; column: fit 85 mm, text of 5 pt or more")
     parser.add_argument(
         "--direction",
         type=one_of(DIRECTIONS, "direction"),
@@ -83,7 +86,7 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _run(architecture: Architecture, args: Namespace) -> int:
-    from tfspec.passes.draw.draw import FORMATS
+    from tfspec.passes.draw.draw import FORMATS, PICTURES
 
     file = None if args.output == "-" else args.output
     ending = _ending(file, FORMATS) if file is not None else None
@@ -93,13 +96,29 @@ def _run(architecture: Architecture, args: Namespace) -> int:
         level=args.level,
         theme=args.theme,
         cost=args.cost,
+        width=args.width,
         direction=args.direction or ("up" if ending else "down"),
     )
     found = drawing.text() if ending is None else _made(drawing, ending)
     output.write(found, file, never=architecture.loaded.sources)
     if drawing.figure.tangled and ending != "dot" and (args.level == "blocks" or ending is None):
         console.say("lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out")
+    if ending in PICTURES and drawing.fitting is None:
+        console.say(_too_large(drawing))
     return 0
+
+
+def _too_large(drawing: Drawing) -> str:
+    """What a reader of a page would otherwise find out."""
+    from tfspec.passes.draw.fit import ROOMS
+
+    room = ROOMS[drawing.width]
+    most, size = (
+        " × ".join(f"{x / 72 * 25.4:.0f}" for x in each) for each in (room.size, drawing.size)
+    )
+    return (
+        f"this figure is {size} mm: in {most} mm its text would have less than {room.text} points"
+    )
 
 
 def _made(drawing: Drawing, ending: str) -> str | bytes:

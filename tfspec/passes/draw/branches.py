@@ -37,6 +37,23 @@ def flat(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
     return Fan(tuple(branches), join, fan.split)
 
 
+def met(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
+    """A branch that ends in a sum of its own, before a sum that nothing else reads it but: its own
+    branches lead to the outer one, as those of parallel attention and MLP do."""
+    join = fan.join
+    if join is None or join.form != "sign" or not fan.split:
+        return fan
+    branches: list[Series] = []
+    for branch in fan.branches:
+        last = branch.items[-1] if len(branch.items) > 1 else None
+        inner = last.join if isinstance(last, Fan) and all(b.items for b in last.branches) else None
+        if isinstance(last, Fan) and inner and inner.title == join.title and uses[inner.made] == 1:
+            branch = Series((*branch.items[:-1], replace(last, join=None, meet=True)))
+            join = replace(join, nodes=(*inner.nodes, *join.nodes))
+        branches.append(branch)
+    return Fan(tuple(branches), join, fan.split)
+
+
 def wanted(series: Series) -> list[Tensor]:
     """Values that boxes read from elsewhere, in order."""
     return list(dict.fromkeys(tensor for box in boxes(series) for tensor in box.reads))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -13,8 +13,8 @@ from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
-from tfspec.passes.draw.fit import columns, scale
-from tfspec.passes.draw.measure import cells, points
+from tfspec.passes.draw.fit import CUTS, ENOUGH, ROOMS, WORTH, Width, columns
+from tfspec.passes.draw.measure import Spacing, cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
 from tfspec.passes.draw.parts import Box, Figure
 from tfspec.passes.draw.place import place
@@ -27,7 +27,8 @@ from tfspec.program.refusal import NotYet
 
 Direction = Literal["up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down")
-FORMATS = ("svg", "png", "pdf", "dot", "mmd")
+PICTURES = ("svg", "png", "pdf")
+FORMATS = (*PICTURES, "dot", "mmd")
 """What a figure can be written as, by the ending of the file."""
 Level = Literal["blocks", "ops"]
 LEVELS: tuple[Level, ...] = ("blocks", "ops")
@@ -49,16 +50,17 @@ class How(TypedDict):
     theme: str
     direction: Direction
     cost: Quantity
+    width: Width
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Drawing:
     """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
 
-    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit a page
-    the figure may be `tight`, scaled, or cut into several columns. Pictures of ops that read each
-    other across branches are laid out by Graphviz when they are asked for, and raise GraphvizError
-    where its `dot` is missing.
+    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit in its
+    `width` the figure may be spaced closer, scaled, or cut into several columns. Pictures of ops
+    that read each other across branches are laid out by Graphviz when they are asked for, and raise
+    GraphvizError where its `dot` is missing.
     """
 
     graph: Graph
@@ -69,14 +71,14 @@ class Drawing:
     theme: str = "light"
     direction: Direction = "up"
     cost: Quantity = "none"
-    tight: bool = False
-    scale: float = 1.0
+    width: Width = "page"
+    spacing: Spacing = "loose"
     cut: int = 1
 
     @cached_property
     def layout(self) -> Layout:
         """Everything at its place, in points."""
-        m = points(self.direction == "up", self.tight)
+        m = points(self.direction == "up", self.spacing)
         if self.by_dot:
             from tfspec.passes.draw.by_dot import place_by_dot
 
@@ -102,6 +104,16 @@ class Drawing:
 
         return page(self.layout, self.caption)
 
+    @property
+    def fitting(self) -> float | None:
+        """What makes it fit in its room; None where its text would be too small."""
+        return ROOMS[self.width].scale(self.size)
+
+    @property
+    def scale(self) -> float:
+        """How large it is drawn: as it is where it does not fit."""
+        return self.fitting or 1.0
+
     def svg(self) -> str:
         """A picture that needs nothing to be seen. Of ops it may raise GraphvizError."""
         return self._picture("pt")
@@ -111,8 +123,7 @@ class Drawing:
         from tfspec.passes.draw.svg import svg
 
         theme, title = THEMES[self.theme], escape(self.figure.name)
-        factor = scale(self.size) or 1.0 if self.by_dot else self.scale
-        return svg(self.layout, theme, title, description(self), self.caption, factor, unit)
+        return svg(self.layout, theme, title, description(self), self.caption, self.scale, unit)
 
     def text(self) -> str:
         """The figure with box characters."""
@@ -191,18 +202,23 @@ def draw(
     theme: str = "light",
     direction: Direction = "up",
     cost: Quantity = "none",
+    width: Width = "page",
 ) -> Drawing:
-    """The figure of a checked graph, made to fit a page where that is possible.
+    """The figure of a checked graph, made to fit a page or a column where that is possible.
 
     Raises NotYet for a block that the model has not, and for a cost at a dim without a value.
     """
-    how: How = {"level": level, "theme": theme, "direction": direction, "cost": cost}
+    how: How = {
+        "level": level, "theme": theme, "direction": direction, "cost": cost, "width": width
+    }  # fmt: skip
     ops, named = level == "ops", _chosen(graph, opened)
     blocks = named or main_blocks(graph)[: 1 if ops else None]
     fewest = len(named) or 1
     if ops:
         drawing = _drawing(graph, blocks, numbers, how)
-        close = replace(drawing, tight=True)  # by `dot` its size is known when it is laid out
+        close = replace(
+            drawing, spacing=ROOMS[width].spacings[0]
+        )  # by `dot` its size is known when it is laid out
         return close if drawing.by_dot else _fitting(drawing) or close
     for count in range(len(blocks), fewest, -1):
         found = _fitting(_drawing(graph, blocks[:count], numbers, how))
@@ -220,17 +236,34 @@ def _drawing(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> 
 
 
 def _fitting(whole: Drawing) -> Drawing | None:
-    """The figure so that a page has room for it: as it is, closer, smaller, or in columns."""
-    close = replace(whole, tight=True)
-    for found in (whole, close):
-        if scale(found.size) == 1:
+    """The figure so that there is room for it: as it is, closer, smaller, or in columns."""
+    tight = replace(whole, spacing="tight")
+    for found in (whole, tight):
+        if found.fitting == 1:
             return found
-    for cut in (1, 2, 3):
-        found = close if cut == 1 else replace(close, cut=cut)
-        factor = scale(found.size)
-        if factor is not None:
-            return replace(found, scale=factor)
-    return None
+        if found.size[0] > ROOMS[whole.width].size[0]:
+            break  # closer is lower, and as wide
+    best, most = None, 0.0
+    for found in _closer(whole, tight):
+        factor = found.fitting or 0.0
+        if factor >= ENOUGH:
+            return found
+        if most < factor * WORTH ** (found.cut - 1):
+            best, most = found, factor * WORTH ** (found.cut - 1)
+    return best
+
+
+def _closer(whole: Drawing, tight: Drawing) -> Iterator[Drawing]:
+    """Each spacing, and with each as many columns as there may be room for: more are wider."""
+    room = ROOMS[whole.width]
+    for spacing in room.spacings:
+        found = tight if spacing == "tight" else replace(whole, spacing=spacing)
+        yield found
+        for cut in CUTS:
+            if room.width_is_too_large(found.size[0]):
+                break
+            found = replace(found, cut=cut)
+            yield found
 
 
 def _chosen(graph: Graph, opened: Sequence[str]) -> list[Trace]:

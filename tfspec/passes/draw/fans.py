@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tfspec.passes.draw.parts import Box, Fan
+from tfspec.passes.draw.parts import Box, Fan, Item, Series, Start
 from tfspec.passes.draw.shapes import Path
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class _Parallel:
     """Branches beside each other, the trunk in the middle of the outermost two.
 
     Lengths along the flow: `bus` to where the trunk parts, `entry` to where the branches begin,
-    `meet` to where they meet or a box joins them, `arrive` from there to the join.
+    `raised` from there to where each of them does, `meet` to where they meet or a box joins them,
+    `arrive` from there to the join.
     """
 
     def __init__(self, placer: Placer, item: Fan, lanes: int) -> None:
@@ -67,13 +69,16 @@ class _Parallel:
         self.bodies = [placer.series(each, placer.natural(each)) for each in self.branches]
         pairs = list(zip(self.branches, self.bodies, strict=True))
         rights = [max(body.right, placer.beside(placer.label(each))) for each, body in pairs]
-        self.centers = _centers([body.left for body in self.bodies], rights, m.branch)
+        over = [m.stacked and not item.split and each for each in _over(self.branches)]
+        self.centers = _centers([body.left for body in self.bodies], rights, m.branch, over)
+        self.raised = self._raised(over)
         self.joint = self._joint()
         self.boxed = item.join is not None and item.join.form == "box"
         self.bus = m.point + m.gap if lanes else 0
         self.entry = self.bus + m.point + m.gap if item.split else 0
-        longest = max(body.length for body in self.bodies)
-        self.meet = self.entry + longest + m.gap_for("".join(map(placer.label, self.branches)))
+        self.meet = (
+            self.entry + self._longest + m.gap_for("".join(map(placer.label, self.branches)))
+        )
         self.arrive = 0 if self.boxed else m.point + m.gap
         reach = [
             (b.left - c, r + c) for b, r, c in zip(self.bodies, rights, self.centers, strict=True)
@@ -81,6 +86,19 @@ class _Parallel:
         if self.joint is not None:
             reach.append((self.joint.left, self.joint.right))
         self.left, self.right = (max(side) for side in zip(*reach, strict=True))
+
+    def _raised(self, over: Sequence[bool]) -> list[int]:
+        """How far above the beginning each branch stands: over the one before, or not at all."""
+        found: list[int] = []
+        before = 0
+        for branch, body, raised in zip(self.branches, self.bodies, over, strict=True):
+            found.append(before if raised else 0)
+            before = found[-1] + body.length + self.placer.m.gap_for(self.placer.label(branch))
+        return found
+
+    @property
+    def _longest(self) -> int:
+        return max(s + body.length for s, body in zip(self.raised, self.bodies, strict=True))
 
     def _joint(self) -> Block | None:
         """What joins the branches; a box is as wide as to be under all of them."""
@@ -92,14 +110,18 @@ class _Parallel:
 
     @property
     def length(self) -> int:
+        if self.item.meet:
+            return self.meet + self.placer.m.point
         if self.joint is None:
-            return self.entry + max(body.length for body in self.bodies)
+            return self.entry + self._longest
         return self.meet + self.arrive + self.joint.length
 
     def draw(self, x: int, s: int) -> None:
         self._part(x, s)
-        for body, center in zip(self.bodies, self.centers, strict=True):
-            body.draw(x + center, s + self.entry)
+        for body, center, up in zip(self.bodies, self.centers, self.raised, strict=True):
+            body.draw(x + center, s + self.entry + up)
+        if self.joint is not None or self.item.meet:
+            self._meet(x, s)
         if self.joint is not None:
             self._join(x, s, self.joint)
 
@@ -118,10 +140,12 @@ class _Parallel:
     def _outermost(self, at: int) -> bool:
         return at in (0, len(self.centers) - 1)
 
-    def _join(self, x: int, s: int, joint: Block) -> None:
+    def _meet(self, x: int, s: int) -> None:
+        """From each branch into the box that joins them, or to one line."""
         point, meet = self.placer.m.point, s + self.meet
         for at, branch in enumerate(self.branches):
-            center, end = x + self.centers[at], s + self.entry + self.bodies[at].length
+            center = x + self.centers[at]
+            end = s + self.entry + self.raised[at] + self.bodies[at].length
             if self.boxed:
                 self.placer.line([(center, end), (center, meet - point)], True)
             else:
@@ -129,6 +153,11 @@ class _Parallel:
                 self.placer.line([(center, end), (center, meet), *side])
             label = self.placer.label(branch)
             self.placer.shape(center, end, end + self.placer.m.gap_for(label), label)
+        if self.item.meet and point:
+            self.placer.line([(x, meet), (x, meet + point)])
+
+    def _join(self, x: int, s: int, joint: Block) -> None:
+        point, meet = self.placer.m.point, s + self.meet
         if not self.boxed:
             self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
         joint.draw(x, meet + self.arrive)
@@ -146,12 +175,27 @@ def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
     return Block(side.left, right, side.length, side.draw, solid=False)
 
 
-def _centers(lefts: Sequence[int], rights: Sequence[int], gap: int) -> list[int]:
-    """Where branches stand, so that the trunk is in the middle of the first and the last."""
+def _over(branches: Sequence[Series]) -> list[bool]:
+    """Which branches may stand over the one before: both are plain chains from an input."""
+    plain = [all(map(_is_plain, branch.items)) for branch in branches]
+    return [False, *(one and other for one, other in pairwise(plain))]
+
+
+def _is_plain(item: Item) -> bool:
+    return isinstance(item, Start) or (isinstance(item, Box) and not item.reads)
+
+
+def _centers(
+    lefts: Sequence[int], rights: Sequence[int], gap: int, over: Sequence[bool]
+) -> list[int]:
+    """Where branches stand, so that the trunk is in the middle of the first and the last.
+
+    One that stands over another leaves room for its line, at its left.
+    """
     places: list[int] = []
     at = 0
-    for left, right in zip(lefts, rights, strict=True):
-        places.append(at + left)
-        at += left + right + gap
+    for left, right, raised in zip(lefts, rights, over, strict=True):
+        places.append(places[-1] + gap + left if raised else at + left)
+        at = max(at, places[-1] + right + gap)
     middle = (places[0] + places[-1]) // 2
     return [place - middle for place in places]

@@ -1,25 +1,56 @@
-"""Fitting a figure on a page: closer, smaller down to 7 points, in two columns, less of it open."""
+"""Fitting a figure in its room: closer, smaller, cut into columns, side by side or over each other.
+
+The room is a page of 180 × 240 mm, where text has 7 points or more, or a column of such a page, 85
+mm wide, where it has 5 or more: the least that journals take.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, combinations, pairwise
+from typing import Literal
 
 from tfspec.passes.draw.layout import Placer
-from tfspec.passes.draw.measure import Measure
+from tfspec.passes.draw.measure import SIZES, Measure, Spacing
 from tfspec.passes.draw.parts import Figure, Jump, Series, label_of, made_by
 
-PAGE = (510, 680)
-"""180 × 240 mm in points: a page without its margins."""
-SMALLEST = 0.875
-"""The smallest text is of 8 points, and is to have 7 or more."""
+Width = Literal["page", "column"]
 
 
-def scale(size: tuple[int, int]) -> float | None:
-    """What makes a picture fit on a page; None where its text would be too small."""
-    wanted = min(1.0, *(page / length for page, length in zip(PAGE, size, strict=True)))
-    return wanted if wanted >= SMALLEST else None
+@dataclass(frozen=True)
+class Room:
+    """How large a figure may be, in points, how small its text, and how things may stand in it."""
+
+    size: tuple[int, int]
+    text: int
+    spacings: tuple[Spacing, ...]
+
+    def scale(self, size: tuple[int, int]) -> float | None:
+        """What makes a picture fit in; None where its text would be too small."""
+        wanted = min(1.0, *(most / length for most, length in zip(self.size, size, strict=True)))
+        return wanted if wanted >= self._least else None
+
+    def width_is_too_large(self, width: int) -> bool:
+        """Whether text of a picture so wide would be too small, however low it is."""
+        return width * self._least > self.size[0]
+
+    @property
+    def _least(self) -> float:
+        return self.text / min(SIZES.values())
+
+
+ROOMS: dict[Width, Room] = {
+    "page": Room((510, 680), 7, ("tight",)),
+    "column": Room((240, 680), 5, ("narrow", "stacked")),
+}
+"""180 × 240 mm, a page without its margins, and a column of it."""
+WIDTHS = tuple(ROOMS)
+CUTS = (2, 3)
+ENOUGH = 0.875
+"""A scale that leaves text 7 points: what has it is not set closer or cut for larger text."""
+WORTH = 0.9
+"""What a cut takes from the worth of larger text."""
 
 
 def columns(figure: Figure, m: Measure, count: int) -> Figure:

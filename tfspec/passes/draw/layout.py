@@ -26,6 +26,7 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
 
 Shares = Mapping[Box, float]
+Lines = tuple[str, tuple[str, ...], int]
 _CONDITION = re.compile(" (?=(?:and|or) )")
 
 
@@ -65,6 +66,7 @@ class Placer:
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
     depth: int = 0
+    _known: dict[tuple[Box, int], Lines] = field(default_factory=dict[tuple[Box, int], Lines])
 
     # ---- series
     def label(self, item: Item | Series) -> str:
@@ -148,13 +150,21 @@ class Placer:
             return 0
         return max([self.natural_of(item.join) if item.join else 0, *map(self.natural, full)])
 
-    def _lines(self, box: Box) -> tuple[str, tuple[str, ...], int]:
-        """A box's title, its knobs in lines, and how wide it must be."""
+    def _lines(self, box: Box, room: int = 0) -> Lines:
+        """A box's title, its knobs in lines, and how wide it must be; `room` it has anyway."""
+        key = box, room
+        if key not in self._known:
+            self._known[key] = self._broken(box, room)
+        return self._known[key]
+
+    def _broken(self, box: Box, room: int) -> Lines:
         m = self.m
         most = m.most - 2 * m.pad
         title = f"{box.title} × {box.count}" if box.count > 1 else box.title
         title = m.cut(title, "title", most)
-        knobs = wrapped(m, box.knobs, max(most * 3 // 4, min(most, m.width(title, "title"))))
+        knobs = wrapped(
+            m, box.knobs, max(m.line, room, min(most, m.width(title, "title"))), box.block
+        )
         if self.m.point and self._share(box) is not None:
             knobs = (*knobs, f"{self.shares[box]:.1%}")
         widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
@@ -167,7 +177,8 @@ class Placer:
     def box(self, box: Box, half: int) -> Block:
         if box.form == "sign":
             return self._sign(box)
-        m, (title, knobs, width) = self.m, self._lines(box)
+        m = self.m
+        title, knobs, width = self._lines(box, 2 * half - 2 * m.pad)
         share = self._share(box)
         if box.form == "chip":
             half, length, knobs = m.half(width - (m.pad if not m.point else 0)), m.chip, ()
@@ -257,13 +268,16 @@ class Placer:
         return Block(left, right, length, draw, solid=False)
 
 
-def wrapped(m: Measure, knobs: Sequence[str], most: int) -> tuple[str, ...]:
-    """Knobs in lines with commas, long ones broken; what does not fit into the last line is cut."""
+def wrapped(m: Measure, knobs: Sequence[str], most: int, apart: bool = False) -> tuple[str, ...]:
+    """Knobs in lines with commas, long ones broken; what does not fit into the last line is cut.
+
+    With `apart` each begins a line: a closed block's modules, whose names have commas themselves.
+    """
     lines: list[str] = []
     for knob in knobs:
         for number, piece in enumerate(_pieces(m, knob, most)):
             longer = f"{lines[-1]}{' ' if number else ', '}{piece}" if lines else piece
-            if lines and not number and m.width(longer, "knob") <= most:
+            if lines and not (number or apart) and m.width(longer, "knob") <= most:
                 lines[-1] = longer
             elif len(lines) < m.knobs:
                 lines.append(piece)
@@ -275,13 +289,25 @@ def wrapped(m: Measure, knobs: Sequence[str], most: int) -> tuple[str, ...]:
 def _pieces(m: Measure, knob: str, most: int) -> list[str]:
     """A knob that is too long for a line in several, each as long as may be.
 
-    A condition is broken before its `and` and `or`.
+    A condition is broken before its `and` and `or`, and what is still too long between words.
     """
     pieces: list[str] = []
-    for word in _CONDITION.split(knob) if m.width(knob, "knob") > most else [knob]:
+    for word in _words(m, knob, most):
         longer = f"{pieces[-1]} {word}" if pieces else word
         if pieces and m.width(longer, "knob") <= most:
             pieces[-1] = longer
         else:
             pieces.append(word)
     return pieces
+
+
+def _words(m: Measure, knob: str, most: int) -> list[str]:
+    """Where a knob may be broken."""
+    if m.width(knob, "knob") <= most:
+        return [knob]
+    parts = _CONDITION.split(knob)
+    return [
+        word
+        for part in parts
+        for word in ([part] if m.width(part, "knob") <= most else part.split(" "))
+    ]

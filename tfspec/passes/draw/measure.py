@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfspec.passes.draw.font import fit, text_width
@@ -24,8 +24,9 @@ class Measure:
     """How wide words are, and how far things stand from each other. All are whole units.
 
     `tap` is where an edge to elsewhere leaves the trunk, behind a box and before a label.
-    `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `shapes`
-    says whether edges are labelled.
+    `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `line` is
+    how wide a line of knobs gets before it is broken. `stacked` puts short chains of inputs over
+    each other rather than side by side. `shapes` says whether edges are labelled.
     """
 
     width: Callable[[str, Style], int]
@@ -33,6 +34,7 @@ class Measure:
     up: bool
     point: int
     most: int
+    line: int
     knobs: int
     pad: int
     title: int
@@ -54,6 +56,7 @@ class Measure:
     narrowest: int
     trunk: int
     odd: bool
+    stacked: bool = False
     shapes: bool = True
 
     def half(self, width: int) -> int:
@@ -64,25 +67,35 @@ class Measure:
         return self.labelled if label else self.gap
 
 
-def points(up: bool = True, tight: bool = False) -> Measure:
-    """A page, in points (1/72 inch); tight where a figure is long."""
-    return Measure(
+Spacing = Literal["loose", "tight", "narrow", "stacked"]
+"""How much room a page leaves between things: each of them less than the one before."""
+
+
+def points(up: bool = True, spacing: Spacing = "loose") -> Measure:
+    """A page, in points (1/72 inch): tight where a figure is long, narrow where it is wide."""
+    gap, labelled = (14, 19) if spacing == "loose" else (10, 14)
+    m = Measure(
         width=lambda text, style: math.ceil(text_width(text, SIZES[style], style in BOLD)),
         cut=lambda text, style, most: fit(text, SIZES[style], most, style in BOLD),
-        up=up, point=0, most=176, knobs=3, pad=9, title=21, chip=16, knob=10, share=9,
-        gap=10 if tight else 14, labelled=14 if tight else 19, name=15, sign=7, lane=11,
-        frame=10, header=15, branch=12, column=26, channel=9, beside=4, tap=3,
-        narrowest=44, trunk=124, odd=False,
+        up=up, point=0, most=176, line=118, knobs=3, pad=9, title=21, chip=16, knob=10, share=9,
+        gap=gap, labelled=labelled, name=15, sign=7, lane=11, frame=10, header=15, branch=12,
+        column=26, channel=9, beside=4, tap=3, narrowest=44, trunk=124, odd=False,
+    )  # fmt: skip
+    if spacing in ("loose", "tight"):
+        return m
+    return replace(
+        m, line=84, knobs=6, pad=5, lane=9, frame=8, branch=8, column=16, channel=8, beside=3,
+        narrowest=36, trunk=84, stacked=spacing == "stacked",
     )  # fmt: skip
 
 
 def cells(up: bool = False, narrow: bool = False) -> Measure:
     """A terminal, in rows and columns; narrow, and without shapes, where a figure is wide."""
-    most, trunk, lane, column = (26, 13, 2, 2) if narrow else (34, 21, 3, 4)
+    most, line, trunk, lane, column = (26, 16, 13, 2, 2) if narrow else (34, 22, 21, 3, 4)
     return Measure(
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
-        up=up, point=1, most=most, knobs=2, pad=2, title=3, chip=1, knob=1, share=0, gap=1,
-        labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
+        up=up, point=1, most=most, line=line, knobs=3, pad=2, title=3, chip=1, knob=1, share=0,
+        gap=1, labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
         channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, odd=True, shapes=not narrow,
     )  # fmt: skip
 

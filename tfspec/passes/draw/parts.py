@@ -63,12 +63,14 @@ class Jump:
 class Fan:
     """Branches side by side. An empty one passes the value on: a residual.
 
-    They begin at one value where `split`, else each with its own; they end in `join`, or not.
+    They begin at one value where `split`, else each with its own. They end in `join`; without one
+    each in an output, or where they `meet` all in the sum that follows.
     """
 
     branches: tuple[Series, ...]
     join: Box | None
     split: bool
+    meet: bool = False
 
 
 @dataclass(eq=False)

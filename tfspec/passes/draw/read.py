@@ -13,7 +13,7 @@ from tfspec.graph.look import Look
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
-from tfspec.passes.draw.branches import flat, forked, wanted
+from tfspec.passes.draw.branches import flat, forked, met, wanted
 from tfspec.passes.draw.dominators import Dominators
 from tfspec.passes.draw.parts import (
     Box,
@@ -194,7 +194,8 @@ class _Reader:
         branches = [self.series(each, origin) for each in trunk]
         if origin is None:  # what they read from other columns comes from the left
             branches.sort(key=lambda branch: self.placed.issuperset(wanted(branch)))
-        return flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses), origin
+        fan = flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses)
+        return fan if self.ops else met(fan, self.uses), origin
 
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""

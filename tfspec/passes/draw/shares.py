@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
-from tfspec.passes.cost.cost import chosen
-from tfspec.passes.cost.names import Counts
-from tfspec.passes.cost.work import work
 from tfspec.passes.draw.parts import Box, Figure
 from tfspec.passes.draw.walks import primitives
-from tfspec.passes.memory.saved import Memory, saved
+
+if TYPE_CHECKING:
+    from tfspec.passes.memory.saved import Memory
 
 Quantity = Literal["none", "flops", "params", "memory"]
 QUANTITIES: tuple[Quantity, ...] = ("none", "flops", "params", "memory")
@@ -30,6 +29,9 @@ def shares(graph: Graph, figure: Figure, what: Quantity) -> dict[Box, float]:
 
 def flops(graph: Graph, figure: Figure) -> dict[Box, int]:
     """Forward FLOPs of each box, at the sizes that `tfspec cost` takes."""
+    from tfspec.passes.cost.names import Counts
+    from tfspec.passes.cost.work import work
+
     counts = Counts(graph)
     values = counts.values(_sizes(graph))
     done = work(graph, counts.shapes(lambda tensor: tensor.shape))
@@ -41,6 +43,8 @@ def flops(graph: Graph, figure: Figure) -> dict[Box, int]:
 
 def memory(graph: Graph, figure: Figure) -> dict[Box, int]:
     """Bytes that autograd keeps of each box, in fp32 on a CPU, at the sizes of `tfspec cost`."""
+    from tfspec.passes.memory.saved import saved
+
     kept = kept_by_step(saved(graph, sizes=_sizes(graph)))
     return {box: sum(kept.get(node, 0) for node in box.nodes) for box in figure.boxes()}
 
@@ -57,6 +61,8 @@ def kept_by_step(found: Memory) -> Mapping[Node, int]:
 
 
 def _sizes(graph: Graph) -> dict[str, int]:
+    from tfspec.passes.cost.cost import chosen
+
     return {**graph.bindings(), **chosen(graph, graph.bound), **graph.bound}
 
 

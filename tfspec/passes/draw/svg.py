@@ -7,8 +7,8 @@ programs that know no CSS show it too. Classes are there for who wants to style 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from html import escape as xml
 from itertools import groupby
-from xml.sax.saxutils import escape as xml
 
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.draw.font import FAMILY
@@ -78,7 +78,7 @@ def _drawn(layout: Layout, theme: Theme) -> Iterator[str]:
 
 
 def _words(text: str) -> str:
-    return xml(escape(text))
+    return xml(escape(text), quote=False)
 
 
 def _line(x: float, y: float, text: str, style: Style, colour: str, anchor: str = "middle") -> str:
