@@ -102,6 +102,21 @@ def test_twenty_four_results() -> None:
     assert lines("return ", ex.Bare(names), ex.PLAIN, "", 8) == ["return (", *every, ")"]
 
 
+@pytest.mark.parametrize("last", ["-1", "last_of_all_axes_that_there_are", "n" * 60])
+@pytest.mark.parametrize("count", [2, 8, 9, 10, 12, 24])
+def test_many_targets_are_as_ruff_breaks_them(count: int, last: str) -> None:
+    head = ", ".join(f"output{at}" for at in range(count)) + " = "
+    call = ex.Call(ex.Name("h.chunk"), (ex.Name(str(count)),), (("dim", ex.Name(last)),))
+    body = "\n".join(f"        {line}" for line in lines(head, call, ex.PLAIN, "[B, T]", 8))
+    assert reformatted(f"class A:\n    def f(self):\n{body}\n") == ""
+
+
+def test_twelve_targets() -> None:
+    names = [f"output{at}" for at in range(12)]
+    made = lines(", ".join(names) + " = ", ex.Name("h.chunk(12)"), ex.PLAIN, "[B, T]", 8)
+    assert made == ["(", *(f"    {name}," for name in names), ") = h.chunk(12)  # [B, T]"]
+
+
 def test_that_test_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaking, "_each", lambda items, names, indent: [
         f"{head}{expr.text(names)[0]}," for head, expr in items])  # fmt: skip

@@ -26,7 +26,7 @@ ABOUT = (
     "the language that are not bundled yet. A knob for one model alone would be no part of a "
     "language: what few use is the field's own concept, and its row has a source."
 )
-CITED = re.compile(r"\b[A-Z][\w-]+(?: and [A-Z]\w+| et al\.| team|-AI)? \d{4}")
+CITED = re.compile(r"\b[A-Z][\w-]+(?: and [A-Z]\w+| et al\.| Team|-AI)? \d{4}")
 
 
 def page() -> str:
@@ -110,7 +110,7 @@ def users() -> Mapping[tuple[type[Located], str], set[str]]:
     for name, path in paths().items():
         spec = load(path).spec
         assert spec is not None, name
-        for model in _models(spec):
+        for model in pieces(spec):
             kind = type(model)
             found[kind, ""].add(name)
             for field in model.model_fields_set:
@@ -124,7 +124,7 @@ def paths() -> dict[str, Path]:
     return drafts | {name: zoo.path(name) for name in zoo.names()}
 
 
-def _models(value: Any) -> Iterator[Located]:
+def pieces(value: Any) -> Iterator[Located]:
     """All models of the language in a value, itself among them."""
     if isinstance(value, Located):
         yield value
@@ -138,4 +138,4 @@ def _models(value: Any) -> Iterator[Located]:
     else:
         return
     for each in inside:
-        yield from _models(each)
+        yield from pieces(each)

@@ -12,8 +12,6 @@ from tests.fuzz.values import Val
 
 def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
     """An attention that reads x, or None where there can be none."""
-    if x.single:
-        return None
     knobs: dict[str, Any] = {}
     head = 0
     heads = m.pick([n for n in (1, 2, 3, 4) if x.width % n == 0])
@@ -37,8 +35,10 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         knobs["qk_norm"] = _qk_norm(m)
     if branch and m.chance(12):
         return {"attend": shared(m, "attend", x.width, knobs)}
-    source = _source(m, x, knobs) if m.chance(35) else None
-    if branch and source is None and len(x.parts) > 1 and m.chance(20):
+    if not x.single and m.chance(12):
+        return _latent(m, x, knobs, branch=branch)
+    source = _source(m, x, knobs, branch=branch) if m.chance(35) else None
+    if branch and source is None and len(x.parts) > 1 and m.chance(40):
         part = m.pick(x.parts)
         if part.axes:
             knobs["only"] = part.name
@@ -49,9 +49,9 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         if m.chance(40):
             knobs["mask"] = "causal"
         if branch:
-            own(m, knobs)
+            own(m, knobs, x)
         return {"attend": knobs}
-    if source is None and m.chance(45):
+    if source is None and not x.single and m.chance(45):
         scores.positions(m, x, knobs, heads, head)
     if m.chance(10 if "window" in knobs else 60):
         rule = knobs.get("rel_bias")
@@ -62,7 +62,27 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         if mask:
             knobs["mask"] = mask
     if branch:
-        own(m, knobs)
+        own(m, knobs, None if "only" in knobs else x)
+    return {"attend": knobs}
+
+
+def _latent(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Any:
+    """By way of latents: of every head its own keys, and none of the maps but the last is biased."""
+    knobs = {knob: value for knob, value in knobs.items() if knob not in ("kv_heads", "qk_norm")}
+    knobs["bias"] = m.pick([False, ["out"], []])
+    rule: dict[str, Any] = {"q": m.size(m.number(1, 6), x.width)} if m.chance(50) else {}
+    rule["kv"] = m.size(m.number(1, 6), x.width)
+    if x.bounded and m.chance(60):
+        rule["rope"] = m.size(2 * m.number(1, 3), x.width)
+        knobs["rope"] = m.rate(100, 10000, 7.5)
+        if m.chance(40):
+            knobs["rope"] = {"base": knobs["rope"], "interleaved": m.chance(80)}
+    knobs["latent"] = rule
+    mask = predicates.mask(m, x, None) if m.chance(60) else None
+    if mask:
+        knobs["mask"] = mask
+    if branch:
+        own(m, knobs, x)
     return {"attend": knobs}
 
 
@@ -83,27 +103,43 @@ def _qk_norm(m: Maker) -> Any:
         knobs["eps"] = 0.01
     if m.chance(20):
         knobs["affine"] = False
+    if m.chance(20):
+        knobs["bias"] = m.chance(30)
+    if m.chance(20) and knobs["kind"] != "l2" and knobs.get("affine") is not False:
+        knobs["offset"] = m.pick([1, 0.5])
+        if knobs["kind"] == "layer":
+            knobs["bias"] = False
     return "head" if m.chance(40) else knobs
 
 
-def _source(m: Maker, x: Val, knobs: dict[str, Any]) -> Val | None:
-    """Another value to attend to: a stream, a mark, or a part of the value itself."""
+def _source(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Val | None:
+    """Another value to attend to: a stream, a mark, a part of the value itself, or what is made
+    here, of it or of nothing."""
+    if m.chance(20):
+        return _made(m, x, knobs)
     found: list[tuple[Any, Val]] = [
         (name, value)
         for name, value in m.values.items()
-        if value.batch == x.batch and not value.single
-        and m.readable(name)
+        if m.readable(name) and (value.batch in (x.batch, ()) or not (x.batch or branch))
     ]  # fmt: skip
-    found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1 and part.axes]
+    found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1]
     if not found:
         return None
     name, value = m.pick(found)
     part = next((part for part in x.parts if part.name == name), None)
-    if part is not None and not part.axes:
-        return None  # a bare name is a part of the value first, and here it is one token
     value = value if part is None else x.over(part)
     knobs["to"] = name
     if m.chance(20):
         step, value = steps.linear(m, value)
         knobs["to"] = [name, step]
+    return value
+
+
+def _made(m: Maker, x: Val, knobs: dict[str, Any]) -> Val:
+    if m.chance(50):
+        step, value = m.pick((steps.linear, steps.act, steps.norm))(m, x)
+        knobs["to"] = ["self", step] if m.chance(50) else [step]
+        return value
+    step, value = steps.learn(m, m.number(1, 6))
+    knobs["to"] = step if m.chance(50) else [step]
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.fuzz import rules, steps
@@ -14,6 +15,7 @@ from tests.fuzz.steps import Made
 from tests.fuzz.values import Val
 
 Branch = Any
+UNSET = ("scale", "softcap", "dropout", "mask")
 
 
 def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
@@ -35,7 +37,7 @@ def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
     if branch and "only" not in knobs and m.chance(12):
         return {"ffn": rules.shared(m, "ffn", x.width, knobs)}
     if branch:
-        own(m, knobs)
+        own(m, knobs, None if "only" in knobs else x)
     return {"ffn": knobs}
 
 
@@ -70,8 +72,9 @@ def branch(m: Maker, x: Val) -> Branch:
 
 def residual_block(m: Maker, x: Val) -> Any:
     block: dict[str, Any] = {}
+    whole = x if len(x.parts) == 1 else None  # a branch may be of one part, if there are several
     if m.chance(75):
-        block["norm"] = block_norm(m)
+        block["norm"] = block_norm(m, whole)
     branches: list[Any] = []
     for _ in range(m.number(1, 3)):
         if m.chance(15):
@@ -80,7 +83,7 @@ def residual_block(m: Maker, x: Val) -> Any:
             branches.append(branch(m, x))
     block["do"] = branches
     if m.chance(25):
-        block["residual"] = residual(m)
+        block["residual"] = residual(m, whole)
     if m.chance(20):
         block["bias"] = m.chance(50)
     return block
@@ -100,9 +103,13 @@ def block(m: Maker, x: Val, *, lone: bool = False) -> str:
     if bases and m.chance(50):
         return _extended(m, m.pick(bases), key)
     listed = m.chance(20)
+    m.own = None if listed or m.chance(60) else []
     made = series(m, x) if listed else residual_block(m, x)
+    local, m.own = bool(m.own), None
     name = m.name(BLOCKS)
     m.tree["blocks"][name] = made if not listed or isinstance(made, list) else [made]
+    if local:
+        return name  # its layers' own weights are of one place
     m.blocks[name] = key
     if lone and not listed and m.chance(25):
         made["share"] = f"block_{len(m.blocks)}"
@@ -116,10 +123,16 @@ def _extended(m: Maker, base: str, key: tuple[Any, ...]) -> str:
     if m.chance(40):
         made["bias"] = m.chance(50)
     held = str(m.tree["blocks"][base])
+    if "'bias'" in held.split("'do'")[0] + held.split("]")[-1] and m.chance(30):
+        made["bias"] = "none"
     if "'ffn'" in held and m.chance(60):
         made["ffn"] = {"hidden": m.size(m.number(1, 6))}
     if "'attend'" in held and m.chance(40):
         made["attend"] = {"scale": m.pick([0.5, 2])}
+    for step, knobs in (("ffn", ("bias", "dropout")), ("attend", UNSET)):
+        for knob in knobs:
+            if f"'{step}'" in held and f"'{knob}'" in held and m.chance(40):
+                made.setdefault(step, {})[knob] = "none"
     shares = "share" in held or "extends" in held  # a share must stay equal everywhere
     name = m.name(BLOCKS)
     m.tree["blocks"][name] = {"extends": base} if shares else made
@@ -149,7 +162,15 @@ def one_block(m: Maker, x: Val) -> Made:
 
 def bare(m: Maker, x: Val) -> Made | None:
     made = attend(m, x, branch=False) if m.chance(50) else ffn(m, x, branch=False)
-    return None if made is None else (made, x)
+    return None if made is None else (made, _repeated(m, x, made.get("attend", {}).get("to")))
+
+
+def _repeated(m: Maker, x: Val, to: Any) -> Val:
+    """x with the batch axes of what it attends to, if it has none: learned tokens that ask."""
+    name = to[0] if isinstance(to, list) else to
+    there = not isinstance(name, str) or name in {part.name for part in x.parts}
+    source = None if there else m.values.get(name)
+    return x if source is None or x.batch else replace(x, batch=source.batch)
 
 
 STEPS: tuple[Callable[[Maker, Val], Made | None], ...] = (stack, one_block, bare)

@@ -45,6 +45,8 @@ class Maker:
         self.shared: dict[str, tuple[object, ...]] = {}
         self.branches: list[tuple[str, int, dict[str, Any]]] = []
         self.lone: set[str] = set()
+        self.own: list[tuple[object, ...]] | None = None
+        """Weights that an index shares inside the block that is being made, if one is."""
         self.stream = ""
         self.weight = 0
 

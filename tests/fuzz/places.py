@@ -29,7 +29,7 @@ def _sinusoidal(m: Maker, x: Val) -> Any:
     if m.chance(30):
         knobs["base"] = m.pick([100, 10000, 50.5])
     if m.chance(40):
-        knobs["layout"] = m.pick(["interleaved", "halves"])
+        knobs["layout"] = m.pick(["interleaved", "halves", "cosines_first"])
     return "sinusoidal" if plain else knobs
 
 

@@ -19,6 +19,7 @@ from tfspec.symbolic import Dim
 
 torch.set_num_threads(1)
 Bindings = dict[str, int]
+Space = dict[str, Any]
 LARGEST = 3_000_000
 DEEPEST = 10_000
 """Torch makes so many layers in a fraction of a second; a mutation can ask for a million."""
@@ -91,11 +92,17 @@ def inputs(graph: Graph, at: Bindings, seed: int) -> dict[str, Tensor]:
 def model(program: Program, source: str | None = None) -> nn.Module:
     """The emitted file's model, in float64 and eval mode; its fixed tables too, for a norm may
     magnify their rounding without bound."""
-    space: dict[str, Any] = {"__name__": "emitted"}
-    source = (source or file_text(program)).replace(".float()", ".double()")
-    exec(compile(source, "<emitted>", "exec"), space)
+    space = executed(program, source)
     torch.manual_seed(0)
     return space["build"](dtype=torch.float64).eval()
+
+
+def executed(program: Program, source: str | None = None) -> Space:
+    """The names of the emitted file."""
+    space: Space = {"__name__": "emitted"}
+    source = (source or file_text(program)).replace(".float()", ".double()")
+    exec(compile(source, "<emitted>", "exec"), space)
+    return space
 
 
 def load(made: nn.Module, program: Program, given: Weights) -> None:
@@ -103,12 +110,16 @@ def load(made: nn.Module, program: Program, given: Weights) -> None:
 
 
 def call(made: nn.Module, graph: Graph, given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-    """The model's outputs; inputs stand in forward's order, flags last, and may be left out."""
-    order = sorted(graph.inputs, key=lambda tensor: tensor.kind == "bool")
-    values = [given.get(tensor.role or "") for tensor in order]
+    """The model's outputs; flags may be left out."""
     with torch.no_grad():
-        out = made(*values)
+        out = made(*ordered(graph, given))
     return out if isinstance(out, tuple) else (out,)
+
+
+def ordered(graph: Graph, given: Mapping[str, Tensor]) -> list[Tensor | None]:
+    """Inputs as forward takes them: flags stand last, and may be left out."""
+    order = sorted(graph.inputs, key=lambda tensor: tensor.kind == "bool")
+    return [given.get(tensor.role or "") for tensor in order]
 
 
 def cost(graph: Graph, at: Bindings) -> int:

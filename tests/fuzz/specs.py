@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import yaml
 from hypothesis import strategies as st
 
-from tests.fuzz import blocks, gathers, places, steps, tiles
+from tests.fuzz import blocks, gathers, modulations, places, steps, tiles
 from tests.fuzz.maker import INPUTS, OUTPUTS, STREAMS, Maker
 from tests.fuzz.steps import Made
 from tests.fuzz.values import Axis, Part, Val
@@ -53,12 +54,16 @@ def _whole(m: Maker) -> Tree:
 def _init(m: Maker) -> Any:
     knobs: Tree = {}
     if m.chance(50):
-        knobs["kind"] = m.pick(["normal", "truncated", "xavier", "torch"])
-    drawn = knobs.get("kind", "normal") in ("normal", "truncated")
+        knobs["kind"] = m.pick(["normal", "truncated", "xavier", "fan_in", "torch"])
+    drawn = knobs.get("kind", "normal") in ("normal", "truncated", "fan_in")
     if drawn and m.chance(60):
         knobs["std"] = m.rate(0.02, 0.1)
     if drawn and m.chance(30):
         knobs["residual"] = m.pick([0.5, "(2 * n) ** -0.5"])
+    zeros = modulations.zeroed(m.tree)
+    if zeros and m.chance(50):
+        kept = [m.pick(zeros)] if m.chance(50) else zeros
+        knobs["zeros"] = kept if len(kept) > 1 or m.chance(50) else kept[0]
     if knobs.get("kind") == "torch":
         return knobs
     if m.chance(30):
@@ -209,6 +214,8 @@ def _tiles(m: Maker, name: str, value: Val) -> tuple[Tree, tuple[Axis, ...]] | N
 def _step(m: Maker, x: Val) -> Made | None:
     if m.weight > 20_000:
         return None
+    if m.chance(8 if x.width > 1 else 40):
+        return modulations.sinusoid(m, x)
     simple = (steps.linear, steps.norm, steps.act, steps.scale, steps.softcap, steps.dropout)
     roll = m.number(0, 23)
     if roll >= 20:
@@ -234,19 +241,24 @@ def _combined(m: Maker, x: Val) -> Made | None:
     operands: list[Any] = []
     values: list[Val] = []
     for _ in range(m.number(1, 3)):
-        item, value = operand(m, x, x.width if kind == "sum" else None)
+        item, value = operand(m, x, x.width if kind == "sum" else None, ())
         operands.append(item)
         values.append(value)
     less = gathers.along(m, x) if kind == "sum" and m.chance(50) else None
     if less is not None:
         operands.insert(m.number(0, 1), less)
     width = x.width if kind == "sum" else sum(value.width for value in values)
-    return {kind: operands}, values[0].wide(width)  # parts are called as the first one's are
+    batch = max((value.batch for value in values), key=len) if less is None else x.batch
+    return {kind: operands}, replace(
+        values[0], batch=batch, width=width
+    )  # parts are called as the first one's are
 
 
-def operand(m: Maker, x: Val, width: int | None) -> Made:
-    """A pipeline over x's tokens: steps from here, or from another value of this space."""
-    others = [n for n, v in m.values.items() if v.space == x.space and m.readable(n)]
+def operand(m: Maker, x: Val, width: int | None, *batches: tuple[str, ...]) -> Made:
+    """A pipeline over x's tokens: steps from here, or from another value of this space, or of one
+    over these batch axes."""
+    others = [n for n, v in m.values.items() if v.over(*x.parts).space == v.space
+              and v.batch in (x.batch, *batches) and m.readable(n)]  # fmt: skip
     if others and m.chance(40):
         name = m.pick(others)
         value = m.values[name]

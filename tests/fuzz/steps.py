@@ -31,17 +31,20 @@ def norm_knobs(m: Maker, width: int | None = None) -> dict[str, Any]:
 
 def linear(m: Maker, x: Val, width: int | None = None) -> Made:
     wide = width or m.number(1, 8)
+    local = m.own is not None and m.chance(8)
     knobs: dict[str, Any] = {"width": m.size(wide, x.width)}
     if m.chance(25):
         knobs["bias"] = m.chance(50)
-    if m.chance(15):
+    if local:
+        knobs["share"] = own_share(m, "table", wide, x.width)
+    elif m.chance(15):
         knobs["share"] = share(m, "table", wide, x.width)
     m.weight += wide * x.width
     bare = len(knobs) == 1 and m.chance(60)
     return {"linear": knobs["width"] if bare else knobs}, x.wide(wide)
 
 
-def share(m: Maker, kind: str, *sizes: int) -> str:
+def share(m: Maker, kind: str, *sizes: int | None) -> str:
     """A name for weights: one that fits, or a new one."""
     key = (kind, *sizes)
     fitting = [name for name, known in m.shared.items() if known == key]
@@ -53,8 +56,24 @@ def share(m: Maker, kind: str, *sizes: int) -> str:
     return name
 
 
+def own_share(m: Maker, *key: object) -> str:
+    """A name for weights of a layer's own, which steps of this one block share."""
+    assert m.own is not None
+    fitting = [known for known in m.own if known[:-1] == key]
+    if fitting and m.chance(70):
+        return str(m.pick(fitting)[-1])
+    m.used.add(name := f"own{len(m.used)}")
+    made = f"{name}({m.pick(['i', 'n - i', '2 * i + 1'])})"
+    m.own.append((*key, made))
+    return made
+
+
 def norm(m: Maker, x: Val) -> Made:
+    from tests.fuzz import modulations
+
     knobs = norm_knobs(m, x.width)
+    if m.chance(12):
+        knobs["modulate"] = modulations.source(m, x)
     return ("norm" if not knobs and m.chance(70) else {"norm": knobs}), x
 
 
@@ -143,4 +162,6 @@ def learn(m: Maker, width: int) -> Made:
         knobs["axes"] = {axis.name: axis.size if axis.name in m.fixed else axis.top}
         axes.append(axis)
     knobs["width"] = m.size(width)
+    if m.chance(25):
+        knobs["share"] = share(m, "tokens", *(axis.top for axis in axes), width)
     return {"learn": knobs}, Val((), (Part(m.stream or "learned", tuple(axes)),), width)

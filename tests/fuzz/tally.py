@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 ATTEND = ("rope", "alibi", "rel_bias", "window", "shift", "mask", "only", "to", "qk_norm", "softcap",
-          "kv_heads", "share", "over")  # fmt: skip
+          "kv_heads", "share", "over", "latent")  # fmt: skip
 STEPS = ("merge", "split", "patch", "prepend", "concat", "join", "sum", "pool", "take", "drop",
-         "mark", "par", "stack", "learn", "embed", "conv", "zip", "splice", "similarity", "per")  # fmt: skip
+         "mark", "par", "stack", "learn", "embed", "conv", "zip", "splice", "similarity", "per", "sinusoid", "modulate",
+         "extends")  # fmt: skip
 MASKS = {
     "causal": r"causal", "within": r"within", "not": r"\bnot\b", "or": r"\bor\b",
     "compares": r"[<>=]", "pos": r"\.pos\b", "abs": r"abs", "%": r"%", "//": r"//",
@@ -36,6 +37,12 @@ def used(tree: Any, key: str = "") -> Iterator[str]:
             yield from (f"take {_place(place)}" for place in value.values())
         if name == "drop_path":
             yield name
+        if name == "gate" and isinstance(value, dict):
+            yield "gate from"
+        if name == "share" and "(" in str(value):
+            yield "share by layer"
+        if value == "none" and name not in ("norm", "residual"):
+            yield "none"
         if (
             isinstance(value, str)
             and re.search(r"\b[in]\b", value)

@@ -127,6 +127,25 @@ streams:
   a: [states, {attend: {heads: 2, mask: key.valid}}, {attend: {heads: 2, mask: query.valid or key.valid}}]
 outputs: {y: a}
 """,
+    "experts that start by their number of inputs": """
+inputs: {states: float B B2 T (4)}
+streams: {a: [states, {ffn: {hidden: 3, act: relu, experts: 2, top_k: 2}}]}
+outputs: {y: a}
+init: {kind: fan_in, std: 0.5}
+""",
+    "a rate of the layer beside a map of its name": """
+inputs: {states: float B B2 T (1)}
+blocks:
+  layer: {norm: {modulate: silu}, do: [{ffn: {hidden: 3, act: relu}}], residual: {scale: i / n}}
+streams: {a: [states, {stack: {of: layer, depth: 2}}]}
+outputs: {y: a}
+""",
+    "a factor that is larger than what torch takes as a whole number": """
+inputs: {states: float B B2 T (4)}
+blocks: {layer: {do: [{ffn: {hidden: 3, act: relu}}], residual: {skip: 1000000000000000000000}}}
+streams: {a: [states, layer]}
+outputs: {y: a}
+""",
     "a mask in a model without inputs": """
 streams: {a: [{learn: {axes: {S: 3}, width: 4}}, {attend: {heads: 2, mask: not within(1) or causal}}]}
 outputs: {y: a}

@@ -147,3 +147,45 @@ outputs: {y: text}
 """
     wanted = "`norm` on an `attend` that begins no branch of a block is not supported yet"
     assert messages(text) == [wanted]
+
+
+def test_a_latent_of_one_token_is_refused() -> None:
+    """It was a crash without a batch, and with one the batch was taken for tokens."""
+    for source in ("{learn: {width: 4}}", "time, {linear: 4}"):
+        text = f"""
+dims: {{B: batch}}
+inputs: {{time: float B}}
+streams: {{a: [{source}, {{attend: {{heads: 2, bias: false, latent: {{kv: 3}}}}}}], b: time}}
+outputs: {{y: a, z: b}}
+"""
+        assert messages(text) == ["`latent` of a single token is not supported yet"]
+
+
+def test_a_latents_sizes_may_speak_of_the_width() -> None:
+    """That of its rotary features was read where no width is known."""
+    text = """
+dims: {{B: batch, T: 2..4}}
+inputs: {{states: float B T (6)}}
+streams: {{a: [states, {{attend: {{heads: 2, bias: false, latent: {{kv: width, rope: {0}}}, rope: 9}}}}]}}
+outputs: {{y: a}}
+"""
+    assert messages(text.format("width")) == []
+    wanted = ["`rope` turns features in pairs, and `latent` gives it 3"]
+    assert messages(text.format("width / 2")) == wanted
+
+
+def test_experts_start_by_their_number_of_inputs() -> None:
+    """The emitted file named a module that is none."""
+    model = build(
+        architecture("""
+dims: {B: batch, T: 2, d: 64, E: 4}
+inputs: {states: float B T (d)}
+blocks: {layer: {do: {ffn: {hidden: 16, act: relu, experts: E, top_k: 2}}}}
+streams: {a: [states, {stack: {of: layer, depth: 2}}]}
+outputs: {y: a}
+init: {kind: fan_in, std: 3, residual: 0.5}
+""").emit()
+    )
+    found = {name.split(".")[-1]: each.std().item() for name, each in model.named_parameters()}
+    assert found["up"] == pytest.approx(3 * 64**-0.5, rel=0.05)
+    assert found["down"] == pytest.approx(0.5 * 3 * 16**-0.5, rel=0.05)

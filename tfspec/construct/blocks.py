@@ -67,10 +67,11 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
     """One layer: a list block in place, or a residual block as a module."""
     block = g.spec.blocks[ref.name]
     if not isinstance(block, BlockDecl):
-        return g.run(block, x)
+        with g.using(places=g.places | {ref.name}):
+            return g.run(block, x)
     try:
         _vectors(g, ref, x)
-        with g.using(layers=_next_layers(g)[0]):
+        with g.using(layers=_next_layers(g)[0], places=g.places | {ref.name}):
             return g.child(
                 g.name(ref.name), class_name(ref.name, "Block"), describe(block), (x,),
                 lambda inner: residual_block(g, block, inner[0]), block.share,
@@ -129,7 +130,8 @@ def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
     if len(blocks) == 1 and isinstance(blocks[0], BlockDecl):
         block, share = blocks[0], share_of(g, layer)
         doc = describe(block)
-        trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
+        with g.using(places=g.places | {layer[0].name}):
+            trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
     else:
         trace = g.trace(place, "A series of blocks.", (x,), lambda v: _series(g, layer, v[0]))
     result = trace.results[0]

@@ -70,7 +70,7 @@ def build_graph(
 def _output(g: Builder, name: str) -> Tensor:
     pipeline = g.spec.outputs[name]
     fresh = {"defaults": Defaults(), "prefix": "", "output": name, "stream": "", "per": ()}
-    with g.using(**fresh, **g.no_layers_yet(pipeline)):
+    with g.using(places=frozenset((name,)), **fresh, **g.no_layers_yet(pipeline)):
         return g.rows(g.run(pipeline, None))
 
 

@@ -166,6 +166,7 @@ class Builder(Holders):
             "prefix": prefix,
             "output": None,
             "stream": name,
+            "places": frozenset((name,)),
             "per": per,
         }
         with tracing(self.top), self.using(**fresh, **self.no_layers_yet(decl.do)):

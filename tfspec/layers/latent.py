@@ -51,13 +51,17 @@ class Latent(Located):
     kv: Size = Field(description="width of the latent of keys and values, which a cache keeps")
     rope: Size | None = Field(None, description="features of a head that turn, beside head_dim")
 
-    def check(self, g: Builder, layer: Attend, heads: Heads, source: Tensor | None) -> None:
+    def check(
+        self, g: Builder, layer: Attend, heads: Heads, x: Tensor, source: Tensor | None
+    ) -> None:
         """Refuse what does not go with a latent, or not yet."""
         if (layer.rope is None) != (self.rope is None):
             raise self._half_given(g, layer)
+        if x.space.single:
+            raise g.not_yet("`latent` of a single token", layer.key_span("latent"))
         for what, place in self._beside(layer, heads, source):
             raise g.not_yet(f"{what} beside `latent`", place)
-        self._check_pairs(g)
+        self._check_pairs(g, x)
         if {"q", "k", "v"}.intersection(layer.biases(g)):
             place = layer.key_span("bias" if layer.bias is not None else "latent")
             help = ["write `bias: [out]`, or `bias: false`"]
@@ -72,10 +76,10 @@ class Latent(Located):
         help = ["leave it out", "or give the base of their angles: `rope: 10000` in `attend`"]
         return g.refuse(APART, message, self.key_span("rope"), help=help)
 
-    def _check_pairs(self, g: Builder) -> None:
-        turning = None if self.rope is None else g.fixed_size(self.rope)
-        size = 0 if turning is None else g.facts.value(turning)
-        if turning is None or size is None or size % 2 == 0:
+    def _check_pairs(self, g: Builder, x: Tensor) -> None:
+        turning = self.turning(g, x)
+        size = g.facts.value(turning)
+        if size is None or size % 2 == 0:
             return
         message = f"`rope` turns features in pairs, and `latent` gives it {size}"
         came = g.declared(*sorted(turning.symbols))

@@ -268,8 +268,10 @@ class Book:
         if found is not None and (found == Derived(found.argument) or role in _OF_WIDTH):
             return found
         role = member_name(safe(role))
-        names = (role if n == 1 else f"{role}{n}" for n in range(1, len(module.arguments) + 2))
-        name = next(name for name in names if name not in module.arguments)
+        members = {member.name for member in self.members(module.scopes[0])}
+        taken = module.arguments.keys() | members  # it may be kept beside them
+        names = (role if n == 1 else f"{role}{n}" for n in range(1, len(taken) + 2))
+        name = next(name for name in names if name not in taken)
         module.arguments[name] = values
         return Derived(name)
 

@@ -103,6 +103,10 @@ class Layered:
         return len(self.layers) > 1
 
 
+LARGEST = 2**63 - 1
+"""What torch takes as a whole number."""
+
+
 @dataclass(eq=False)
 class Number(Expr):
     """A number fixed by the spec; where instances of a class differ, an argument named `role`."""
@@ -113,6 +117,8 @@ class Number(Expr):
     @property
     def literal(self) -> str:
         """The number as it is written where it is no argument."""
+        if isinstance(self.value, int) and abs(self.value) > LARGEST:
+            return repr(float(self.value))
         return self.value.text if isinstance(self.value, Layered) else repr(self.value)
 
     @property

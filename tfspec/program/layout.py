@@ -24,11 +24,24 @@ def lines(head: str, expr: ex.Expr, names: ex.Names, comment: str, indent: int) 
         return [one]
     if flat(head, text, "", indent) is not None:
         return [f"# {comment}", f"{head}{text}"]
+    if ", " in head and indent + len(head) + 1 > WIDTH:
+        return _many_targets(head, expr, names, comment, indent)
     own = bracketed(head, expr, names, indent) or led_by_group(head, expr, names, indent)
     if own is None or indent + len(own[0]) > WIDTH:  # a long name before the bracket
         own = [f"{head}(", *indented(broken("", expr, names, indent + 4)), ")"]
     first, *inner, last = own
     return enclosed(first, inner, last, comment, indent)
+
+
+def _many_targets(
+    head: str, expr: ex.Expr, names: ex.Names, comment: str, indent: int
+) -> list[str]:
+    """A target a line, where all of them are too long for one."""
+    targets = [f"    {name}," for name in head.removesuffix(" = ").split(", ")]
+    last = flat(") = ", expr.text(names)[0], comment, indent)
+    if last is not None:
+        return ["(", *targets, last]
+    return [f"# {comment}", "(", *targets, *lines(") = ", expr, names, "", indent)]
 
 
 def header(head: str, expr: ex.Expr, names: ex.Names, indent: int) -> list[str]:

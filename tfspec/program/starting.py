@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfspec.diagnostics import Label
 from tfspec.program import expr as ex
+from tfspec.program import starting_zeros
 from tfspec.program.layout import WIDTH
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
+from tfspec.program.starting_zeros import at_zero, makes
 from tfspec.spec.expression import Name, Negative, Number, RateExpr, Tree
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 TABLE_STD = (
     "0.02"  # of learned tokens and positions where the spec says nothing (Radford et al. 2019)
 )
+
+EVEN = "module.weight[0].numel() ** -0.5"
+"""The number of inputs to the power of -0.5, of the module that is being started."""
 
 
 def bare(graph: Graph, start: str | Rate, empty: ex.Call) -> ex.Expr:
@@ -50,25 +53,29 @@ def _drawn(graph: Graph, empty: ex.Call) -> ex.Expr:
     return ex.Call(ex.Name(f"nn.init.{function}"), (empty,), named)
 
 
-def draw(graph: Graph, *, table: bool, factor: str = "") -> tuple[str, list[tuple[str, str]]]:
-    """torch's function and its keywords for a table or a matrix."""
+def draw(
+    graph: Graph, *, table: bool, factor: str = "", even: str = EVEN
+) -> tuple[str, list[tuple[str, str]]]:
+    """torch's function and its keywords for a table or a matrix; `even` is what keeps the
+    deviation of one input's numbers."""
     init = graph.spec.init
     kind = "normal" if init is None or init.kind == "torch" else init.kind
     if kind == "xavier" and not table:
         return "xavier_uniform_", []
-    std = (_by_fan_in(graph) if kind == "fan_in" and not table else _std(graph, table)) + factor
+    std = (
+        _by_fan_in(graph, even) if kind == "fan_in" and not table else _std(graph, table)
+    ) + factor
     if kind != "truncated":
         return "normal_", [("std", std)]
     value = _value(graph, table) * (1 if not factor else _residual(graph))
     return "trunc_normal_", [("std", std), ("a", f"{-2 * value:g}"), ("b", f"{2 * value:g}")]
 
 
-def _by_fan_in(graph: Graph) -> str:
+def _by_fan_in(graph: Graph, even: str) -> str:
     """The deviation of a matrix by how many inputs each output has (LeCun et al. 1998, 4.6)."""
     init = graph.spec.init
-    inputs = "module.weight[0].numel() ** -0.5"
     std = None if init is None else init.std
-    return inputs if std is None else f"{rate_text(graph, std)} * {inputs}"
+    return even if std is None else f"{rate_text(graph, std)} * {even}"
 
 
 def _rate(graph: Graph, table: bool) -> RateExpr | None:
@@ -133,12 +140,12 @@ def function(program: Program) -> str | None:
         return None
     lines = _linears(program)
     drawn = init.kind != "torch" or init.embed is not None or init.std is not None
-    if drawn and any(_makes(member, "nn.Embedding") for member in _members(program)):
+    if drawn and any(makes(member, "nn.Embedding") for member in _members(program)):
         lines += [
             "if isinstance(module, nn.Embedding):",
             f"    {_call(graph, 'module.weight', table=True)}",
         ]
-    lines += _zeros(program)
+    lines += starting_zeros.lines(program)
     body = "\n".join(piece for line in lines for piece in _fitted(f"        {line}"))
     named = "name." in body
     each = "name, module in model.named_modules()" if named else "module in model.modules()"
@@ -173,45 +180,13 @@ def _linears(program: Program) -> list[str]:
     )
 
 
-def _zeros(program: Program) -> list[str]:
-    """The lines that set maps to 0 which start there, whatever was drawn for them."""
-    linears = [m for m in _members(program) if _makes(m, "nn.Linear")]
-    names = sorted({m.name for m in linears if _at_zero(m)})
-    other = next((m.name for m in linears if m.name in names and not _at_zero(m)), None)
-    if other is not None:
-        what = f"a map called `{other}` that starts at 0 beside one that does not"
-        init = program.graph.spec.init
-        assert init is not None, "no map starts at 0 unless the spec says so"
-        place = Label(init.key_span("zeros"))
-        named = f"call an output or stream that is called `{other}` otherwise"
-        styled = "a gated ffn has such a map in the explicit style: build the fast one"
-        raise NotYet.of(f"{what} is not supported yet", place, named, styled)
-    if not names:
-        return []
-    return [
-        *_among(names),
-        "    for parameter in module.parameters():",
-        "        nn.init.zeros_(parameter)",
-    ]
-
-
-def _among(names: Sequence[str]) -> list[str]:
-    """The test whether a module has one of these names, as ruff breaks it."""
-    quoted = [f'"{name}"' for name in names]
-    listed = ", ".join(quoted) + ("," if len(names) == 1 else "")
-    whole = f'if name.split(".")[-1] in ({listed}):'
-    if len(whole) <= WIDTH - 8:
-        return [whole]
-    return ['if name.split(".")[-1] in (', *(f"    {each}," for each in quoted), "):"]
-
-
 def _matrix(program: Program) -> list[str]:
     """The lines that draw one module's matrix: fused ones part by part where it matters."""
     graph = program.graph
     init = graph.spec.init
     assert init is not None
     if init.kind == "xavier":
-        fused = [m for m in _members(program) if _fused(m) and not _at_zero(m)]
+        fused = [m for m in _members(program) if _fused(m) and not at_zero(m)]
         if fused:
             return _xavier(graph, fused)
     plain = _call(graph, "module.weight", table=False)
@@ -262,9 +237,6 @@ def _call(graph: Graph, target: str, *, table: bool, factor: str = "") -> str:
     return f"nn.init.{function_}({target}{words})"
 
 
-_CALLED = {"gate": "gates", "modulate": "modulations"}
-
-
 def _doc(program: Program) -> str:
     init = program.graph.spec.init
     assert init is not None
@@ -276,7 +248,7 @@ def _doc(program: Program) -> str:
         "fan_in": "Fan-in normal",
     }
     ends = "; the ends of residual branches smaller" if init.residual is not None else ""
-    gone = f"; {' and '.join(_CALLED[each] for each in init.zeros)} at 0" if init.zeros else ""
+    gone = f"; {starting_zeros.listed(init.zeros)} at 0" if init.zeros else ""
     zero = "; zero biases" if init.bias == "zeros" else ""
     return f"{words.get(init.kind, init.kind)} matrices{ends}{zero}{gone}."
 
@@ -286,20 +258,11 @@ def _members(program: Program) -> list[Member]:
 
 
 def _any(program: Program, module: str) -> bool:
-    return any(_makes(member, module) for member in _members(program))
-
-
-def _makes(member: Member, module: str) -> bool:
-    make = member.make
-    return isinstance(make, ex.Call) and isinstance(make.func, ex.Name) and make.func.name == module
+    return any(makes(member, module) for member in _members(program))
 
 
 def _fused(member: Member) -> bool:
     return len(member.holds.get("weight", ())) > 1
-
-
-def _at_zero(member: Member) -> bool:
-    return all(w.spec.init == 0.0 for weights in member.holds.values() for w in weights)
 
 
 def _ends(member: Member) -> bool:

@@ -31,7 +31,8 @@ def start(
         return _even(empty, ex.Binary("**", share, ex.Name("0.5")))
     shrinks = role == "expert residual" and init is not None and init.residual is not None
     factor = f" * {rate_text(graph, init.residual)}" if shrinks and init and init.residual else ""
-    function, options = draw(graph, table=False, factor=factor)
+    even = _root(fan_in).text(ex.PLAIN)[0]
+    function, options = draw(graph, table=False, factor=factor, even=even)
     named = tuple((key, ex.Name(text)) for key, text in options)
     return ex.Call(ex.Name(f"nn.init.{function}"), (empty,), named)
 

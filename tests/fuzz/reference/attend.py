@@ -15,6 +15,7 @@ from tests.fuzz.reference.masks import Known, Predicate
 from tests.fuzz.reference.numbers import Fails
 from tests.fuzz.reference.tokens import coordinates, extent, looked_up, places
 from tests.fuzz.reference.value import Val, layout
+from tests.fuzz.reference.weights import Frame
 
 ATTEND_BIAS = ("q", "k", "v", "out")
 
@@ -32,16 +33,19 @@ class Attention(Reading):
         bias = knobs.get("bias", self.defaults.get("bias", True))
         biased = [bias] * 4 if isinstance(bias, bool) else [name in bias for name in ATTEND_BIAS]
         maps: list[Tensor] = []
+        if "latent" in knobs:
+            maps = self._latent(knobs, x, heads, dim, wide, frame)
+            dim = maps[0].shape[-1]
         for value, count, each, has in (
             (x, heads, dim, biased[0]), (source, groups, dim, biased[1]), (source, groups, wide, biased[2])
-        ):  # fmt: skip
+        ) if not maps else ():  # fmt: skip
             y = self.linear(value.data, count * each, has, frame)
-            maps.append(y.reshape(*y.shape[:-1], count, each).transpose(-2, -3))
+            maps.append(_headed(y, count))
         if "qk_norm" in knobs:
             rule = self._qk_norm(knobs["qk_norm"])
             with self._using(frame=frame):
                 maps[:2] = [self._normed(rule, y) for y in maps[:2]]
-        if "rope" in knobs:
+        if "rope" in knobs and "latent" not in knobs:
             maps[:2] = [self._turned(knobs["rope"], y, x) for y in maps[:2]]
         scale = self.rate(knobs["scale"], x) if "scale" in knobs else dim**-0.5
         cap = self.rate(knobs["softcap"], x) if "softcap" in knobs else None
@@ -50,7 +54,30 @@ class Attention(Reading):
             added = self._added_scores(knobs, x, heads, mask)
         seen = self._seen(knobs, x, source, mask)
         y = numbers.attention(*maps, scale, cap, added, seen).transpose(-2, -3).flatten(-2)
-        return x.of(self.linear(y, x.width, biased[3], frame))
+        batch = max(x.batch, source.batch, key=len)
+        return Val(self.linear(y, x.width, biased[3], frame), batch, x.parts)
+
+    def _latent(
+        self, knobs: Any, x: Val, heads: int, dim: int, wide: int, frame: Frame
+    ) -> list[Tensor]:
+        """Queries, keys and values by way of latents: equations 9 to 18 of DeepSeek-AI 2024."""
+        given, rule = knobs["latent"], self._qk_norm("head")
+        turning = self.size(given["rope"], x) if "rope" in given else 0
+        widths = [self.size(given[name], x) for name in ("q", "kv") if name in given]
+        *query, latent = [self.linear(x.data, width, False, frame) for width in widths]
+        key = self.linear(x.data, turning, False, frame) if turning else None
+        with self._using(frame=frame):
+            q = self._normed(rule, query[0]) if query else x.data
+            q = _headed(self.linear(q, heads * (dim + turning), False, frame), heads)
+            latent = self._normed(rule, latent)
+        k = _headed(self.linear(latent, heads * dim, False, frame), heads)
+        v = _headed(self.linear(latent, heads * wide, False, frame), heads)
+        if key is not None:
+            turned = self._turned(knobs["rope"], q[..., dim:], x)
+            q = torch.cat([q[..., :dim], turned], -1)
+            key = self._turned(knobs["rope"], key, x).unsqueeze(-3)
+            k = torch.cat([k, key.expand(*k.shape[:-1], turning)], -1)
+        return [q, k, v]
 
     def _turned(self, rope: Any, y: Tensor, x: Val) -> Tensor:
         rope = rope if isinstance(rope, dict) else {"base": rope}
@@ -90,7 +117,7 @@ class Attention(Reading):
     def _table(self, rule: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor:
         held = {"weight" if "buckets" in rule else "": shape}
         share = rule.get("share")
-        (table,) = (self.frame.shared(share, held) if share else self.frame.group(held)).values()
+        (table,) = (self.shared(share, held) if share else self.frame.group(held)).values()
         return table
 
     def _seen(
@@ -112,7 +139,8 @@ class Attention(Reading):
         place = id(knobs), *(tuple(name for name, _ in each.parts) for each in (x, source))
         self.masks.add((place, bool(mask.allowed().any())))
         shape = sum(x.lengths()), sum(source.lengths())
-        batch = x.data.shape[: len(x.batch)]
+        most = max(x, source, key=lambda value: len(value.batch))
+        batch = most.data.shape[: len(most.batch)]
         asked = mask.allowed().expand(math.prod(batch), *shape).reshape(*batch, 1, *shape)
         return asked if seen is None else asked & seen
 
@@ -132,8 +160,10 @@ class Attention(Reading):
         current = self.whole or x
         if isinstance(first, str) and first in [name for name, _ in current.parts]:
             value = current.cut(first)
+        elif first == "self":
+            value = x
         else:
-            value = self.source(first)
+            value = self.run(first, x)
         return self.run(steps, value) if steps else value
 
     def _predicate(self, mask: str, x: Val, source: Val) -> Predicate:
@@ -161,6 +191,11 @@ class Attention(Reading):
             return _along(side, torch.tensor([part == name for part, _ in places(value)]))
 
         return Predicate(mask, self.sizes, ask, member)
+
+
+def _headed(y: Tensor, heads: int) -> Tensor:
+    """[..., tokens, heads · width] -> [..., heads, tokens, width]"""
+    return y.reshape(*y.shape[:-1], heads, -1).transpose(-2, -3)
 
 
 def _along(side: str, numbers: Tensor, there: Tensor | None = None) -> Known:

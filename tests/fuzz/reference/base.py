@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from tests.fuzz.reference import numbers
 from tests.fuzz.reference.value import Val, layout
-from tests.fuzz.reference.weights import Frame
+from tests.fuzz.reference.weights import Frame, Shapes
+
+SHARE = re.compile(r"(\w+)(?:\((.*)\))?(.*)")
 
 
 class Reading:
@@ -22,6 +25,8 @@ class Reading:
                  frame: Frame) -> None:  # fmt: skip
         self.tree, self.frame, self.given = tree, frame, given
         self.top = frame
+        self.home = frame
+        """The layer around, which has the weights of shares with an index."""
         self.sizes = self._dims(sizes)
         self.values: dict[str, Val] = {}
         self.stream = ""
@@ -185,4 +190,17 @@ class Reading:
         return y + held["bias"] if bias else y
 
     def _child(self, knobs: Mapping[str, Any]) -> Frame:
-        return self.frame.shared_child(knobs["share"]) if "share" in knobs else self.frame.child()
+        if "share" not in knobs:
+            return self.frame.child()
+        name, number = self._share(knobs["share"])
+        return self.frame.shared_child(name, None if number is None else (number, self.home))
+
+    def shared(self, share: str, shapes: Shapes) -> dict[str, Tensor]:
+        """The weights of a share, which may have an index."""
+        name, number = self._share(share)
+        return self.frame.shared(name, shapes, None if number is None else (number, self.home))
+
+    def _share(self, text: str) -> tuple[str, int | None]:
+        """`words` or `words(i)`; of a norm, `words pre` or `words(i) pre`."""
+        name, index, place = SHARE.fullmatch(text).groups()  # type: ignore[union-attr]
+        return name + place, None if index is None else int(self.rate(index))

@@ -22,7 +22,7 @@ class Blocks(Reading):
             raise Fails("the pattern does not divide the depth")
         for at, frame in enumerate(self.frame.layers(len(pattern), rounds)):
             layer = pattern[at % len(pattern)]
-            with self._using(frame=frame), self.next_layer():
+            with self._using(frame=frame, home=frame), self.next_layer():
                 if isinstance(layer, str) and isinstance(self.tree["blocks"][layer], dict):
                     y = self._residual_block(self._whole_block(layer), x)
                 else:
@@ -37,7 +37,8 @@ class Blocks(Reading):
         block = self._whole_block(name)
         if isinstance(block, list):
             return self.run(block, x)
-        with self._using(frame=self._child(block)), self.next_layer():
+        frame = self._child(block)
+        with self._using(frame=frame, home=self.home if self.layer else frame), self.next_layer():
             return self._residual_block(block, x)
 
     def _whole_block(self, name: str) -> Any:
@@ -52,6 +53,12 @@ class Blocks(Reading):
         for step in ("ffn", "attend"):
             for knobs in _steps(merged["do"], step):
                 knobs.update(block.get(step, {}))
+                for knob in [
+                    knob for knob, value in block.get(step, {}).items() if value == "none"
+                ]:
+                    del knobs[knob]
+        if merged.get("bias") == "none":
+            del merged["bias"]
         return merged
 
     def _residual_block(self, block: Mapping[str, Any], x: Val) -> Val:
@@ -94,8 +101,11 @@ class Blocks(Reading):
         data = f.data * self.rate(rule["scale"], f) if "scale" in rule else f.data
         if "layerscale" in rule:
             data = data * self.frame.group({"": (f.width,)})[""]
-        if rule.get("gate") == "tanh":
+        gate = rule.get("gate")
+        if gate == "tanh":
             data = data * torch.tanh(self.frame.group({"": ()})[""])
+        elif gate is not None:
+            data = data * self.told(self.run(gate["from"], f.of(data)), f)
         skip = rule.get("skip", 1)
         if skip == 0:
             return f.of(data)

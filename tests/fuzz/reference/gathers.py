@@ -49,7 +49,7 @@ class Gathers(Steps, Attention):
 
     def _amount(self, text: Any, x: Val) -> int:
         """A size that may be nothing."""
-        return int(numbers.rate(text, self.sizes | {"width": x.width}))
+        return numbers.amount(text, self.sizes | {"width": x.width})
 
     @staticmethod
     def _padded(data: Tensor, at: int, pad: int) -> Tensor:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tests.fuzz.reference.numbers import Fails
+
 WORDS = {"and", "or", "not", "abs", "within", "causal"}
 NAMES = re.compile(r"\b(?:(query|key)\.)?([A-Za-z_]\w*)")
 
@@ -73,7 +75,10 @@ class Predicate:
                 return self.ask("key", "index").number <= self.ask("query", "index").number
             case ast.Call(ast.Name("within"), [reach]):
                 gap = self.ask("query", "index").number - self.ask("key", "index").number
-                return gap.abs() < self._number(reach).number
+                far = self._number(reach).number
+                if (far < 1).any():
+                    raise Fails("a reach below 1")
+                return gap.abs() < far
             case ast.Name(name):
                 flag = self.member(*_side(name))
                 flags = flag.number.bool()

@@ -34,8 +34,16 @@ def bounded(x: Tensor, limit: float) -> None:
 # ---- expressions
 def size(text: Any, names: Mapping[str, int]) -> int:
     """A size: whole numbers, where `/` must leave no remainder and the result is at least 1."""
-    value = _evaluated(text, names, real=False)
+    value = amount(text, names)
     if value < 1:
+        raise Fails(f"{text} is {value}")
+    return value
+
+
+def amount(text: Any, names: Mapping[str, int]) -> int:
+    """A size that may be nothing."""
+    value = _evaluated(text, names, real=False)
+    if value < 0 or value != int(value):
         raise Fails(f"{text} is {value}")
     return int(value)
 
@@ -131,11 +139,20 @@ def sinusoids(rows: int, width: int, base: float, layout: str) -> Tensor:
     """table[p, 2j] = sin(p · base^(-2j/width)), and its cosine beside it, or in the other half."""
     table = torch.zeros(rows, width, dtype=torch.float64)
     for p in range(rows):
-        for j in range(width // 2):
-            angle = p * base ** (-2 * j / width)
-            at = (2 * j, 2 * j + 1) if layout == "interleaved" else (j, width // 2 + j)
-            table[p, at[0]], table[p, at[1]] = math.sin(angle), math.cos(angle)
+        table[p] = waves(torch.tensor([p], dtype=torch.float64), width, base, layout)
     return table
+
+
+def waves(number: Tensor, width: int, base: float, layout: str) -> Tensor:
+    """[..., 1] -> [..., width]: sines and cosines, where the layout puts them."""
+    made = torch.zeros(*number.shape[:-1], width, dtype=torch.float64)
+    half = width // 2
+    for j in range(half):
+        angle = number[..., 0] * base ** (-2 * j / width)
+        at = {"interleaved": (2 * j, 2 * j + 1), "halves": (j, half + j),
+              "cosines_first": (half + j, j)}[layout]  # fmt: skip
+        made[..., at[0]], made[..., at[1]] = torch.sin(angle), torch.cos(angle)
+    return made
 
 
 # ---- attention

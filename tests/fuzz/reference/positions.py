@@ -49,7 +49,7 @@ class Positions(Reading):
         if rows < needed:
             raise Fails("a table that is too short")
         shape, share = {"": (rows, x.width)}, knobs.get("share")
-        table = (self.frame.shared(share, shape) if share else self.frame.group(shape))[""]
+        table = (self.shared(share, shape) if share else self.frame.group(shape))[""]
         added = torch.zeros(sum(x.lengths()), x.width, dtype=torch.float64)
         for term in terms:
             for token, (part, place) in enumerate(places(x)):

@@ -17,6 +17,7 @@ from tests.fuzz.reference.value import AxisSizes, Val, closing, together
 from tests.fuzz.reference.weights import Frame
 
 SHORT = 1e-6
+TURNS = 1e4
 
 
 class Steps(Experts):
@@ -24,7 +25,7 @@ class Steps(Experts):
         knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
         shape = {"weight": (self._vocabulary(x), self.size(knobs["width"]))}
         share = knobs.get("share")
-        held = self.frame.shared(share, shape) if share else self.frame.group(shape)
+        held = self.shared(share, shape) if share else self.frame.group(shape)
         return Val(held["weight"][x.data], x.batch, x.parts)
 
     def _vocabulary(self, x: Val) -> int:
@@ -37,7 +38,7 @@ class Steps(Experts):
         bias = knobs.get("bias", self.defaults.get("bias", True))
         if "share" not in knobs:
             return x.of(self.linear(x.data, rows, bias))
-        held = self.frame.shared(knobs["share"], {"weight": (rows, x.width)})
+        held = self.shared(knobs["share"], {"weight": (rows, x.width)})
         y = torch.einsum("...i,oi->...o", x.data, held["weight"])
         return x.of(y + self.frame.group({"": (rows,)})[""] if bias else y)
 
@@ -45,7 +46,18 @@ class Steps(Experts):
         return self._norm(knobs or {}, x)
 
     def _norm(self, knobs: Mapping[str, Any], x: Val, share: str | None = None) -> Val:
-        return x.of(self._normed(knobs, x.data, share))
+        y = x.of(self._normed(knobs, x.data, share))
+        if "modulate" not in knobs:
+            return y
+        source = self.run(knobs["modulate"], y)
+        shift, scale = self.told(source, y), self.told(source, y)
+        return y.of(y.data * (1 + scale) + shift)
+
+    def told(self, source: Val, x: Val) -> Tensor:
+        """What one token says of every feature of all of x, or each token of its own."""
+        if not source.single:
+            x.fits(source)
+        return self.linear(source.data, x.width, self.defaults.get("bias", True))
 
     def _normed(self, knobs: Mapping[str, Any], x: Tensor, share: str | None = None) -> Tensor:
         kind = knobs.get("kind", "layer")
@@ -60,7 +72,7 @@ class Steps(Experts):
         if affine and kind == "layer" and knobs.get("bias", True):
             shapes["bias"] = (width,)
         shared = share and shapes
-        held = self.frame.shared(share, shapes) if shared and share else self.frame.group(shapes)
+        held = self.shared(share, shapes) if shared and share else self.frame.group(shapes)
         gain = held.get("weight", held.get(""))
         gain = None if gain is None else gain + offset
         return numbers.normed(x, kind, eps, gain, held.get("bias"))
@@ -94,8 +106,24 @@ class Steps(Experts):
         axes = tuple((name, self.size(size)) for name, size in knobs.get("axes", {}).items())
         rows = [n for _, n in axes]
         shape = (int(torch.tensor(rows).prod()), width) if axes else (width,)
-        held = self.frame.group({"": shape})[""]
+        share = knobs.get("share")
+        held = (self.shared(share, {"": shape}) if share else self.frame.group({"": shape}))[""]
         return Val(held.reshape(-1, width), (), ((self.stream or "learned", axes),))
+
+    def step_sinusoid(self, knobs: Any, x: Val) -> Val:
+        """Its sine and cosine at width / 2 rates; the rounding of a large number moves them."""
+        knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
+        width, base = self.size(knobs["width"], x), self.rate(knobs.get("base", 10000), x)
+        if x.width != 1 or width % 2:
+            raise Fails("sinusoids of one number, in pairs")
+        if self.limit:
+            numbers.bounded(x.data, TURNS)
+        layout = knobs.get("layout", "interleaved")
+        return x.of(
+            torch.cat(
+                [numbers.waves(each, width, base, layout) for each in x.data.split(1, -2)], -2
+            )
+        )
 
     def step_take(self, knobs: Any, x: Val) -> Val:
         return together([x.cut(name) for name in (knobs if isinstance(knobs, list) else [knobs])])
@@ -118,14 +146,17 @@ class Steps(Experts):
             total.fits(term)
             if term.width != total.width:
                 raise Fails("different widths")
-            total = total.of(total.data + term.data)
+            batch = max(total.batch, term.batch, key=len)
+            total = Val(total.data + term.data, batch, total.parts)
         return total
 
     def step_join(self, knobs: Any, x: Val | None) -> Val:
         values = [self.run(pipeline, x) for pipeline in knobs]
         for value in values:
             values[0].fits(value)
-        return values[0].of(torch.cat([value.data for value in values], -1))
+        most = max((value.data for value in values), key=lambda data: data.dim())
+        data = [value.data.expand(*most.shape[:-1], -1) for value in values]
+        return Val(torch.cat(data, -1), max((v.batch for v in values), key=len), values[0].parts)
 
     def step_concat(self, knobs: Any, x: Val | None) -> Val:
         named = knobs.items() if isinstance(knobs, dict) else ((None, p) for p in knobs)

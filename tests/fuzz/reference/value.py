@@ -49,7 +49,8 @@ class Val:
     def fits(self, other: Val) -> None:
         """Both have the same tokens."""
         axes, others = ([a for _, a in value.parts] for value in (self, other))
-        alike = self.batch == other.batch and axes == others
+        alike = self.batch in (other.batch, ()) or other.batch == ()
+        alike = alike and axes == others
         if not alike and self.data.shape[:-1] != other.data.shape[:-1]:
             raise Fails("different tokens")
 

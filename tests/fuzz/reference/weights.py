@@ -13,6 +13,8 @@ from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Entry, Group, Scope
 
 Shapes = Mapping[str, tuple[int, ...]]
+Home = tuple[int, "Frame"] | None
+"""Whose a share with an index is: the number that the index comes to, and the layer there."""
 
 
 class Frame(Protocol):
@@ -21,8 +23,8 @@ class Frame(Protocol):
     def group(self, shapes: Shapes) -> dict[str, Tensor]: ...
     def child(self) -> Frame: ...
     def layers(self, places: int, rounds: int) -> Iterator[Frame]: ...
-    def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]: ...
-    def shared_child(self, name: str) -> Frame: ...
+    def shared(self, name: str, shapes: Shapes, of: Home = None) -> dict[str, Tensor]: ...
+    def shared_child(self, name: str, of: Home = None) -> Frame: ...
 
 
 class Held:
@@ -78,20 +80,23 @@ class HeldFrame:
             assert isinstance(place, Scope)
             yield HeldFrame(self.held, place, self._name(listed.name, str(number)))
 
-    def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]:
-        entry = self._shared(name)
+    def shared(self, name: str, shapes: Shapes, of: Home = None) -> dict[str, Tensor]:
+        entry, home = self._shared(name, of)
         assert isinstance(entry, Group), f"{entry} stands where the share {name} should"
-        return self._tensors(entry, "", shapes)
+        return self._tensors(entry, home.prefix, shapes)
 
-    def shared_child(self, name: str) -> HeldFrame:
-        entry = self._shared(name)
+    def shared_child(self, name: str, of: Home = None) -> HeldFrame:
+        entry, home = self._shared(name, of)
         assert isinstance(entry, Scope), f"{entry} stands where the share {name} should"
-        return HeldFrame(self.held, entry, entry.name)
+        return HeldFrame(self.held, entry, home._name(entry.name))
 
-    def _shared(self, name: str) -> Entry:
+    def _shared(self, name: str, of: Home) -> tuple[Entry, HeldFrame]:
+        """Every number of an index is a layer's own, and all of them have it at one place."""
+        home = self.held.top if of is None else of[1]
+        assert isinstance(home, HeldFrame)
         if name not in self.held.shares:
-            self.held.shares[name] = self.held.top._next()
-        return self.held.shares[name]
+            self.held.shares[name] = home._next()
+        return self.held.shares[name], home
 
 
 class Free:
@@ -118,14 +123,16 @@ class Free:
     def layers(self, places: int, rounds: int) -> Iterator[Free]:
         return iter([self] * (places * rounds))
 
-    def shared_child(self, name: str) -> Free:
+    def shared_child(self, name: str, of: Home = None) -> Free:
+        name = name if of is None else f"{name}({of[0]})"
         known = self.modules.get(name)
         child = Free(None if known is None else iter(known))
         child.shares, child.modules = self.shares, self.modules
         self.modules.setdefault(name, child.asked)
         return child
 
-    def shared(self, name: str, shapes: Shapes) -> dict[str, Tensor]:
+    def shared(self, name: str, shapes: Shapes, of: Home = None) -> dict[str, Tensor]:
+        name = name if of is None else f"{name}({of[0]})"
         found = self.shares.setdefault(name, self.group(shapes))
         for attribute, shape in shapes.items():
             if tuple(found[attribute].shape) != tuple(shape):
