@@ -187,7 +187,8 @@ def check_cached(node: Node, mask: Mask | None) -> Mask:
     """The mask, which must be causal. Raises NotYet: else later tokens change earlier ones."""
     if mask is None or not mask.causal:
         message = "attention that is not causal is not supported yet in decoding"
-        raise NotYet.of(message, Label(node.span) if node.span else None)
+        help = "give every attention of a text to itself `mask: causal`, or ask for no decoding"
+        raise NotYet.of(message, Label(node.span) if node.span else None, help)
     return mask
 
 

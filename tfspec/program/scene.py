@@ -229,10 +229,14 @@ class Scene:
 
     def same(self, a: Dim, b: Dim) -> bool:
         """Whether two sizes are equal: always, or at the sizes that the program is for."""
-        sizes = self.program.sizes
-        if sizes is not None:
-            return a.value(sizes) == b.value(sizes)
-        return a == b or None is not self.fixed(a) == self.fixed(b)
+        sizes, asked = self.program.sizes, self.program.asked
+        if sizes is None:
+            return a == b or None is not self.fixed(a) == self.fixed(b)
+        if a == b:
+            return True
+        if (a, b) not in asked:
+            asked[a, b] = a.value(sizes) == b.value(sizes)
+        return asked[a, b]
 
     def alike(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
         """Whether two shapes are equal."""
