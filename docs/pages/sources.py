@@ -15,7 +15,7 @@ from tfspec import zoo
 
 CODE = Path(__file__).parents[2] / "tfspec"
 ABOUT = (
-    "Works by the name under which docstrings, knobs and bundled specs cite them. The numbers at "
+    "Works by the name under which docstrings, knobs and bundled specs cite them. Most numbers at "
     "arXiv were looked up; sections and equations are said where a formula is."
 )
 ARXIV = re.compile(r"arXiv (\d\d)\d\d\.\d{4,5}")
