@@ -98,7 +98,7 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
         "- [{prepend: cls}, {linear: d}]\nstreams:\n  text: [tokens, {embed: d},",
         "- [{linear: d}]\nstreams:\n  text: [tokens, {embed: d}, {prepend: cls},",
     ),
-    ("concat_of_different_widths", "end"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
+    ("parts_of_several_widths", "or give both"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
     ("sum_of_different_widths", "end"): ("{embed: e}", "{embed: e}, {linear: d}"),
     ("concat_of_one_name", "name them"): ("[text, text]", "{a: text, b: text}"),
     ("join_of_different_tokens", "`concat`"): (

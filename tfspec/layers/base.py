@@ -47,6 +47,9 @@ class Layer(Located):
     takes_raw: ClassVar[bool] = False
     """Whether it wants an input as it comes (an image as [B, 3, H, W]), not as rows."""
 
+    takes_unequal: ClassVar[bool] = False
+    """Whether the parts of what it works on may have widths of their own."""
+
     keeps_shape: ClassVar[bool] = False
     """Whether its value is over the same tokens, of the same width, as what it works on."""
 

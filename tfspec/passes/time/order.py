@@ -56,7 +56,8 @@ class Order:
                 case Assign(expr=ex.Invoke() as call):
                     sources = {param: param.source for param, _ in call.given}
                     inner = self._call(frame, call.child, sources)
-                    frame[step.outputs[0]] = self._region(inner, call.child.results[0])
+                    for output, result in zip(step.outputs, call.child.results, strict=True):
+                        frame[output] = self._region(inner, result)
                 case Assign():
                     self._step(method, frame, step)
 
@@ -82,12 +83,13 @@ class Order:
                 number = turn * len(loop.places) + at
                 self._layer = within or Layer(self._stacks, number)
                 self._owner = (*around, first)
-                sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
+                carried = dict(zip(place.child.params, carry, strict=False))
+                sources = {**carried, **{p: p.source for p, _ in place.given}}
                 inner = self._call(frame, place.child, sources)
-                carry = place.child.results[0]
-                frame[carry] = self._region(inner, carry)
+                carry = place.child.results
+                frame.update((value, self._region(inner, value)) for value in carry)
         self._times, self._layer, self._owner = outer, within, around
-        frame[loop.outputs[0]] = frame[carry]
+        frame.update(zip(loop.outputs, (frame[value] for value in carry), strict=True))
 
     # ---- steps
     def _when(self, frame: dict[Value, Region], step: When) -> None:
