@@ -7,6 +7,9 @@ The question is "how many parameters has this model". `process` rows ask it as a
 the start of Python to its end; `warm` rows ask it again in a process that has asked before. `draw`
 and `report` rows write the model's picture and its report in the time that transformers takes to
 have the model at all. Each figure is a median, tfspec and transformers measured in turns.
+
+`sweep` rows ask what training costs at 1,000 lengths on a GPU: the whole process against one cost,
+a process too, so that the ratio says how much of one cost all others take together.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import argparse
 import json
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -51,6 +55,10 @@ print(sum(p.numel() for p in model.parameters() if p.requires_grad))
 """
 
 
+SWEPT = ("gpt2", "deepseek-v3")
+TRAINED = ("--dtype", "bf16", "--target", "h200", "--format", "json")
+
+
 @dataclass(frozen=True)
 class Row:
     """One comparison: seconds of tfspec and of a peer, and how many times the peer's is longer."""
@@ -82,8 +90,33 @@ def plan(repeats: int) -> list[Callable[[], Row]]:
     verbs = [lambda verb=verb: process("gpt2", repeats, verb) for verb in ("draw", "report")]
     processes = [lambda name=name: process(name, repeats) for name in PEERS]
     warms = [lambda name=name: warm(name) for name in PEERS]
+    sweeps = [lambda name=name: sweep(name, repeats) for name in SWEPT]
     drawn = [lambda name=name: warm(name, "draw") for name in PEERS]
-    return [*processes, *verbs, *warms, *drawn, lambda: depth("gpt2", 12, 96)]
+    return [*processes, *verbs, *warms, *drawn, lambda: depth("gpt2", 12, 96), *sweeps]
+
+
+def sweep(name: str, repeats: int) -> Row:
+    """1,000 costs of one process against one cost of another, in user CPU time."""
+    command = [sys.executable, "-m", "tfspec", "cost", name, "--mode", "train", *TRAINED]
+    ways = ([*command, "--sweep", "T=1..1000:1000"], [*command, "--set", "T=1000"])
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        answers: list[str] = []
+        for way, taken in zip(ways, times, strict=True):
+            start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            answers.append(subprocess.run(way, check=True, capture_output=True, text=True).stdout)
+            taken.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start)
+        check_sweep(*map(json.loads, answers))
+    return row(f"sweep, {name}, 1,000 lengths", "tfspec, one length", *map(median, times))
+
+
+def check_sweep(swept: Any, one: Any) -> None:
+    """The last point is the other answer, or the comparison is of nothing."""
+    last = swept["points"][-1]
+    assert (last["size"], len(swept["points"])) == (1000, 1000)
+    assert last["quantities"]["forward"] == one["flops"]["forward"]
+    assert last["quantities"]["activations"] == one["memory"]["activations"]
+    assert last["time_seconds"] == one["time"]["seconds"]
 
 
 def process(name: str, repeats: int, verb: str = "check") -> Row:

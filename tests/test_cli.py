@@ -65,7 +65,8 @@ WRONG_CALLS = [
     ),
     (
         ["check", "gpt2", "--format", "jsno"],
-        "error[TS420]: unknown format `jsno`\n  = help: did you mean `json`?\n",
+        "error[TS420]: unknown format `jsno`\n  = help: did you mean `json`?\n"
+        "  = help: one of: text, json, github\n",
     ),
     (
         ["shapes", "gpt2", "vit-b16"],
@@ -206,7 +207,8 @@ def test_check_goes_on_after_a_bad_spec(run: Run, bad_spec: str) -> None:
         (
             ["build", "gpt2", "--target", "cpuu"],
             2,
-            "error[TS450]: there is no target `cpuu`\n  = help: did you mean `cpu`?\n",
+            "error[TS450]: there is no target `cpuu`\n  = help: did you mean `cpu`?\n"
+            "  = help: known targets: cpu, h200, h100, a100, rtx4090, l4, auto, or a file: `mine.yaml`\n",
         ),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",

@@ -122,6 +122,8 @@ KNOBS = [
     "rel_bias: {buckets: 8, max: 16, share: table}, mask: causal, softcap: 4",
     "alibi: true, kv_heads: 2", "kv_heads: 1, softcap: 3, mask: within(5)",
     "v_head_dim: 24, mask: within(2)", "mask: causal", "dropout: 0.5, mask: key.ok",
+    "sinks: true", "sinks: true, kv_heads: 2, mask: causal and key.ok, softcap: 3",
+    "sinks: true, alibi: true, mask: within(3)",
 ]  # fmt: skip
 
 

@@ -219,6 +219,7 @@ error[TS452]: the loss `contrastive` needs an output [B, B] that compares a batc
     ("gpt2", "next-tokens"): """\
 error[TS420]: unknown loss `next-tokens`
   = help: did you mean `next-token`?
+  = help: one of: next-token, shifted, masked-word, cross-entropy, contrastive, sigmoid, regression
 """,
 }  # fmt: skip
 

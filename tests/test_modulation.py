@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tests.bundled import batches, small
 from tests.parity.running import model_of, randomise, run_file
 from tfspec.api import Architecture, SpecError
 from tfspec.passes.emit.emit import program_of
@@ -203,6 +204,50 @@ def test_what_starts_at_zero(kind: str, zeros: str, gone: set[str], style: str) 
     assert found - norms == {f"{each}.{name}" for each in maps for name in ("weight", "bias")}
     passes = torch.equal(model(**given()), given()["x"])
     assert passes == ("gate" in gone)
+
+
+ZEROS = {
+    "y.linear": {"y_linear"},
+    "out.linear": {"out"},
+    "[y.linear, linear.linear]": {"y_linear", "linear"},
+    "x.linear": {"x_linear1", "x_linear2", "x_b.linear"},
+    "b.linear": {"x_b.linear"},
+    "b.modulate": {"x_b.scale", "x_b.shift"},
+    "x.modulate": {"x_b.scale", "x_b.shift"},
+    "[b.linear, linear.linear]": {"x_b.linear", "linear"},
+    "linear": {"x_linear1", "x_linear2", "x_b.linear", "y_linear", "out", "linear"},
+}
+PLACES = """\
+tfspec: 1
+name: toy
+dims: {B: batch, T: 1..9, d: 12}
+inputs: {a: float B T (d), c: float B (d)}
+blocks: {b: {norm: {modulate: c}, do: [{linear: d}]}}
+streams:
+  x: [a, {linear: d}, {linear: d}, b]
+  y: [a, {linear: d}]
+outputs:
+  out: [x, {linear: 3}]
+  linear: [y, {linear: 4}]
+"""
+
+
+@pytest.mark.parametrize("style", ["fast", "explicit"])
+@pytest.mark.parametrize("zeros", ZEROS)
+def test_what_starts_at_zero_is_told_by_its_place(zeros: str, style: str) -> None:
+    """Two maps are called `linear`: an output's at the root, and that of block `b`."""
+    spec = Architecture(load_text(f"{PLACES}init: {{kind: torch, zeros: {zeros}}}\n"))
+    model = model_of(spec.emit(style=style))
+    weights = unpack(program_of(spec.semantics, style=style), dict(model.named_parameters()))
+    found = {name for name, weight in weights.items() if not weight.any()} - {"x_b.norm.bias"}
+    assert found == {f"{each}.{name}" for each in ZEROS[zeros] for name in ("weight", "bias")}
+
+
+def test_a_fresh_dit_says_nothing() -> None:
+    """Its last map starts at 0 beside its gates (Peebles and Xie 2022's code)."""
+    spec = small("dit-xl-2")
+    model = model_of(spec.emit())
+    assert not model(*next(batches(spec, 1)).values()).any()
 
 
 def test_a_name_that_tells_no_zero_apart_is_refused() -> None:

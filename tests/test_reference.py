@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docs.pages import diagnostics, knobs
+from docs.pages import diagnostics, knobs, sources
 from docs.pages.fields import knob_table
 from docs.pages.index import FOLDER, pages
 from docs.pages.knobs import CITED, Few, few
@@ -40,6 +40,27 @@ def test_a_knob_without_a_source_is_seen() -> None:
     two = CITED.findall(told(known["similarity"]))
     assert len(set(two)) == 2
     assert Few("bias", "a number that is added", ("similarity",), frozenset()).source is None
+
+
+def test_every_citation_is_a_source() -> None:
+    known = {work.cited for work in sources.WORKS}
+    assert {
+        cited: files for cited, files in sources.citations().items() if cited not in known
+    } == {}
+    assert len(sources.citations()) > 70
+
+
+def test_a_source_is_cited_by_a_year_in_which_it_came_out() -> None:
+    assert [work for work in sources.WORKS if work.cited[-4:] not in work.years] == []
+    found = [number for work in sources.WORKS for number in sources.ARXIV.findall(work.where)]
+    whole = [work.where.rpartition("arXiv ")[2] for work in sources.WORKS if "arXiv" in work.where]
+    assert len(whole) == len(set(whole)) == len(found)
+
+
+def test_a_wrong_year_is_seen() -> None:
+    work = sources.Work("Devlin et al. 2019", "BERT", "arXiv 1810.04805")
+    assert work.years == {"2018"}
+    assert sources.Work("", "", "ICLR 2022, arXiv 2108.12409").years == {"2021", "2022"}
 
 
 def test_the_only_user_of_a_knob_is_found() -> None:

@@ -41,7 +41,8 @@ STYLES: tuple[Style, ...] = ("fast", "explicit")
 PARTS = ("generate",)
 
 Sets = Mapping[str, int | str]
-"""Dims bound or overridden: `{"T": 1024, "d": "2 * h"}`, each value as `dims` takes it."""
+"""Dims bound or overridden: `{"T": 1024, "d": "2 * h"}`, each value as `dims` takes it, or `max`
+for the largest that a dim may have. All others are as they are declared."""
 
 
 class SpecError(ValueError):
@@ -94,6 +95,7 @@ class Architecture:
     ) -> Cost:
         """Parameters, FLOPs and memory as formulas and numbers; on a target also the time.
 
+        Dims are not set here, but by `load`: `tfspec.load("gpt2", {"B": 8}).cost("train")`.
         Modes: forward, train, prefill, decode; dtypes: fp32, bf16, fp16, mixed; optimizers: adamw,
         sgd, momentum, lion; style: as of the emitted file, `explicit` with eager attention, which
         writes and keeps every score; checkpoint: none, block (each layer of a stack runs again in
@@ -111,7 +113,7 @@ class Architecture:
         from tfspec.passes.cost.sizes import OPTIMIZERS, PRECISIONS
         from tfspec.passes.memory.checkpointing import CHECKPOINTS
 
-        _one_of(mode, MODES, "mode")
+        _mode(mode, MODES)
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         _one_of(optimizer, tuple(OPTIMIZERS), "optimizer")
         with self._refusals():
@@ -203,7 +205,7 @@ class Architecture:
         from tfspec.passes.cost.sizes import PRECISIONS
         from tfspec.passes.report.report import report as report_pass
 
-        _one_of(mode, MODES, "mode")
+        _mode(mode, MODES)
         _one_of(dtype, tuple(PRECISIONS), "dtype")
         with self._refusals():
             how = None if target is None else _how(target, efficiency, compiled)
@@ -289,6 +291,14 @@ def _planned(cost: Cost, fit: bool, run: Amount | None) -> Cost:
     return replace(cost, largest=sizes, training=training(cost, run) if run else None)
 
 
+def _mode(mode: object, known: tuple[Word, ...]) -> Word:
+    """A mode; dims in its place are a mistake that is easily made."""
+    if not isinstance(mode, str):
+        help = 'dims are set before: `tfspec.load(spec, {"T": 128}).cost("train")`'
+        raise TypeError(f"a mode is one of {', '.join(known)}, not {mode!r}; {help}")
+    return _one_of(mode, known, "mode")
+
+
 def _one_of(word: str, known: tuple[Word, ...], what: str) -> Word:
     for each in known:
         if each == word:
@@ -326,7 +336,10 @@ def shapes(spec: Spec, sets: Sets | None = None, *, mode: str = "forward") -> Fl
 
 
 def cost(spec: Spec, sets: Sets | None = None, mode: CostMode = "forward", **how: Any) -> Cost:
-    """Parameters, FLOPs and memory, as formulas and numbers; see `Architecture.cost`."""
+    """Parameters, FLOPs and memory, as formulas and numbers; see `Architecture.cost`.
+
+    `sets` are dims: `tfspec.cost("gpt2", {"B": 8, "T": 512}, "train", dtype="bf16")`.
+    """
     return load(spec, sets).cost(mode, **how)
 
 

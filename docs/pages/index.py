@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from docs.pages import diagnostics, knobs, losses, specs, steps, structure
+from docs.pages import diagnostics, knobs, losses, sources, specs, steps, structure
 from docs.pages.markdown import page
 
 FOLDER = Path(__file__).parents[1] / "reference"
@@ -15,6 +15,7 @@ PARTS = {
     "losses.md": (losses.page, "what `tfspec build --loss` adds"),
     "specs.md": (specs.page, "the bundled specs: source, parameters, FLOPs"),
     "knobs.md": (knobs.page, "which specs use which knob"),
+    "sources.md": (sources.page, "every work that is cited, and where to read it"),
     "diagnostics.md": (diagnostics.page, "every message: its code, why, and what to do"),
 }
 

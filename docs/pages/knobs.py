@@ -26,7 +26,7 @@ ABOUT = (
     "the language that are not bundled yet. A knob for one model alone would be no part of a "
     "language: what few use is the field's own concept, and its row has a source."
 )
-CITED = re.compile(r"\b[A-Z][\w-]+(?: and [A-Z]\w+| et al\.| team|-AI)? \d{4}")
+CITED = re.compile(r"\b[A-Z][\w-]+(?: and [A-Z]\w+| et al\.| Team|-AI)? \d{4}")
 
 
 def page() -> str:

@@ -98,7 +98,7 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
         "- [{prepend: cls}, {linear: d}]\nstreams:\n  text: [tokens, {embed: d},",
         "- [{linear: d}]\nstreams:\n  text: [tokens, {embed: d}, {prepend: cls},",
     ),
-    ("concat_of_different_widths", "end"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
+    ("parts_of_several_widths", "or give both"): ("{embed: d / 2}", "{embed: d / 2}, {linear: d}"),
     ("sum_of_different_widths", "end"): ("{embed: e}", "{embed: e}, {linear: d}"),
     ("concat_of_one_name", "name them"): ("[text, text]", "{a: text, b: text}"),
     ("join_of_different_tokens", "`concat`"): (
@@ -201,7 +201,7 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ("gates_by_other_values", "`pool`"): ("[words, relu]", "[words, {take: {S: 0}}]"),
     ("gates_by_other_values", "`embed`"): ("tokens}", "[tokens, {embed: d}]}"),
     ("gates_by_other_values", "a `tanh`"): ("{kind: tanh, from: words}", "tanh"),
-    ("zeros_of_what_is_not_there", "leave"): ("init: {zeros: [gate, modulate]}", ""),
+    ("zeros_of_what_is_not_there", "leave"): ("[gate, modulate, layer.modulate, logits.linear, text.linear]", "logits.linear"),
     ("zips_that_do_not_fit", "give the new axis"): ("{zip: {T:", "{zip: {side:"),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import tfspec
 from tfspec.cli import main
 from tfspec.shadow import vocabulary
 
@@ -303,3 +304,55 @@ def test_eager_attention_keeps_its_scores(capsys: pytest.CaptureFixture[str]) ->
         for style in ("fast", "explicit")
     ]
     assert traffic[1]["bytes"] > traffic[0]["bytes"] + 2 * scores
+
+
+def test_a_sweep_shows_what_has_room(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("llama-3-8b", "--mode", "train", "--dtype", "bf16", "--target", "h200")
+    _, out, _ = run(capsys, *words, "--sweep", "T=1024..8192")
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[2].split() == [
+        "T", "forward", "needed", "backward", "activations", "traffic", "peak", "peak_total",
+        "time", "FLOPs",
+    ]  # fmt: skip
+    assert "No room here for loss, executed: `--format csv` has all." in lines
+    assert "At all sizes: weights 16.06 GB, gradients 16.06 GB, optimizer 32.12 GB." in lines
+
+
+def test_a_sweep_over_one_size(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "gpt2", "--sweep", "T=8..8")
+    assert out.splitlines()[2].split() == [
+        "T", "forward", "needed", "weights", "peak", "peak_total", "FLOPs",
+    ]  # fmt: skip
+
+
+def test_what_a_compiled_step_of_experts_keeps_is_not_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Said beside what it holds: all else is told."""
+    code, out, _ = run(capsys, "mixtral-8x7b", "--mode", "train", "--compiled")
+    assert code == 0
+    assert out.splitlines()[2:4] == [
+        "holds 747.24 GB: weights, gradients and optimizer; activations are not known: a compiled "
+        "step with",
+        "experts is not told: how many rows an expert gets is open in its graph",
+    ]
+
+
+def test_dims_in_the_place_of_a_mode() -> None:
+    with pytest.raises(TypeError) as caught:
+        tfspec.load("gpt2").cost({"T": 128})  # pyright: ignore[reportArgumentType]
+    assert str(caught.value) == (
+        "a mode is one of forward, train, prefill, decode, not {'T': 128}; dims are set before: "
+        '`tfspec.load(spec, {"T": 128}).cost("train")`'
+    )
+
+
+def test_a_model_that_cannot_decode_says_what_would(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "bert-base", "--mode", "decode")
+    assert (code, out) == (1, "")
+    lines = err.splitlines()
+    assert lines[0] == "error[TS901]: attention that is not causal is not supported yet in decoding"
+    assert lines[-1].endswith(
+        "= help: give every attention of a text to itself `mask: causal`, or ask for no decoding"
+    )

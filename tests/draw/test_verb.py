@@ -82,11 +82,13 @@ WRONG = [
     ),
     (
         ["gpt2", "--theme", "drak"],
-        "error[TS420]: unknown theme `drak`\n  = help: did you mean `dark`?\n",
+        "error[TS420]: unknown theme `drak`\n  = help: did you mean `dark`?\n"
+        "  = help: one of: light, dark, print\n",
     ),
     (
         ["gpt2", "--level", "op"],
-        "error[TS420]: unknown level `op`\n  = help: did you mean `ops`?\n",
+        "error[TS420]: unknown level `op`\n  = help: did you mean `ops`?\n"
+        "  = help: one of: blocks, ops\n",
     ),
     (
         ["gpt2", "--cost", "time"],

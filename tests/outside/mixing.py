@@ -14,7 +14,7 @@ from pydantic import Field
 from tfspec.diagnostics import Rule
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor, like
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.layers.base import Layer
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
@@ -45,7 +45,7 @@ MEANS = '''def running_mean(x):
 class CausalMean(Op):
     """gain · mean of the tokens up to here: [..., N, d] -> [..., N, d], a learned gain a feature."""
 
-    tokenwise: ClassVar[bool] = False
+    reach: ClassVar[Reach] = "all"
 
     learned: bool
 

@@ -1,12 +1,15 @@
-"""Mistakes in models whose two streams attend to each other: LXMERT."""
+"""Mistakes in models whose two streams attend to each other: LXMERT and ViLBERT."""
 
 from __future__ import annotations
 
 from tests.parity.lxmert import LXMERT
 from tests.parity.mutation import Mutation
+from tests.parity.vilbert import VILBERT
 
 TO_REGIONS = "self.swap(text, image, mask)"
 TO_WORDS = "self.swap_norm(image + self.swap(image, text, mask2))"
+ASKED = "text + self.cross1(text, image, mask)"
+ANSWERED = "self.norm2(image + self.cross2(image, text, mask2))"
 
 MUTATIONS = [
     Mutation("padded regions seen by words", LXMERT, TO_REGIONS, TO_REGIONS.replace("mask", "None"), in_code=True),
@@ -25,4 +28,19 @@ MUTATIONS = [
     Mutation("no tanh of the pooler", LXMERT, ", tanh]", "]"),
     Mutation("pre-norm", LXMERT, "at: post", "at: pre"),
     Mutation("tanh-gelu for gelu", LXMERT, "act: gelu", "act: gelu_tanh"),
+    Mutation("padded regions seen by narrower words", VILBERT, ASKED, ASKED.replace("mask", "None"), in_code=True),
+    Mutation("padded words seen by wider regions", VILBERT, ANSWERED, ANSWERED.replace("mask2", "None"), in_code=True),
+    Mutation("wider regions see what words became", VILBERT, ANSWERED, ANSWERED.replace("image, text", "image, x"), in_code=True),
+    Mutation("words replaced by what they asked for", VILBERT, ASKED, ASKED.replace("text + ", ""), in_code=True),
+    Mutation("only what regions asked for normed", VILBERT, ANSWERED, "image + self.norm2(self.cross2(image, text, mask2))", in_code=True),
+    Mutation("looks added to regions again", VILBERT, "h = self.look(h, mask)", "h = h + self.look(h, mask)", in_code=True),
+    Mutation("padded words read alone", VILBERT, "{only: text, heads: h, mask: key.words_valid}", "{only: text, heads: h}"),
+    Mutation("padded regions looked at alone", VILBERT, "{only: image, heads: g, mask: key.regions_valid}", "{only: image, heads: g}"),
+    Mutation("words read before they ask", VILBERT, "[[swap, look, read]]", "[[look, read, swap]]"),
+    Mutation("boxes apart from features", VILBERT, "[boxes, {linear: e}]", "[boxes, {linear: e}, {scale: 2}]"),
+    Mutation("regions without a norm", VILBERT, "{linear: e}]]\n    - norm: {eps: 1e-12}", "{linear: e}]]\n    - norm: {eps: 1e-1}"),
+    Mutation("the last region told of", VILBERT, "{take: {R: 0}}", "{take: {R: -1}}"),
+    Mutation("no relu of the outputs", VILBERT, "{take: {T: 0}}, {linear: c}, relu]", "{take: {T: 0}}, {linear: c}]"),
+    Mutation("pre-norm of both", VILBERT, "at: post", "at: pre"),
+    Mutation("tanh-gelu for both", VILBERT, "act: gelu", "act: gelu_tanh"),
 ]  # fmt: skip

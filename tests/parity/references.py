@@ -31,6 +31,7 @@ from tests.parity import (
     timesformer,
     uniter,
     video_swin,
+    vilbert,
     vit,
     vit_22b,
     whisper,
@@ -90,4 +91,6 @@ REFERENCES = (
     vit_22b.VIT_22B,
     lxmert.LXMERT,
     *lxmert.SHAPES,
+    vilbert.VILBERT,
+    *vilbert.SHAPES,
 )

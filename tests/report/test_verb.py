@@ -68,7 +68,8 @@ WRONG = [
     ),
     (
         ["gpt2", "--target", "h20"],
-        "error[TS450]: there is no target `h20`\n  = help: did you mean `h200`?\n",
+        "error[TS450]: there is no target `h20`\n  = help: did you mean `h200`?\n"
+        "  = help: known targets: cpu, h200, h100, a100, rtx4090, l4, auto, or a file: `mine.yaml`\n",
     ),
     (
         ["gpt2", "--target", "cpu"],
@@ -82,7 +83,8 @@ WRONG = [
     ),
     (
         ["gpt2", "--mode", "prefil"],
-        "error[TS420]: unknown mode `prefil`\n  = help: did you mean `prefill`?\n",
+        "error[TS420]: unknown mode `prefil`\n  = help: did you mean `prefill`?\n"
+        "  = help: one of: forward, train, prefill, decode\n",
     ),
     (
         ["vit-b16", "--mode", "decode"],

@@ -1,7 +1,10 @@
 """Dims: their domains, expressions over each other, cycles, and values set from outside."""
 
+from typing import Any
+
 import pytest
 
+import tfspec
 from tests.spec.small import load_changed, shown
 from tfspec.spec.cycles import cycles, ordered
 from tfspec.spec.declare import check_dim, check_input
@@ -60,12 +63,12 @@ def test_set_dims_skips_expect() -> None:
     [
         ({"D": 3}, "nowhere TS410 there is no dim `D` to set = did you mean `d`?"),
         ({"zz": 3}, "nowhere TS410 there is no dim `zz` to set = the dims are B, T, V, d, h"),
-        ({"d": 0}, "nowhere TS411 `d` cannot be `0`: a size is at least 1, and 0 is not"),
-        ({"d": "1.5"}, "nowhere TS411 `d` cannot be `1.5`: a size is a whole number, and 1.5 is not"),
+        ({"d": 0}, "nowhere TS411 `d` cannot be `0`: a size is at least 1, and 0 is not = write a whole number from 1 on, or what `dims` takes: `2 * h`, `1..512`, `multiple(32)`"),
+        ({"d": "1.5"}, "nowhere TS411 `d` cannot be `1.5`: a size is a whole number, and 1.5 is not = write a whole number from 1 on, or what `dims` takes: `2 * h`, `1..512`, `multiple(32)`"),
         ({"d": "5..2"}, "nowhere TS411 `d` cannot be `5..2`: the range 5..2 is empty = write 2..5"),
         ({"d": "x + 1"}, "nowhere TS411 `d` cannot be `x + 1`: there is no dim `x` = the dims are B, T, V, d, h"),
         ({"d": "h - 2"}, "nowhere TS251 `d` comes to 0, and a size is from 1 to 2**53 (3:42 h comes from here)"),
-        ({"d": ""}, "nowhere TS411 `d` cannot be ``: `d` takes a number, an expression, `batch`, `1..512` or `multiple(32)`, not nothing"),
+        ({"d": ""}, "nowhere TS411 `d` cannot be ``: `d` takes a number, an expression, `batch`, `1..512` or `multiple(32)`, not nothing = write a whole number from 1 on, or what `dims` takes: `2 * h`, `1..512`, `multiple(32)`"),
     ],
 )  # fmt: skip
 def test_bad_values_from_outside(values: dict[str, int | str], message: str) -> None:
@@ -117,3 +120,23 @@ def test_order_and_cycles() -> None:
     assert ordered(needs) == ["c", "b", "a"]
     assert cycles(needs) == [["d", "e", "f"], ["g"]]
     assert cycles({"a": ["b"], "b": []}) == []
+
+
+@pytest.mark.parametrize("size", ["1e3", "1.0e3", "1E+3", 1e3, "1000"])
+def test_a_whole_number_may_be_written_with_a_power_of_ten(size: Any) -> None:
+    found = tfspec.load("gpt2", {"T": size, "d": "7.68e2"}).semantics
+    assert found.bound["T"] == 1000
+    assert type(found.bound["T"]) is int
+    assert found.facts.value(found.dims["d"]) == 768
+
+
+@pytest.mark.parametrize("size", [2.5, True, [1], None, "2.5e0", "1e-3"])
+def test_what_is_no_size_is_refused(size: Any) -> None:
+    with pytest.raises(tfspec.SpecError, match=r"TS411.: `T` cannot be"):
+        _ = tfspec.load("gpt2", {"T": size}).semantics
+
+
+def test_a_batch_of_less_than_one() -> None:
+    (found,) = tfspec.check("gpt2", {"B": -1}).diagnostics
+    assert found.message == "`B` is declared as batch, and -1 is none of its sizes"
+    assert found.help == ("the least is `--set B=1`",)

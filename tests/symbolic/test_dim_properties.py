@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hypothesis import HealthCheck, assume, given, settings
 
 from tests.symbolic.trees import Tree, Undefined, bindings, integer, size, trees
-from tfspec.symbolic import Dim, Indivisible
+from tfspec.symbolic import Along, Dim, Indivisible
 from tfspec.symbolic.claims import Equal
 
 QUICK = settings(
@@ -117,3 +117,19 @@ def test_equal_sizes_print_and_hash_alike(one: Tree, two: Tree) -> None:
         return
     assert (x == y) == (x.ascii() == y.ascii())
     assert x != y or hash(x) == hash(y)
+
+
+@QUICK
+@given(trees(), trees(), bindings(), bindings())
+def test_sizes_along_some_symbols_have_their_values(
+    one: Tree, two: Tree, first: dict[str, int], then: dict[str, int]
+) -> None:
+    """a changes and b does not; what is worked out at the first values stays."""
+    there = {**first, "a": then["a"]}
+    (x, expected), (y, other) = both(one, there), both(two, there)
+    try:
+        along = Along([x, y, x + y], first, ["a"])
+    except Indivisible:
+        assume(False)
+        raise AssertionError from None
+    assert along.at(there) == [expected, other, expected + other]

@@ -125,7 +125,11 @@ def test_a_run_by_measured_times_says_its_own_mfu(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        (changed(typical=0), "TS191 `typical` is more than 0, and 0 is not"),
+        (
+            changed(typical=0),
+            "TS191 `typical` is more than 0, and 0 is not | write what was measured, or what the "
+            "device's own documentation says",
+        ),
         (changed(typical="x"), "TS103 `typical` takes a number, not `x`"),
         (
             changed(low=0.9),
@@ -162,7 +166,8 @@ def test_a_run_by_measured_times_says_its_own_mfu(tmp_path: Path) -> None:
         ),
         (
             TABLE | {"launch_us": TABLE["launch_us"] | {"eager": {"typical": 5000}}},
-            "TS102 a launch needs `low`",
+            "TS102 a launch needs `low` | add a line `low: ...`; `benchmarks/gpu.py time` writes such "
+            "a table",
         ),
         (
             TABLE

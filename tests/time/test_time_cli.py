@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     lines = out.splitlines()
     assert max(map(len, lines)) <= 100
     assert lines[1:4] == [
-        "fits: 17.13 GB of 141 GB on an NVIDIA H200 (12%), weights and cache",
+        "fits: 17.13 GB of 140 GB on an NVIDIA H200 (12%; 1 of 141 GB are reserved), weights and cache",
         "bound by memory, 100% of the time: 1.2 FLOPs a byte, the ridge is at 206",
         "mlp takes 70% of the time",
     ]
@@ -61,8 +62,8 @@ def test_what_does_not_fit_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, *words)
     said = " ".join(out.split())
     assert (
-        "does not fit: 856.14 GB of 141 GB on an NVIDIA H200 (607%), fullest in the backward"
-        in said
+        "does not fit: 856.14 GB of 140 GB on an NVIDIA H200 (612%; 1 of 141 GB are reserved), "
+        "fullest in the backward" in said
     )
 
 
@@ -150,7 +151,11 @@ def test_fit_and_a_run(capsys: pytest.CaptureFixture[str]) -> None:
         "the largest T that fits at B = 1 is 1,024: it takes 1.36 GB, the largest that the spec allows",
         "300,000,000,000 tokens on 8 GPUs: 36,621,094 steps of 2.21 ms, 22.5 h, 179.9 GPU-hours, 125.9 kWh",
     ]
-    assert lines[at + 3] == "at 40% MFU, which is an assumption: no efficiency was measured"
+    assert lines[at + 3 : at + 5] == [
+        "a step is of 1,024 tokens on each GPU, for nobody set B = 1, T = 1,024",
+        "at 40% MFU, which is an assumption: no efficiency was measured",
+    ]
+    assert at < lines.index("")  # what was asked stands above the table
     found = json.loads(run(capsys, *words, "--format", "json")[1])
     assert found["fit"] == {
         "reserve": 10**9,
@@ -242,3 +247,48 @@ def test_numbers_that_no_run_has(capsys: pytest.CaptureFixture[str], text: str) 
 )
 def test_seconds_in_words(time: float, said: str) -> None:
     assert seconds(time) == said
+
+
+def test_a_reserve_that_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = tmp_path / "small.yaml"
+    rates = "tflops: {fp32: 1}\nbandwidth_gb_per_s: 100\nmemory_gb: 1\n"
+    small.write_text(f"name: small\nkind: cuda\n{rates}", "utf-8")
+    _, out, _ = run(capsys, "gpt2", "--target", str(small))
+    assert out.splitlines()[1] == (
+        "does not fit: 709.90 MB of 0 GB on small (1 of 1 GB are reserved), fullest in the "
+        "forward, mm"
+    )
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("fp32", True), ("bf16", False)])
+def test_attention_that_no_kernel_fuses_is_said(
+    capsys: pytest.CaptureFixture[str], dtype: str, said: bool
+) -> None:
+    """torch has none for grouped heads in fp32: scores are written and kept."""
+    _, out, _ = run(capsys, "llama-3-8b", "--dtype", dtype, "--target", "h200")
+    assert ("torch has no fused kernel there for this attention in fp32" in out) is said
+
+
+def test_footers_on_the_loss_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "gpt2", "--mode", "train", "--target", "h200")
+    said = [line for line in out.splitlines() if "loss" in line and line.endswith(".")]
+    assert said == [
+        "Activations are what autograd keeps of an eager forward on an NVIDIA H200, before the loss.",
+        "`build --loss`, is not counted.",
+        "Times and traffic leave the loss out; the optimizer runs in one kernel.",
+    ]
+
+
+def test_a_file_of_efficiencies_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A spec of a near name is not guessed; a file that ends alike is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "missing.yaml").touch()
+    words = ("gpt2", "--target", "h200", "--efficiency")
+    _, _, err = run(capsys, *words, "missing")
+    made = "  = help: `benchmarks/gpu.py time` writes such a table"
+    assert err.splitlines() == ["error[TS001]: there is no file `missing`", " --> missing", made]
+    (tmp_path / "h200.json").touch()
+    _, _, err = run(capsys, *words, "h20.json")
+    assert err.splitlines()[2:] == ["  = help: did you mean `h200.json`?", made]

@@ -24,12 +24,12 @@ def nothing(*_: object, **__: object) -> Dim:
     return ZERO
 
 
-def once(loop: Any) -> list[Dim]:
-    return [Dim.of(1)]
+def once(loop: Any) -> list[tuple[Dim, int]]:
+    return [(Dim.of(1), 0)]
 
 
-def all_alike(loop: Any) -> list[Dim]:
-    return [loop.places[0].child.scope.copies]
+def all_alike(loop: Any) -> list[tuple[Dim, int]]:
+    return [(loop.layers, 0)]
 
 
 def one_kernel(runs: Any) -> dict[Run, Run]:

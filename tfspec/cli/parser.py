@@ -65,7 +65,9 @@ def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if text in words:
             return text
-        raise Failure(CALL, f"unknown {what} {quoted(text)}", *_choices(text, words))
+        near = nearest(text, words)
+        helps = [*([f"did you mean `{near}`?"] if near else []), f"one of: {', '.join(words)}"]
+        raise Failure(CALL, f"unknown {what} {quoted(text)}", *helps)
 
     return convert
 

@@ -67,10 +67,11 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
     """One layer: a list block in place, or a residual block as a module."""
     block = g.spec.blocks[ref.name]
     if not isinstance(block, BlockDecl):
-        return g.run(block, x)
+        with g.using(places=g.places | {ref.name}):
+            return g.run(block, x)
     try:
         _vectors(g, ref, x)
-        with g.using(layers=_next_layers(g)[0]):
+        with g.using(layers=_next_layers(g)[0], places=g.places | {ref.name}):
             return g.child(
                 g.name(ref.name), class_name(ref.name, "Block"), describe(block), (x,),
                 lambda inner: residual_block(g, block, inner[0]), block.share,
@@ -129,11 +130,12 @@ def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
     if len(blocks) == 1 and isinstance(blocks[0], BlockDecl):
         block, share = blocks[0], share_of(g, layer)
         doc = describe(block)
-        trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
+        with g.using(places=g.places | {layer[0].name}):
+            trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
     else:
         trace = g.trace(place, "A series of blocks.", (x,), lambda v: _series(g, layer, v[0]))
     result = trace.results[0]
-    if result.space != x.space or not g.same(result.width, x.width):
+    if result.space != x.space or not g.same_widths(result, x):
         name = layer[-1].name
         message = f"layer `{name}` makes {g.shape(result)} of {g.shape(x)}, and a stack repeats it"
         came = [Label(g.spec.blocks.span_of(name), "the layer is declared here")]
@@ -188,6 +190,7 @@ def _added(g: Builder, branch: Pipeline, entry: Tensor, total: Tensor) -> Tensor
     rule = own.residual if own is not None and own.residual is not None else g.defaults.residual
     only = own.only if own is not None else None
     read, base = _part(g, entry, only, own), _part(g, total, only, own)
+    g.one_width(read, "a branch", last_place(branch))
     share = own.share if own is not None else None
     value = _normed(g, norm, "pre", read, share)
     with g.using(whole=entry, branch=own):
@@ -274,7 +277,7 @@ def _put_back(g: Builder, total: Tensor, name: str, value: Tensor) -> Tensor:
         return value
     total = repeated(total, value.space.batch)
     pieces = [value if part.name == name else cut(g, total, [part]) for part in parts]
-    return Concat(total.space)(*pieces)
+    return Concat(total.space, total.widths)(*pieces)
 
 
 def describe(block: BlockDecl) -> str:

@@ -15,10 +15,11 @@ from tfspec.graph.graph import Graph
 from tfspec.graph.names import SizeNames
 from tfspec.graph.scope import Scope
 from tfspec.graph.space import Axis, Part, Space
-from tfspec.graph.tensor import Tensor, features
+from tfspec.graph.tensor import UNKNOWN, Tensor, features
 from tfspec.graph.trace import Trace, tracing
 from tfspec.spec.declare import InputDecl
 from tfspec.spec.environment import environment
+from tfspec.spec.pipeline import last_place
 from tfspec.spec.schema import Spec
 from tfspec.symbolic import Dim
 from tfspec.symbolic.facts import Facts
@@ -70,8 +71,14 @@ def build_graph(
 def _output(g: Builder, name: str) -> Tensor:
     pipeline = g.spec.outputs[name]
     fresh = {"defaults": Defaults(), "prefix": "", "output": name, "stream": "", "per": ()}
-    with g.using(**fresh, **g.no_layers_yet(pipeline)):
-        return g.rows(g.run(pipeline, None))
+    with g.using(places=frozenset((name,)), **fresh, **g.no_layers_yet(pipeline)):
+        value = g.rows(g.run(pipeline, None))
+        if not value.unknown:
+            try:
+                g.one_width(value, "an output", last_place(pipeline))
+            except Stop:
+                return UNKNOWN
+        return value
 
 
 def _input(g: Builder, name: str, decl: InputDecl) -> Tensor:

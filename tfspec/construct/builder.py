@@ -14,7 +14,7 @@ from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.graph.trace import placed, tracing
 from tfspec.layers.base import Layer
 from tfspec.ops.tokens import Rows
-from tfspec.spec.pipeline import Pipeline, Ref, Series
+from tfspec.spec.pipeline import Pipeline, Ref, Series, last_place
 
 
 @dataclass(eq=False)
@@ -39,6 +39,7 @@ class Builder(Holders):
         value = self.rows(self.run(pipeline, x))
         if value.unknown:
             raise Stop
+        self.one_width(value, "what a step reads", last_place(pipeline))
         return value
 
     def apply(self, layer: Layer, x: Tensor | None) -> Tensor:
@@ -63,7 +64,7 @@ class Builder(Holders):
                 return self._titled(layer.forward(self, value), value)
         except Stop:
             self.stopped()
-            kept = x is not None and layer.keeps_shape and not x.space.single
+            kept = x is not None and layer.keeps_shape and not x.space.single and not x.widths
             return self.rows(x) if x is not None and kept and x.kind == "float" else UNKNOWN
 
     def _check_input(self, layer: Layer, x: Tensor | None) -> None:
@@ -75,6 +76,9 @@ class Builder(Holders):
             found, wanted = KINDS[x.kind], KINDS[layer.takes]
             message = f"`{layer.step}` works on {wanted}, and the value here is {found}"
             raise self.refuse(WRONG_KIND, message, layer.name_span, help=[WAYS_OUT[x.kind]])
+
+        if not layer.takes_unequal:
+            self.one_width(x, f"`{layer.step}`", layer.name_span)
 
     def _titled(self, value: Tensor, x: Tensor | None) -> Tensor:
         """A value with one part bears its stream's name; what others read keeps its own there."""
@@ -166,6 +170,7 @@ class Builder(Holders):
             "prefix": prefix,
             "output": None,
             "stream": name,
+            "places": frozenset((name,)),
             "per": per,
         }
         with tracing(self.top), self.using(**fresh, **self.no_layers_yet(decl.do)):

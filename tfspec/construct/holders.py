@@ -54,12 +54,14 @@ class Holders(Sizes):
     prefix: str = ""
     output: str | None = None
     stream: str = ""
+    places: frozenset[str] = frozenset()
     per: tuple[str, ...] = ()
     outside: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
     whole: Tensor = UNKNOWN
     branch: object = None
     zeroed: set[str] = field(default_factory=set[str])
-    """What of `init`'s `zeros` there is in the spec."""
+    """What of `init`'s `zeros` there is in the spec; `places`: what the running step is in, a
+    stream or an output and blocks."""
 
     def name(self, base: str) -> str:
         """The name of a step's weights: an output's, or with the stream's if there are several."""
@@ -68,6 +70,16 @@ class Holders(Sizes):
         if self.output is not None:
             return self.output if base == "linear" else f"{self.output}_{base}"
         return f"{self.prefix}{base}"
+
+    def starts_at_zero(self, step: str) -> bool:
+        """Whether `init`'s `zeros` names such maps, wherever they are or in a place that this is
+        in."""
+        init = self.spec.init
+        zeros = (init.zeros if init is not None else None) or ()
+        cut = {name: name.rpartition(".") for name in zeros}
+        named = [n for n, (at, _, of) in cut.items() if of == step and at in {"", *self.places}]
+        self.zeroed.update(named)
+        return bool(named)
 
     def group(
         self, share: Share | None, base: str, attribute: str, shape: tuple[Dim, ...]

@@ -18,8 +18,9 @@ BAD_STD = Rule(
     "Give a number above 0; `kind: torch` starts weights as torch does.",
 )
 _ZERO = {
-    "gate": "no gate is `from` a value",
-    "modulate": "no norm has `modulate`",
+    "gate": "no gate{there} is `from` a value",
+    "modulate": "no norm{there} has `modulate`",
+    "linear": "no step{there} is `linear`",
 }
 _IDLE = {"torch": ("residual",), "xavier": ("residual",)}
 
@@ -56,5 +57,7 @@ def check_zeros(g: Holders) -> None:
     init = g.spec.init
     for name in () if init is None or init.zeros is None else init.zeros:
         if name not in g.zeroed:
-            message = f"nothing here starts at 0 by `{name}`: {_ZERO[name]}"
+            place, _, step = name.rpartition(".")
+            why = _ZERO[step].format(there=f" in `{place}`" if place else "")
+            message = f"nothing here starts at 0 by `{name}`: {why}"
             g.refuse(IDLE_KNOB, message, name.span, help=["leave it out"])

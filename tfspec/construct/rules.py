@@ -103,6 +103,16 @@ NO_LAYER = Rule(
     "Write it without `i` and `n`, or run the block in a stack if it keeps the shape.",
 )
 
+UNEQUAL_PARTS = Rule(
+    "TS298",
+    "parts of several widths",
+    "A step works on all parts of a value, and they have widths of their own.",
+    "`concat` puts parts of several widths side by side; a step over several parts has one set of "
+    "weights, for one width.",
+    "joint: [{concat: [text, image]}, {norm: rms}]  # text is as wide as d, image as e",
+    "Say which part: `only` in a block, or `take`; or bring the parts to one width by `linear`.",
+)
+
 KINDS = {"float": "vectors", "ids": "ids", "bool": "flags"}
 """What a value of a kind is called."""
 ROUNDS_DOWN = ("`//` rounds down",)

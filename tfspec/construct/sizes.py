@@ -17,6 +17,7 @@ from tfspec.construct.rules import (
     OUTSIDE,
     ROUNDS_DOWN,
     UNDECIDED,
+    UNEQUAL_PARTS,
     UNKNOWN_PART,
 )
 from tfspec.construct.stop import Stop
@@ -160,7 +161,8 @@ class Sizes:
 
     def _evaluated(self, expr: SizeExpr, x: Tensor | None) -> Dim:
         env = dict(self.dims)
-        if x is not None and x.axes and x.kind == "float":
+        if x is not None and x.axes and x.kind == "float" and "width" in expr.names:
+            self.one_width(x, "`width`", expr.span)
             env["width"] = x.width
         missing = expr.names - env.keys()
         if missing & {"i", "n"}:
@@ -234,6 +236,8 @@ class Sizes:
         """The fixed sizes that a rate speaks of."""
         found: dict[str, int] = {}
         for name in expr.names - {"i", "n"}:
+            if name == "width" and x is not None:
+                self.one_width(x, "`width`", expr.span)
             size = x.width if name == "width" and x is not None else self.dims.get(name)
             if size is None:
                 raise self._no_width(expr) if name == "width" else Stop
@@ -387,6 +391,24 @@ class Sizes:
     def same(self, a: Dim, b: Dim) -> bool:
         """Equal for every allowed value."""
         return isinstance(self.facts.equal(a, b), Proved)
+
+    def one_width(self, x: Tensor, step: str, place: Span) -> None:
+        """A step is over parts of one width, or the spec is refused."""
+        if not x.widths:
+            return
+        each = zip(x.space.parts, x.widths, strict=True)
+        widths = ", ".join(f"`{part.name}` {self.facts.show(width)}" for part, width in each)
+        message = f"{step} needs parts of one width, and here they differ: {widths}"
+        (name, other), width = (part.name for part in x.space.parts[:2]), x.widths[0].ascii()
+        help = [
+            f"say which part: `only: {name}` in a block, or `take: {name}` before it",
+            f"or give both one width: end `{other}` with `linear: {width}`, for instance",
+        ]
+        raise self.refuse(UNEQUAL_PARTS, message, place, help=help)
+
+    def same_widths(self, a: Tensor, b: Tensor) -> bool:
+        """The same width, or the same of each part."""
+        return self._equal(a.each_width, b.each_width)
 
     def same_tokens(self, a: Space, b: Space) -> bool:
         """The same tokens, whatever their parts are called, in each batch: what can be added."""

@@ -25,7 +25,7 @@ class Call(Op):
 
     def infer(self, *inputs: Tensor) -> Tensor:
         result = self.traces[0].results[0]
-        return Tensor(result.axes, result.space)
+        return Tensor(result.axes, result.space, widths=result.widths)
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
         return {}  # the child scope's own
@@ -69,7 +69,7 @@ class Stack(Op):
 
     def infer(self, *inputs: Tensor) -> Tensor:
         result = self.traces[-1].results[0]
-        return Tensor(result.axes, result.space)
+        return Tensor(result.axes, result.space, widths=result.widths)
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
         return {}  # the layers' own

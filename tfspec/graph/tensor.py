@@ -17,6 +17,8 @@ class Tensor:
 
     `axes` are in memory order: batch axes, the flattened tokens, then features. A model's input
     may keep its own order (an image is [B, 3, H, W]); `raw` says so, and layers ask for rows.
+    `widths`: of each part, where they differ; the parts lie in tensors of their own, and there is
+    no feature axis.
     """
 
     axes: tuple[Axis, ...]
@@ -26,6 +28,7 @@ class Tensor:
     raw: bool = False
     vocabulary: Dim | None = None
     unknown: bool = field(default=False)
+    widths: tuple[Dim, ...] = ()
     of: Tensor | None = None
     """The tensor that this one shows under other part names; it is what nodes hold."""
 
@@ -44,17 +47,31 @@ class Tensor:
 
     @property
     def elements(self) -> Dim:
+        if self.widths:
+            return sum((piece.elements for piece in self.pieces), Dim.of(0))
         return product(self.shape)
+
+    @property
+    def pieces(self) -> tuple[Tensor, ...]:
+        """The tensor of each part, where their widths differ."""
+        pairs = zip(self.space.parts, self.widths, strict=True)
+        return tuple(over(self.space.with_parts(p), features(w), role=p.name) for p, w in pairs)
 
     @property
     def width(self) -> Dim:
         """The size of the feature axis."""
+        assert not self.widths, "no width is that of all parts"
         return self.axes[-1].size
+
+    @property
+    def each_width(self) -> tuple[Dim, ...]:
+        """The width of each part, where they differ; else the one of all."""
+        return self.widths or (self.width,)
 
     @property
     def rows(self) -> Dim:
         """How many feature vectors the value holds."""
-        return product(self.shape[:-1])
+        return product(self.shape if self.widths else self.shape[:-1])
 
 
 def over(space: Space, *features: Axis, role: str | None = None) -> Tensor:

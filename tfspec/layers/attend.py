@@ -32,6 +32,7 @@ from tfspec.ops.batch import joint, repeated
 from tfspec.ops.heads import JoinHeads, ToHeads
 from tfspec.ops.linear import Linear
 from tfspec.ops.over import Divide, Divided, Undivide
+from tfspec.ops.sinks import Sinks
 from tfspec.ops.windows import AttendWindows, FromWindows, ToWindows
 from tfspec.spec.located import LATER
 from tfspec.spec.parts import ShareField
@@ -84,13 +85,15 @@ class Attend(Layer):
     mask: PredicateField | None = Field(None, description="which keys a query sees: causal")
     qk_norm: QKNorm | None = Field(None, description="a norm of queries and keys: head or full")
     softcap: Rate | None = Field(
-        None, description="a smooth bound of the scores, tanh(s / cap)·cap (Gemma team 2024)"
+        None, description="a smooth bound of the scores, tanh(s / cap)·cap (Gemma Team 2024)"
     )
-    sinks: Annotated[Flag | None, LATER] = Field(
+    sinks: Flag | None = Field(
         None,
         description="one learned score a head that takes weight and gives no value (OpenAI 2025)",
     )
-    dropout: Rate | None = Field(None, description="of the attention weights (Vaswani et al. 2017)")
+    dropout: Rate | None = Field(
+        None, description="of the attention weights, as in the code of Vaswani et al. 2017"
+    )
     rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(
         None, description="a fixed linear bias by distance (Press et al. 2022)"
@@ -145,6 +148,7 @@ class Attend(Layer):
             kind, where = f"{''.join(names)}Attention", f" over {' and '.join(names)}"
         if self.latent is not None:
             kind, doc = "LatentAttention", LATENT_DOC
+        where += ", with a sink a head" if self.sinks else ""
         values = (x,) if source is x else (x, source)
         return g.child(
             g.name(base), kind, f"{heads.adjective(doc)}{where}.", values,
@@ -177,6 +181,8 @@ class Attend(Layer):
             knobs.append((f"over {', '.join(map(str, self.over or ()))}",))
         positions = {"RoPE": self.rope, "ALiBi": self.alibi, "relative bias": self.rel_bias}
         knobs += [(name,) for name, knob in positions.items() if knob]
+        if self.sinks:
+            knobs.append(("sinks",))
         if self.mask is not None:
             knobs.append((str(self.mask),))
         return Look("Cross-attention" if crosses else title, "attention", tuple(knobs))
@@ -207,7 +213,9 @@ class Attend(Layer):
         softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)
         dropout = 0.0 if self.dropout is None else checked_rate(g, self.dropout, x)
         bias = score_bias(g, self, x.space, source, heads.heads, mask)
-        plain = AttendOp(mask, flags, scale, softcap, dropout)
+        plain = AttendOp(mask, flags, scale, softcap, dropout, sinks=bool(self.sinks))
+        if self.sinks:
+            bias = (*bias, Sinks(heads.heads)(name="sinks"))
         if windows is not None:
             y = AttendWindows(windows, scale, softcap, dropout)(*made, *bias)
         elif self.latent is not None:

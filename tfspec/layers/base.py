@@ -21,7 +21,7 @@ NOT_YET = Rule(
     "not supported yet",
     "The language has this step or knob, and this version of tfspec cannot build it yet.",
     "A knob that were ignored would silently give another model.",
-    "attend: {heads: 8, sinks: true}",
+    "attend: {heads: 8, pos: places}",
     "Leave it out, or use a newer tfspec.",
 )
 ENTRY_POINTS = "tfspec.layers"
@@ -46,6 +46,9 @@ class Layer(Located):
     """The kind of value it works on; None for any."""
     takes_raw: ClassVar[bool] = False
     """Whether it wants an input as it comes (an image as [B, 3, H, W]), not as rows."""
+
+    takes_unequal: ClassVar[bool] = False
+    """Whether the parts of what it works on may have widths of their own."""
 
     keeps_shape: ClassVar[bool] = False
     """Whether its value is over the same tokens, of the same width, as what it works on."""

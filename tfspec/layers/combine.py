@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 UNEQUAL = Rule(
     "TS209",
     "values that do not fit together",
-    "`sum`, `join`, `zip` or `concat` is given values of different tokens or widths.",
-    "Sums and zips need equal shapes, joins equal tokens, concatenation equal widths.",
+    "`sum`, `join` or `zip` is given values of different tokens or widths, or `concat` is given "
+    "two parts of one name.",
+    "Sums and zips need equal shapes, joins equal tokens, and parts are told apart by their names.",
     "sum: [[tokens, {embed: 64}], [segments, {embed: 32}]]",
     "Make the shapes equal, with `linear` for instance.",
 )
@@ -205,7 +206,8 @@ class Concat(Layer):
     """Parts added, in order: `[..., N, width], [..., M, width] -> [..., N + M, width]`.
 
     As words and regions in one stream (Chen et al. 2020, UNITER). A part is named after its stream,
-    its key, or as it was.
+    its key, or as it was. Parts of several widths lie side by side, each as it is, and steps say
+    which they work on (Lu et al. 2019, ViLBERT).
     """
 
     step: ClassVar[str] = "concat"
@@ -227,14 +229,6 @@ class Concat(Layer):
             raise g.refuse(
                 UNEQUAL, message, self.name_span, help=["name them: `concat: {a: ..., b: ...}`"]
             )
-        for value, operand in zip(values, self.of, strict=True):
-            if not g.same(value.width, values[0].width):
-                message = f"`concat` needs equal widths, not {g.facts.show(values[0].width)} and "
-                message += g.facts.show(value.width)
-                label = Label(last_place(operand.of), f"this is {g.shape(value)}")
-                first = Label(last_place(self.of[0].of), f"this is {g.shape(values[0])}")
-                help = [f"end this one with `linear: {values[0].width.ascii()}`, for instance"]
-                raise g.refuse(UNEQUAL, message, label, came=[first], help=help)
         batch = max((value.space.batch for value in values), key=len)
         for value, operand in zip(values, self.of, strict=True):
             if value.space.batch not in ((), batch):
@@ -242,7 +236,13 @@ class Concat(Layer):
                 raise g.not_yet(what, items(operand.of)[-1].span)
         if len(values) == 1:
             return values[0]
-        return ops.Concat(g.tokens(Space(batch, tuple(parts))))(*values)
+        return ops.Concat(g.tokens(Space(batch, tuple(parts))), self._widths(g, values))(*values)
+
+    def _widths(self, g: Builder, values: Sequence[Tensor]) -> tuple[Dim, ...]:
+        """The width of each part, where they differ."""
+        if all(g.same(value.width, values[0].width) for value in values):
+            return ()
+        return tuple(value.width for value in values for _ in value.space.parts)
 
     def _operand(self, g: Builder, operand: Operand, x: Tensor | None) -> Tensor:
         value = vectors(g, "concat", operand.of, x)

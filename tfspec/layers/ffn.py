@@ -58,7 +58,7 @@ class Ffn(Layer):
     )
     bias: Flag | None = Field(None, description="biases of the maps; default: the block's")
     dropout: Rate | None = Field(
-        None, description="of the activated features (Vaswani et al. 2017)"
+        None, description="of the activated features, as in the code of Vaswani et al. 2017"
     )
     only: Name | None = Field(None, description="the part that is read, and added to")
     experts: Size | None = Field(None, description="number of experts")

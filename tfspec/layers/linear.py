@@ -41,8 +41,10 @@ class Linear(Layer):
         width = g.fixed_size(self.width, x)
         biased = self.bias if self.bias is not None else g.defaults.bias is not False
         group = g.group(self.share, "linear", "weight", (width, x.width))
-        shared = self.share is not None
-        y = ops.Linear(width, bias=biased and not shared)(x, group=group)
+        shared, zero = self.share is not None, g.starts_at_zero("linear")
+        if zero and self.share is not None:
+            raise g.not_yet("a map that starts at 0 and shares its weights", self.share.span)
+        y = ops.Linear(width, bias=biased and not shared, zero=zero)(x, group=group)
         if biased and shared:  # a bias stays the linear's own
             y = Learned("add", "feature", 0.0, "bias")(y, name=g.name("bias"))
         return y

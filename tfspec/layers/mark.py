@@ -21,6 +21,7 @@ class Mark(Layer):
     """
 
     step: ClassVar[str] = "mark"
+    takes_unequal: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "name"
     whole: ClassVar[bool] = True
 

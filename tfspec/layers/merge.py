@@ -45,7 +45,7 @@ class Split(Layer):
     """Features into neighbours: `[..., H, W, p·p·c] -> [..., H·p, W·p, c]`.
 
     It undoes `merge` of the same sizes in the same order, as where patches become images again
-    (Peebles and Xie 2023).
+    (Peebles and Xie 2022).
     """
 
     step: ClassVar[str] = "split"

@@ -44,8 +44,7 @@ def gated(g: Builder, source: Pipeline, f: Tensor) -> Tensor:
 
 def _condition(g: Builder, role: ops.Role, start: str, y: Tensor, x: Tensor) -> Tensor:
     """What y says of every feature of x; it starts at 0 where the spec's `init` says so."""
-    g.zeroed.add(start)
-    zero = g.spec.init is not None and start in (g.spec.init.zeros or ())
+    zero = g.starts_at_zero(start)
     op = ops.Condition(x.width, g.defaults.bias is not False, role=role, zero=zero)
     return op(y, name=g.name(role))
 

@@ -70,10 +70,10 @@ class Normalisation(Located):
     eps: Rate | None = Field(None, description="default 1e-5, rms 1e-6")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(
-        None, description="added to the weight, which then starts at 0 (Gemma team 2024)"
+        None, description="added to the weight, which then starts at 0 (Gemma Team 2024)"
     )
     affine: Flag | None = Field(
-        None, description="false: no weight and no bias (Peebles and Xie 2023)"
+        None, description="false: no weight and no bias (Peebles and Xie 2022)"
     )
     modulate: Pipeline | None = Field(
         None,
@@ -160,10 +160,10 @@ class QKNorm(Located):
     eps: Rate | None = Field(None, description="default: the block's")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(
-        None, description="added to the weight, which then starts at 0 (Gemma team 2024)"
+        None, description="added to the weight, which then starts at 0 (Gemma Team 2024)"
     )
     affine: Flag | None = Field(
-        None, description="false: no weight and no bias (Peebles and Xie 2023)"
+        None, description="false: no weight and no bias (Peebles and Xie 2022)"
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:

@@ -67,7 +67,9 @@ class Pos(Layer):
     rows: Size | None = Field(
         None, description="rows of the table, if more than there are positions (Liu et al. 2019)"
     )
-    offset: Count | None = Field(None, description="row of the first position (Liu et al. 2019: 2)")
+    offset: Count | None = Field(
+        None, description="row of the first position: 2 in the code of Liu et al. 2019"
+    )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
     base: Rate | None = Field(
         None, description="of sinusoidal, default 10000 (Vaswani et al. 2017)"

@@ -15,7 +15,7 @@ from tfspec.spec.types import Rate
 class Gate(Located):
     """A learned factor of a branch: tanh of one number from 0, or linear in a stream.
 
-    tanh(α)·f(x) (Alayrac et al. 2022); W·S·f(x), feature by feature (Peebles and Xie 2023).
+    tanh(α)·f(x) (Alayrac et al. 2022); W·S·f(x), feature by feature (Peebles and Xie 2022).
     """
 
     called: ClassVar[str] = "`gate`"
@@ -27,7 +27,7 @@ class Gate(Located):
     source: Pipeline | None = Field(
         None,
         alias="from",
-        description="a factor for every feature, linear in this value (Peebles and Xie 2023)",
+        description="a factor for every feature, linear in this value (Peebles and Xie 2022)",
     )
 
 

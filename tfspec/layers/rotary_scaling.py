@@ -45,7 +45,7 @@ class LinearScaling(Located):
 
 
 class Llama3Scaling(Located):
-    """Slow pairs slowed down, quick ones kept (Llama 3: Grattafiori et al. 2024)."""
+    """Slow pairs slowed down, quick ones kept: Llama 3.1, by its code (Grattafiori et al. 2024)."""
 
     called: ClassVar[str] = "a llama3 `scaling`"
 

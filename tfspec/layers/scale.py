@@ -45,7 +45,7 @@ class Scale(Layer):
 
 
 class Softcap(Layer):
-    """A smooth bound: `[..., width] -> [..., width]`; tanh(v / cap)·cap (Gemma team 2024)."""
+    """A smooth bound: `[..., width] -> [..., width]`; tanh(v / cap)·cap (Gemma Team 2024)."""
 
     step: ClassVar[str] = "softcap"
     keeps_shape: ClassVar[bool] = True

@@ -34,7 +34,7 @@ OTHER_WIDTH = Rule(
 
 
 class LearnedScale(Located):
-    """A learned factor above 0, by its log (Radford et al. 2021, section 2.3.1)."""
+    """A learned factor above 0, by its log (Radford et al. 2021, section 2.3)."""
 
     called: ClassVar[str] = "`scale`"
     shorthand: ClassVar[str | None] = "kind"

@@ -90,6 +90,7 @@ class Stack(Layer):
     """
 
     step: ClassVar[str] = "stack"
+    takes_unequal: ClassVar[bool] = True
     keeps_shape: ClassVar[bool] = True
 
     of: PatternField = Field(description="a block, or a pattern: [local, full], [[look, read]]")

@@ -55,6 +55,7 @@ class Take(Layer):
     """
 
     step: ClassVar[str] = "take"
+    takes_unequal: ClassVar[bool] = True
 
     names: PartNames | None = Field(None, description="parts, or one ids input")
     at: AxisTable[PositionField] | None = Field(None, description="a position on each of some axes")
@@ -157,6 +158,7 @@ class Drop(Layer):
     """
 
     step: ClassVar[str] = "drop"
+    takes_unequal: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "names"
     whole: ClassVar[bool] = True
 
@@ -182,7 +184,9 @@ def kept(g: Builder, x: Tensor, parts: Sequence[Part]) -> Tensor:
         pieces.append(ops.Take(space, start, " + ".join(part.name for part in run))(x))
     if len(pieces) == 1:
         return pieces[0]
-    return ops.Concat(g.tokens(x.space.with_parts(*parts)))(*pieces)
+    widths = dict(zip(x.space.parts, x.widths, strict=False))
+    own = tuple(widths[part] for part in parts) if widths else ()
+    return ops.Concat(g.tokens(x.space.with_parts(*parts)), own)(*pieces)
 
 
 def _runs(all_parts: Sequence[Part], wanted: Sequence[Part]) -> Iterator[list[Part]]:

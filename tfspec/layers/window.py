@@ -58,6 +58,8 @@ def read_windows(g: Builder, layer: Attend, x: Tensor, source: Tensor) -> Window
     for knob in _UNSUITED:
         if getattr(layer, knob):
             raise g.not_yet(f"`{knob}` in windows", layer.key_span(knob))
+    if layer.sinks:
+        raise g.not_yet("`sinks` in windows", layer.key_span("sinks"))
     if layer.rel_bias is not None and layer.rel_bias.axes is None:
         raise g.not_yet("`rel_bias` in buckets in windows", layer.key_span("rel_bias"))
     axes = x.space.parts[0].axes

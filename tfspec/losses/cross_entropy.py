@@ -29,7 +29,7 @@ def mask_words(tokens, mask, valid=None, rate=0.15):
     """Tokens to read, and labels: those that were chosen to be told, -100 elsewhere.
 
     Of the chosen ones 80 % become `mask`, 10 % any word, and 10 % stay (Devlin et al.
-    2019, section 3.1). Where tokens are not `valid`, none is chosen.
+    2018, section 3.1). Where tokens are not `valid`, none is chosen.
     """
     chosen = torch.rand(tokens.shape, device=tokens.device) < rate
     if valid is not None:
@@ -116,7 +116,7 @@ class Shifted(NextToken):
 
 
 class MaskedWord(CrossEntropy):
-    """Words told that were masked: cross entropy where labels are not -100 (Devlin et al. 2019).
+    """Words told that were masked: cross entropy where labels are not -100 (Devlin et al. 2018).
 
     logits [..., T, V], labels [..., T]. `mask_words` chooses words, and masks them.
     """

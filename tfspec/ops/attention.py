@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from tfspec.diagnostics import Label
-from tfspec.graph.look import Look
+from tfspec.graph.look import Knob, Look
 from tfspec.graph.mask import Mask
 from tfspec.graph.mask_count import exact, pairs
 from tfspec.graph.rates import Rate
@@ -16,6 +16,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Op, Reach
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
+from tfspec.ops.sinks import beside, without
 from tfspec.program import expr as ex
 from tfspec.program import flex, grouped, heads, masks
 from tfspec.program.lowering import Lowering
@@ -36,16 +37,21 @@ class Unlearned(Op):
         return {}  # nothing is learned
 
 
+X = TypeVar("X")
+
+
 @dataclass(frozen=True)
 class Attend(Unlearned):
     """softmax(q kᵀ · scale + bias, over the allowed keys) v; a query without a key gives 0.
 
     q [..., h, N, k], k [..., g, M, k], v [..., g, M, w], and maybe a bias of the scores [h, N, M]
-    -> [..., h, N, w]; g divides h. `flags` are the bool inputs that the mask reads, in its order;
-    `scale` None means k ** -0.5. The soft cap bounds the scores before the bias is added. `keeps`:
-    its keys and values are what a cache keeps; else whoever made them sees to that, in a body of
-    its own for decoding.
-    Sources: Vaswani et al. 2017, section 3.2; grouped keys: Ainslie et al. 2023.
+    -> [..., h, N, w]; g divides h. With `sinks` [h] as last input, each head's softmax has one more
+    score, which takes weight and has no value. `flags` are the bool inputs that the mask reads, in
+    its order; `scale` None means k ** -0.5. The soft cap bounds the scores before the bias is
+    added. `keeps`: its keys and values are what a cache keeps; else whoever made them sees to that,
+    in a body of its own for decoding.
+    Sources: Vaswani et al. 2017, section 3.2.1; grouped keys: Ainslie et al. 2023; sinks: OpenAI
+    2025.
     """
 
     mask: Mask | None
@@ -54,20 +60,26 @@ class Attend(Unlearned):
     softcap: Rate | None = None
     dropout: Rate = 0.0
     keeps: bool = True
+    sinks: bool = False
 
     def infer(self, *inputs: Tensor) -> Tensor:
         q, _, v, *_ = inputs
         return Tensor((*q.axes[:-1], v.axes[-1]), q.space)
 
     def define(self, *inputs: Tensor) -> Tensor:
-        q, k, v, *biases = inputs
+        q, k, v, *more = inputs
+        biases, sinks = self._given(more)
         scores = Scores(self.scale)(q, k)
         scores = Softcap(self.softcap)(scores) if self.softcap else scores
         for bias in biases:
             scores = AddBias()(scores, bias)
-        weights = Softmax(self.mask, self.flags)(scores)
+        weights = Softmax(self.mask, self.flags)(scores, *sinks)
         weights = Dropout(self.dropout)(weights) if self.dropout else weights
         return Mix()(weights, v)
+
+    def _given(self, more: Sequence[X]) -> tuple[Sequence[X], Sequence[X]]:
+        """Of what it has beside q, k and v: the biases of the scores, and the sinks."""
+        return (more[:-1], more[-1:]) if self.sinks else (more, ())
 
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
         raise NotImplementedError("a composite costs what its definition costs")
@@ -94,13 +106,13 @@ class Attend(Unlearned):
         return "attend"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look("Attention", "attention", ((self.mask.text,),) if self.mask else ())
+        return Look("Attention", "attention", _seen(self.mask, sinks=self.sinks))
 
     def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
         if self._flexible(low, node):
             return True
         q, _, v, *biases = node.inputs
-        plain, dropout = low.style == "fast" and not self.softcap, bool(self.dropout)
+        plain, dropout = low.style == "fast" and not self._by_hand, bool(self.dropout)
         lead = self._lead(q, biases)
         shapes = (_one_batch(x.shape, lead) for x in (q, v))
         return plain and flash(low, *shapes, learned=bool(biases), dropout=dropout)
@@ -111,9 +123,15 @@ class Attend(Unlearned):
         return len(q.shape) - 3 if joins and len(q.shape) > 4 else 1
 
     def _flexible(self, low: Lowering, node: Node) -> bool:
-        q, _, v, *biases = node.inputs
-        serves = flex.serves(low, self.mask, q, v, biases, bool(self.softcap))
+        q, _, v, *more = node.inputs
+        biases, _ = self._given(more)
+        serves = flex.serves(low, self.mask, q, v, biases, needed=self._by_hand)
         return serves and not self.dropout
+
+    @property
+    def _by_hand(self) -> bool:
+        """Whether torch's plainer kernels cannot do it: they change no score, and have no sinks."""
+        return bool(self.softcap) or self.sinks
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k, v, *biases = inputs
@@ -123,7 +141,7 @@ class Attend(Unlearned):
             v = heads.apart(low, v, q, k)
         if self._flexible(low, node):
             return self._flex(low, q, k, v, *biases)
-        if low.style == "explicit" or self.softcap:
+        if low.style == "explicit" or self._by_hand:
             return low.expand(node, (q, k, v, *biases))
         flags = low.roots_of(self.flags)
         plan = masks.for_kernel(low, self.mask, q, k, flags, *biases, one_body=self.keeps)
@@ -143,11 +161,12 @@ class Attend(Unlearned):
         )
         return out if lead == 1 else out.unflatten(0, _texts(low, batch))
 
-    def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *biases: Value) -> Value:
+    def _flex(self, low: Lowering, q: Value, k: Value, v: Value, *more: Value) -> Value:
+        biases, sinks = self._given(more)
         cap = number(self.softcap, "cap") if self.softcap else None
         flags = low.roots_of(self.flags)
         options = kernel_options(low, self.scale, self.dropout, q, k)
-        return flex.attend(low, self.mask, flags, (q, k, v, *biases), cap, options)
+        return flex.attend(low, self.mask, flags, (q, k, v, *biases), cap, options, sinks)
 
     def _cached(self, low: Lowering, node: Node, k: Value, v: Value) -> tuple[Value, Value]:
         """Keys and values with the earlier ones; only a causal mask lets them be kept.
@@ -159,11 +178,17 @@ class Attend(Unlearned):
         return low.cached(k, v, check_cached(node, self.mask).window)
 
 
+def _seen(mask: Mask | None, *, sinks: bool) -> tuple[Knob, ...]:
+    """What a figure says of who takes weight."""
+    return (*(((mask.text,),) if mask else ()), *((("sinks",),) if sinks else ()))
+
+
 def check_cached(node: Node, mask: Mask | None) -> Mask:
     """The mask, which must be causal. Raises NotYet: else later tokens change earlier ones."""
     if mask is None or not mask.causal:
         message = "attention that is not causal is not supported yet in decoding"
-        raise NotYet.of(message, Label(node.span) if node.span else None)
+        help = "give every attention of a text to itself `mask: causal`, or ask for no decoding"
+        raise NotYet.of(message, Label(node.span) if node.span else None, help)
     return mask
 
 
@@ -231,7 +256,11 @@ class Scores(Unlearned):
 
 @dataclass(frozen=True)
 class Softmax(Unlearned):
-    """Each query's weights over the keys it may see: [..., h, N, M]; all 0 where there is none."""
+    """Each query's weights over the keys it may see: [..., h, N, M]; all 0 where there is none.
+
+    With sinks [h] as second input, one more score takes its share: exp(s) / (exp(sink) + sum over
+    the keys of exp(s)).
+    """
 
     mask: Mask | None
     flags: tuple[Tensor, ...] = ()
@@ -246,25 +275,31 @@ class Softmax(Unlearned):
         return "softmax"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look("Softmax", "attention", ((self.mask.text,),) if self.mask else ())
+        return Look("Softmax", "attention", _seen(self.mask, sinks=len(inputs) > 1))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        (scores,) = inputs
+        scores, *sinks = inputs
         if self.mask is None:
-            return low.record_map(scores.softmax().named("weights"))
+            return low.record_map(self._weights(low, scores, sinks).named("weights"))
         mask = masks.tensor(
             low, self.mask, scores.shape[-2], scores.shape[-1], low.roots_of(self.flags)
         )
-        hidden = ~mask if self.mask.keeps_one else (~mask).named("hidden")
-        scores = scores.masked_fill(hidden, self._lowest(scores)).named("scores")
-        weights = scores.softmax()
-        if not self.mask.keeps_one:
+        some = self.mask.keeps_one or bool(sinks)  # of a row there is always a score to be seen
+        hidden = ~mask if some else (~mask).named("hidden")
+        scores = scores.masked_fill(hidden, self._lowest(scores, some)).named("scores")
+        weights = self._weights(low, scores, sinks)
+        if not some:
             weights = weights.masked_fill(hidden, ex.Name("0"))
         return low.record_map(weights.named("weights"))
 
-    def _lowest(self, scores: Value) -> ex.Expr:
+    def _weights(self, low: Lowering, scores: Value, sinks: Sequence[Value]) -> Value:
+        for each in sinks:
+            return without(beside(low, scores, each).softmax())
+        return scores.softmax()
+
+    def _lowest(self, scores: Value, some: bool) -> ex.Expr:
         """What hides a key. A row hidden whole stays finite, or its gradient were not a number."""
-        if self.mask is not None and self.mask.keeps_one:
+        if some:
             return ex.Name('float("-inf")')
         limits = ex.Call(ex.Name("torch.finfo"), (ex.Attribute(scores.ref, "dtype"),))
         return ex.Attribute(limits, "min")

@@ -24,7 +24,8 @@ class Linear(Op):
     """x Wᵀ + b: [..., width_in] -> [..., width].
 
     `role` names the result, and lets maps with roles that read one value share a matrix;
-    `ends_branch` marks the last map of a residual branch, which depth scaling shrinks.
+    `ends_branch` marks the last map of a residual branch, which depth scaling shrinks. `zero`: it
+    starts at 0.
     """
 
     reach: ClassVar[Reach] = "token"
@@ -33,14 +34,16 @@ class Linear(Op):
     bias: bool = True
     ends_branch: bool = False
     role: str | None = None
+    zero: bool = False
 
     def infer(self, *inputs: Tensor) -> Tensor:
         return like(inputs[0], self.width, self.role)
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
-        init = "residual" if self.ends_branch else "linear"
+        init = 0.0 if self.zero else "residual" if self.ends_branch else "linear"
         specs = {"weight": WeightSpec((self.width, inputs[0].width), init)}
-        return specs | ({"bias": WeightSpec((self.width,), "bias")} if self.bias else {})
+        bias = WeightSpec((self.width,), 0.0 if self.zero else "bias")
+        return specs | ({"bias": bias} if self.bias else {})
 
     def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
         return 2 * outputs[0].elements * inputs[0].width

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfspec.graph.look import Look
-from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node
 from tfspec.ops.linear import Linear
@@ -26,14 +25,6 @@ class Condition(Linear):
     Those of a block that read one vector are one matrix, `modulation`. `zero`: it starts at 0, so
     that a gate closes its branch and a norm is not modulated (Peebles and Xie 2022, adaLN-Zero).
     """
-
-    zero: bool = False
-
-    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
-        specs = super().weights(*inputs)
-        if not self.zero:
-            return specs
-        return {name: WeightSpec(spec.shape, 0.0) for name, spec in specs.items()}
 
     def label(self) -> str:
         return str(self.role)

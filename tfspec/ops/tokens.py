@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tfspec.graph.look import Look, chip
@@ -13,7 +13,7 @@ from tfspec.graph.tensor import Tensor, features, over
 from tfspec.graph.trace import Node, Op
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
-from tfspec.program.value import Value
+from tfspec.program.value import Value, side_by_side
 from tfspec.symbolic import Dim
 
 
@@ -56,26 +56,35 @@ class Learn(Op):
 
 @dataclass(frozen=True)
 class Concat(Rearrangement):
-    """Parts one after the other: [n], [m], ... -> [n + m + ...]. Batch axes are filled in."""
+    """Parts one after the other: [n], [m], ... -> [n + m + ...]. Batch axes are filled in.
+
+    With `widths`, one a part, they stay tensors of their own, side by side.
+    """
 
     space: Space
+    widths: tuple[Dim, ...] = ()
 
     def infer(self, *inputs: Tensor) -> Tensor:
+        if self.widths:
+            return replace(over(self.space), widths=self.widths)
         return over(self.space, features(inputs[0].width))
 
     def label(self) -> str:
-        return "concat"
+        return "side by side" if self.widths else "concat"
 
     def look(self, *inputs: Tensor) -> Look:
         """Learned tokens have no batch: they are what is new."""
         new = [x.space.parts[0].name for x in inputs if not x.space.batch]
         if self.space.batch and new:
             return Look(f"Prepend {', '.join(new)}", "embed")
-        return Look("Concat", "other", ((" + ".join(part.name for part in self.space.parts),),))
+        title = "Side by side" if self.widths else "Concat"
+        return Look(title, "other", ((" + ".join(part.name for part in self.space.parts),),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         axis = len(self.space.batch)
         rows = [self._rows(low, x, t) for x, t in zip(inputs, node.inputs, strict=True)]
+        if self.widths:
+            return side_by_side(rows, node.outputs[0].shape)
         sizes = tuple(a.size for a in (*self.space.batch, *self.space.token_axes))
         shape = (*sizes, inputs[0].shape[-1])
         return low.cat(rows, str(axis), shape)
@@ -99,7 +108,18 @@ class Take(Rearrangement):
     text: str
 
     def infer(self, *inputs: Tensor) -> Tensor:
-        return over(self.space, inputs[0].axes[-1])
+        (x,) = inputs
+        if x.widths:
+            first, *others = (x.widths[at] for at in self._places(x))
+            if others:
+                return replace(over(self.space), widths=(first, *others))
+            return over(self.space, features(first))
+        return over(self.space, x.axes[-1])
+
+    def _places(self, x: Tensor) -> list[int]:
+        """Which of the value's parts these are."""
+        names = [part.name for part in x.space.parts]
+        return [names.index(part.name) for part in self.space.parts]
 
     def label(self) -> str:
         return f"take {self.text}"
@@ -108,12 +128,26 @@ class Take(Rearrangement):
         return chip("take", self.text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        if inputs[0].pieces:
+            return self._piece(low, node, inputs[0])
         alike = [each for each in low.readers(node.inputs[0]) if each.op == self]
         if len(alike) < 2:
             return self._cut(low, node, inputs[0])
         key = "take", inputs[0], self
         name = "_".join(part.name for part in self.space.parts)
         return low.local(key, name, lambda: self._cut(low, node, inputs[0]))
+
+    def _piece(self, low: Lowering, node: Node, x: Value) -> Value:
+        """Of parts that lie in tensors of their own: those as they are, or one token of one."""
+        tensor = node.inputs[0]
+        first, *others = self._places(tensor)
+        if others:
+            return side_by_side([x.pieces[at] for at in (first, *others)], node.outputs[0].shape)
+        part = tensor.space.parts[first]
+        if not self.space.single or not part.axes:
+            return x.pieces[first]
+        index = low.number(self.start - tensor.space.offset(part.name), "index")
+        return x.pieces[first].select(len(tensor.space.batch), index)
 
     def _cut(self, low: Lowering, node: Node, x: Value) -> Value:
         axis = len(node.inputs[0].space.batch)

@@ -121,7 +121,7 @@ class Skeleton:
                 step.name,
                 len(step.turns),
                 step.own,
-                self.value(step.carry),
+                tuple(map(self.value, step.carry)),
                 places,
             )
         else:

@@ -31,6 +31,8 @@ RESERVED = frozenset(
         "visible",
         "flex_attention",
         "create_block_mask",
+        "AuxRequest",
+        "attend_with_sinks",
         "Cache",
         "drop_path",
         "grouped_linear",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspec.graph.mask import Mask
@@ -12,28 +13,38 @@ from tfspec.program import flex_code
 from tfspec.program.flex_predicates import Inside
 from tfspec.program.kernels import Kernel
 from tfspec.program.method import origin
-from tfspec.program.saves import NO_GRADIENT, Keep, Made, Result, saves
-from tfspec.program.value import Value, in_order
+from tfspec.program.saves import NO_GRADIENT, Keep, Kept, Made, Result, saves
+from tfspec.program.value import Shape, Value, in_order
 from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
 
+SINKS = '''def attend_with_sinks(q, k, v, sinks, **options):
+    """Attention in which each head has a score of its own that takes weight: [h].
+
+    Of the weight of all keys, exp(lse), the share exp(lse) / (exp(lse) + exp(sink)) is left.
+    """
+    x, aux = flex_attention(q, k, v, return_aux=AuxRequest(lse=True), **options)
+    return x * torch.sigmoid(aux.lse - sinks[:, None]).unsqueeze(-1).to(x.dtype)
+'''
 NARROWEST = 16
 """Heads that its kernels take: torch refuses to compile it for narrower ones."""
 
 
 def serves(
     low: Lowering, mask: Mask | None, q: Value | Tensor, v: Value | Tensor,
-    biases: Sequence[Value | Tensor], softcap: bool,
+    biases: Sequence[Value | Tensor], *, needed: bool,
 ) -> bool:  # fmt: skip
     """Whether it is needed, and can do it. Causal alone needs a plainer kernel.
+
+    `needed`: whatever the mask and the biases are.
 
     It wants one batch axis, and has no dropout; a cache keeps the kernel that a step of it takes.
     """
     if not low.target.flex or low.style != "fast" or "decode" in low.modes:
         return False
-    plain = not softcap and not biases and (mask is None or mask.exactly_causal)
+    plain = not needed and not biases and (mask is None or mask.exactly_causal)
     widths = [low.fixed(each.shape[-1]) or 0 for each in (q, v)]
     shaped = len(q.shape) == 4 and all(len(bias.shape) == 3 for bias in biases)
     return not plain and shaped and min(widths) >= NARROWEST
@@ -42,10 +53,11 @@ def serves(
 def attend(
     low: Lowering, mask: Mask | None, flags: Sequence[Value], inputs: Sequence[Value],
     softcap: ex.Expr | None, options: tuple[tuple[str, ex.Expr], ...],
+    sinks: Sequence[Value] = (),
 ) -> Value:  # fmt: skip
     """q [B, h, N, k], k [B, g, M, k], v [B, g, M, w] and maybe biases [h, N, M] -> [B, h, N, w].
 
-    A query that sees no key gets 0.
+    A query that sees no key gets 0. Sinks [h], if there are any, take their share of the weight.
     """
     q, k, v, *biases = inputs
     keywords: list[tuple[str, ex.Expr]] = []
@@ -54,14 +66,26 @@ def attend(
     if mask is not None:
         blocks = block_mask(low, mask, q.shape[0], (q.shape[-2], k.shape[-2]), flags)
         keywords.append(("block_mask", blocks.ref))
-    args = tuple(value.ref for value in (q, k, v))
-    expr = ex.Call(ex.Name("flex_attention"), args, (*keywords, *options))
+    args = tuple(value.ref for value in (q, k, v, *sinks))
+    function = low.helper("attend_with_sinks", SINKS) if sinks else ex.Name("flex_attention")
+    expr = ex.Call(function, args, (*keywords, *options))
     shape = (*q.shape[:-1], v.shape[-1])
     strides = in_order(shape, low.memory_order(q))  # the kernel lays its result out as q is
     scale = Made("log-sum-exp", product(q.shape[:-1]), "float32")
-    kept = saves(*map(Keep, inputs), Result(), scale, without="the tensors of its BlockMask")
+    result = _shared(low, q, shape) if sinks else (Result(),)
+    kept = saves(*map(Keep, inputs), *result, scale, without="the tensors of its BlockMask")
     runs = Kernel("attention", skips=True, recomputes=True)
+    if sinks:  # the result is read and written again, with the shares
+        again = 2 * product(shape) + 2 * product(q.shape[:-1])
+        runs = replace(runs, hidden=again, launches=2)
     return low.method.emit(expr, shape, "float", kept, strides=strides, kernel=runs)
+
+
+def _shared(low: Lowering, q: Value, shape: Shape) -> tuple[Kept, ...]:
+    """What shares of the weight keep: the result before, and themselves, in its dtype as well."""
+    rows = product(q.shape[:-1])
+    shares = [Made("shares", rows, "float32"), *([Made("shares cast", rows)] if low.half else [])]
+    return (Made("result before the sinks", product(shape)), *shares)
 
 
 def block_mask(

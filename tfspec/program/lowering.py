@@ -15,8 +15,8 @@ from tfspec.program.caching import Caching
 from tfspec.program.method import Kept, Loop, Method, Place, origin
 from tfspec.program.program import Member, Mode, Precision, Program, Style
 from tfspec.program.refusal import NotYet
-from tfspec.program.saves import CALL, NO_GRADIENT
-from tfspec.program.value import Dtype, Storage, Value, in_order
+from tfspec.program.saves import NO_GRADIENT
+from tfspec.program.value import Dtype, Storage, Value, flat, in_order, side_by_side
 from tfspec.symbolic import Dim, product
 from tfspec.targets import Target
 
@@ -185,17 +185,26 @@ class Lowering(Caching):
     def call(self, trace: Trace, inputs: Sequence[Value]) -> Value:
         """A child module run once here."""
         child = self._child(trace, inputs)
+        results = child.results
+        if len(results) > 1:
+            child.pass_by()
         receiver = self._module(trace.scope)
-        result = child.results[0]
         if child.kept:
             self.method.kept.append(Kept((child,)))
         expr = ex.Invoke(child, receiver, self._given(child))
-        storage = Storage(product(result.shape), result.dtype)
-        value = self.method.emit(
-            expr, result.shape, result.dtype, CALL, storage=storage, strides=result.strides
-        )
-        value.learned = result.learned
-        return value
+        made = self.method.emit_call(expr, child.results)
+        known = dict(zip(child.results, made, strict=True))
+        return self._joined(trace, [known.get(each) or self._outside(each) for each in results])
+
+    def _outside(self, param: Value) -> Value:
+        """What a child's parameter stands for here."""
+        assert param.source is not None
+        return self.localize(param.source)
+
+    def _joined(self, trace: Trace, values: Sequence[Value]) -> Value:
+        """A trace's result, of the values that code has for it."""
+        result = trace.results[0]
+        return side_by_side(values, result.shape) if result.widths else values[0]
 
     def _module(self, scope: Scope) -> ex.Expr:
         """The child module of a scope; one that lives further out is passed in."""
@@ -241,47 +250,57 @@ class Lowering(Caching):
         for trace in stack.traces:
             child = self._child(trace, (value,))
             children.append(child)
-            result = child.results[0]
-            value = Value(self.method, result.shape, result.dtype, result.storage, result.strides)
-            value.learned = result.learned
+            value = self._joined(trace, [self._carried(result) for result in child.results])
         self.turn = outer
         if any(child.kept for child in children):
             if own < stack.rounds:
                 place = self.nodes[0].span
                 raise NotYet.of(SHARED, Label(place) if place else None)
             self.method.kept.append(Kept(tuple(children), stacked=True))
-        places = [Place(child, self._given(child)[1:]) for child in children]
+        places = [Place(child, self._given(child)[len(carry.flat) :]) for child in children]
         scopes = tuple(trace.scope for trace in stack.traces)
         blocks = scopes[0].parent
         assert blocks is not None
         listed = Member(blocks.name, None, kind="list", children=scopes, count=own)
         self.member(listed, blocks.parent)
-        ends = turns.stop == stack.rounds
-        loop = Loop(blocks.name, turns, tuple(places), carry, (value,), stack.count, own, ends)
+        ends, given = turns.stop == stack.rounds, (carry.flat, value.flat)
+        loop = Loop(blocks.name, turns, tuple(places), *given, stack.count, own, ends)
         loop.states = {p: e for place in places for p, e in place.given if isinstance(e, ex.Item)}
         self.method.steps.append(loop)
+        return value
+
+    def _carried(self, result: Value) -> Value:
+        """What a layer makes, as the loop carries it on."""
+        value = Value(self.method, result.shape, result.dtype, result.storage, result.strides)
+        value.learned = result.learned
         return value
 
     def _child(self, trace: Trace, inputs: Sequence[Value]) -> Method:
         child = Method(self, trace.scope, self.method, trace.doc)
         self._register(child)
         for tensor, value in zip(trace.inputs, inputs, strict=True):
-            param = child.param(value, tensor.role or "x")
-            param.storage = Storage(product(value.shape), value.dtype)
-            self.values[tensor] = param
+            self.values[tensor] = self._param(child, tensor, value)
         child.inputs = len(child.params)
         with self.inside(child):
-            child.results = self.inline(trace)
+            child.results = flat(self.inline(trace))
         child.drop_unread(views=True)
         if "decode" in self.modes:  # also what would make a memory's keys, which the cache has
             child.drop_unread(calls=False)
         if self.mode == "decode":
             made_once = [tensor for tensor in trace.inputs if tensor not in self.graph.follows]
-            child.drop_unread_inputs([self.values[tensor] for tensor in made_once])
+            child.drop_unread_inputs(flat(self.values[tensor] for tensor in made_once))
         child.drop_unread_params()
         if "decode" not in self.modes:
             child.drop_unread()
         return child
+
+    def _param(self, child: Method, tensor: Tensor, value: Value) -> Value:
+        """What a child sees of a value: a parameter, or one for each part that lies apart."""
+        names = [piece.role for piece in tensor.pieces] if value.pieces else [tensor.role]
+        params = [child.param(v, n or "x") for v, n in zip(value.flat, names, strict=True)]
+        for param in params:
+            param.storage = Storage(product(param.shape), param.dtype)
+        return side_by_side(params, value.shape) if value.pieces else params[0]
 
     def _given(self, child: Method) -> tuple[tuple[Value, ex.Expr], ...]:
         """What the running method passes for each of the child's parameters."""

@@ -11,7 +11,7 @@ from tfspec.program import expr as ex
 from tfspec.program.code_names import safe
 from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lengths import ITSELF, Solved
-from tfspec.program.saves import VIEW, Saves
+from tfspec.program.saves import CALL, VIEW, Saves
 from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 
@@ -75,7 +75,7 @@ class Place:
 
 @dataclass(eq=False)
 class Loop:
-    """The layers of a stack, run in order: carry = block(carry, ...).
+    """The layers of a stack, run in order: carry = block(carry, ...), of one value or several.
 
     `turns` are all turns through its pattern, but where memory is asked (`Lowering._apart`);
     `ends`: the last of these is the last of all. `layers` is the number of all turns in the spec's
@@ -85,7 +85,7 @@ class Loop:
     name: str
     turns: range
     places: tuple[Place, ...]
-    carry: Value
+    carry: tuple[Value, ...]
     outputs: tuple[Value, ...]
     layers: Dim
     own: int
@@ -101,7 +101,7 @@ class Loop:
     def inputs(self) -> list[Value]:
         given = [value for place in self.places for _, value in place.given]
         refs = [leaf.to for expr in given for leaf in expr.leaves() if isinstance(leaf, ex.Ref)]
-        return [self.carry, *refs]
+        return [*self.carry, *refs]
 
 
 @dataclass(eq=False)
@@ -203,6 +203,18 @@ class Method:
         here.steps.append(Assign(values, expr, VIEW, self.low.nodes))
         return values
 
+    def emit_call(self, expr: ex.Expr, results: Sequence[Value]) -> tuple[Value, ...]:
+        """What a child module makes, in memory of its own here."""
+        here = self.low.method
+        values = tuple(
+            Value(here, r.shape, r.dtype, Storage(product(r.shape), r.dtype), r.strides)
+            for r in results
+        )
+        for value, result in zip(values, results, strict=True):
+            value.learned = result.learned
+        here.steps.append(Assign(values, expr, CALL, self.low.nodes))
+        return values
+
     def param(self, like: Value, hint: str | None = None) -> Value:
         """A parameter that stands for a value of the caller."""
         value = Value(self, like.shape, like.dtype, like.storage, like.strides, source=like)
@@ -247,6 +259,15 @@ class Method:
             if value not in read:
                 self.params.remove(value)
                 self.inputs -= 1
+
+    def pass_by(self) -> None:
+        """Leave out results that are parameters as they came: the caller has them."""
+        made = tuple(value for value in self.results if value not in self.params)
+        if made:
+            passed, self.results = [v for v in self.results if v in self.params], made
+            self.drop_unread_inputs(passed)
+            if self.inputs == 1:
+                self.params[0].hint = "x"  # as in a block that knows of no other part
 
     def drop_unread_params(self) -> None:
         """Leave out what was asked of the callers, and went into something made further out."""

@@ -81,8 +81,9 @@ class MethodPrinter(Loops):
         if len(results) == 1:
             expr: ex.Expr = results[0].ref
         else:
-            for value in results:
-                self._named(value)
+            for value in [*self.pending]:  # in the order in which they run
+                if value in results:
+                    self._named(value)
             expr = ex.Bare(tuple(value.ref for value in results))
             comment = ""
         if len(results) == 1 and waiting:

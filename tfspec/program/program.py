@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from tfspec.graph.scope import Group, Scope, Weight
 from tfspec.program import expr as ex
 from tfspec.program.method import Method
+from tfspec.symbolic import Dim
 from tfspec.targets import Target
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Program:
 
     `sizes`, `dtype` and `learns`, whether gradients flow, are what memory and time are asked at:
     layouts, where it matters that a size is 1 (None: any sizes), and kernels. The code is the same
-    at all. `loss` is what the file has beside the model, where it is asked for.
+    at all. `loss` is what the file has beside the model, where it is asked for. `asked`: each two
+    sizes that were compared, and whether they are equal at `sizes`.
     """
 
     graph: Graph
@@ -61,6 +63,7 @@ class Program:
     methods: dict[Scope, list[Method]] = field(default_factory=dict[Scope, "list[Method]"])
     holders: dict[Group, Member] = field(default_factory=dict["Group", Member])
     helpers: dict[str, str] = field(default_factory=dict[str, str])
+    asked: dict[tuple[Dim, Dim], bool] = field(default_factory=dict["tuple[Dim, Dim]", bool])
 
     @property
     def generates(self) -> bool:

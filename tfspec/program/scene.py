@@ -17,7 +17,7 @@ from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import LINEAR, NO_GRADIENT, Saves
-from tfspec.program.value import Dtype, Storage, Value, in_order
+from tfspec.program.value import Dtype, Storage, Value, in_order, side_by_side
 from tfspec.symbolic import Dim, product
 
 
@@ -64,6 +64,8 @@ class Scene:
         return [self.values[tensor] for tensor in tensors]
 
     def localize(self, value: Value) -> Value:
+        if value.pieces:
+            return side_by_side([*map(self.method.localize, value.pieces)], value.shape)
         return self.method.localize(value)
 
     def helper(self, name: str, source: str) -> ex.Name:
@@ -229,10 +231,14 @@ class Scene:
 
     def same(self, a: Dim, b: Dim) -> bool:
         """Whether two sizes are equal: always, or at the sizes that the program is for."""
-        sizes = self.program.sizes
-        if sizes is not None:
-            return a.value(sizes) == b.value(sizes)
-        return a == b or None is not self.fixed(a) == self.fixed(b)
+        sizes, asked = self.program.sizes, self.program.asked
+        if sizes is None:
+            return a == b or None is not self.fixed(a) == self.fixed(b)
+        if a == b:
+            return True
+        if (a, b) not in asked:
+            asked[a, b] = a.value(sizes) == b.value(sizes)
+        return asked[a, b]
 
     def alike(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
         """Whether two shapes are equal."""
@@ -243,6 +249,9 @@ class Scene:
 
     def laid_alike(self, a: Value, b: Value) -> bool:
         """Whether two values of one shape lie in memory in one way."""
+        return all(map(self._laid_alike, a.flat, b.flat))
+
+    def _laid_alike(self, a: Value, b: Value) -> bool:
         each = zip(a.shape, a.strides, b.strides, strict=True)
         return all(self.same(x, y) for size, x, y in each if not self.is_one(size))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfspec.diagnostics import Label
 from tfspec.program import expr as ex
+from tfspec.program import starting_zeros
 from tfspec.program.layout import WIDTH
 from tfspec.program.rates import number
 from tfspec.program.refusal import NotYet
+from tfspec.program.starting_zeros import at_zero, makes
 from tfspec.spec.expression import Name, Negative, Number, RateExpr, Tree
 
 if TYPE_CHECKING:
@@ -140,12 +140,12 @@ def function(program: Program) -> str | None:
         return None
     lines = _linears(program)
     drawn = init.kind != "torch" or init.embed is not None or init.std is not None
-    if drawn and any(_makes(member, "nn.Embedding") for member in _members(program)):
+    if drawn and any(makes(member, "nn.Embedding") for member in _members(program)):
         lines += [
             "if isinstance(module, nn.Embedding):",
             f"    {_call(graph, 'module.weight', table=True)}",
         ]
-    lines += _zeros(program)
+    lines += starting_zeros.lines(program)
     body = "\n".join(piece for line in lines for piece in _fitted(f"        {line}"))
     named = "name." in body
     each = "name, module in model.named_modules()" if named else "module in model.modules()"
@@ -180,45 +180,13 @@ def _linears(program: Program) -> list[str]:
     )
 
 
-def _zeros(program: Program) -> list[str]:
-    """The lines that set maps to 0 which start there, whatever was drawn for them."""
-    linears = [m for m in _members(program) if _makes(m, "nn.Linear")]
-    names = sorted({m.name for m in linears if _at_zero(m)})
-    other = next((m.name for m in linears if m.name in names and not _at_zero(m)), None)
-    if other is not None:
-        what = f"a map called `{other}` that starts at 0 beside one that does not"
-        init = program.graph.spec.init
-        assert init is not None, "no map starts at 0 unless the spec says so"
-        place = Label(init.key_span("zeros"))
-        named = f"call an output or stream that is called `{other}` otherwise"
-        styled = "a gated ffn has such a map in the explicit style: build the fast one"
-        raise NotYet.of(f"{what} is not supported yet", place, named, styled)
-    if not names:
-        return []
-    return [
-        *_among(names),
-        "    for parameter in module.parameters():",
-        "        nn.init.zeros_(parameter)",
-    ]
-
-
-def _among(names: Sequence[str]) -> list[str]:
-    """The test whether a module has one of these names, as ruff breaks it."""
-    quoted = [f'"{name}"' for name in names]
-    listed = ", ".join(quoted) + ("," if len(names) == 1 else "")
-    whole = f'if name.split(".")[-1] in ({listed}):'
-    if len(whole) <= WIDTH - 8:
-        return [whole]
-    return ['if name.split(".")[-1] in (', *(f"    {each}," for each in quoted), "):"]
-
-
 def _matrix(program: Program) -> list[str]:
     """The lines that draw one module's matrix: fused ones part by part where it matters."""
     graph = program.graph
     init = graph.spec.init
     assert init is not None
     if init.kind == "xavier":
-        fused = [m for m in _members(program) if _fused(m) and not _at_zero(m)]
+        fused = [m for m in _members(program) if _fused(m) and not at_zero(m)]
         if fused:
             return _xavier(graph, fused)
     plain = _call(graph, "module.weight", table=False)
@@ -269,9 +237,6 @@ def _call(graph: Graph, target: str, *, table: bool, factor: str = "") -> str:
     return f"nn.init.{function_}({target}{words})"
 
 
-_CALLED = {"gate": "gates", "modulate": "modulations"}
-
-
 def _doc(program: Program) -> str:
     init = program.graph.spec.init
     assert init is not None
@@ -283,7 +248,7 @@ def _doc(program: Program) -> str:
         "fan_in": "Fan-in normal",
     }
     ends = "; the ends of residual branches smaller" if init.residual is not None else ""
-    gone = f"; {' and '.join(_CALLED[each] for each in init.zeros)} at 0" if init.zeros else ""
+    gone = f"; {starting_zeros.listed(init.zeros)} at 0" if init.zeros else ""
     zero = "; zero biases" if init.bias == "zeros" else ""
     return f"{words.get(init.kind, init.kind)} matrices{ends}{zero}{gone}."
 
@@ -293,20 +258,11 @@ def _members(program: Program) -> list[Member]:
 
 
 def _any(program: Program, module: str) -> bool:
-    return any(_makes(member, module) for member in _members(program))
-
-
-def _makes(member: Member, module: str) -> bool:
-    make = member.make
-    return isinstance(make, ex.Call) and isinstance(make.func, ex.Name) and make.func.name == module
+    return any(makes(member, module) for member in _members(program))
 
 
 def _fused(member: Member) -> bool:
     return len(member.holds.get("weight", ())) > 1
-
-
-def _at_zero(member: Member) -> bool:
-    return all(w.spec.init == 0.0 for weights in member.holds.values() for w in weights)
 
 
 def _ends(member: Member) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -61,7 +61,8 @@ class Value:
     parameter stands for. `absent`: a parameter that this mode does not pass. `optional`: may be
     None when the model runs. `defaults`: a parameter that callers may leave out. `learned`: a
     gradient flows to it, for it is made of weights. `transposed`: of what it is a transpose, and
-    which axes changed places.
+    which axes changed places. `pieces`: what a value of parts in tensors of their own is made of;
+    no step makes it as a whole.
     """
 
     method: Method
@@ -77,6 +78,7 @@ class Value:
     role: str | None = None
     learned: bool = False
     transposed: tuple[Value, tuple[int, int]] | None = None
+    pieces: tuple[Value, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.hint or 'x'} [{', '.join(map(str, self.shape))}]>"
@@ -89,6 +91,11 @@ class Value:
         """The same value under a role, so that it is written as a line of its own."""
         self.hint = hint
         return self
+
+    @property
+    def flat(self) -> tuple[Value, ...]:
+        """The values that code has for it: itself, or its pieces."""
+        return self.pieces or (self,)
 
     # ---- new storage
     def fresh(
@@ -335,3 +342,16 @@ class Value:
         low = self.method.low
         wide = [axis for axis in axes if not low.is_one(axis[0])]
         return all(low.same(step, size * inner) for (_, step), (size, inner) in pairwise(wide))
+
+
+def side_by_side(pieces: Sequence[Value], shape: Shape) -> Value:
+    """Parts in tensors of their own as one value of the graph; `shape` is without features."""
+    first = pieces[0]
+    storage = Storage(sum((piece.storage.elements for piece in pieces), Dim.of(0)), first.dtype)
+    whole = replace(first, shape=shape, storage=storage, strides=in_order(shape))
+    return replace(whole, source=None, transposed=None, pieces=tuple(pieces))
+
+
+def flat(values: Iterable[Value]) -> tuple[Value, ...]:
+    """The values that code has for these."""
+    return tuple(each for value in values for each in value.flat)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.declare import DimDecl
+from tfspec.spec.expression import LARGEST as LARGEST_SIZE
 from tfspec.spec.schema import Spec
 
 OUTSIDE = Rule(
@@ -20,6 +21,7 @@ OUTSIDE = Rule(
 )
 
 
+_POWER = "[0-9]{1,18}([.][0-9]{1,18})?[eE][+]?[0-9]{1,3}"
 LARGEST = "max"
 """A size that stands for the largest that the dim may have."""
 
@@ -44,7 +46,7 @@ def bind(
                 found.append(_endless(name, declared))
                 continue
         if declared is None or declared.kind == "size" or number is None:
-            other[name] = value
+            other[name] = value if number is None else number
         elif declared.domain is not None and declared.domain.contains(number):
             bound[name] = number
         else:
@@ -52,11 +54,16 @@ def bind(
     return bound, other, found
 
 
-def _number(value: int | str) -> int | None:
+def _number(value: object) -> int | None:
+    """A whole number, which may be written as 1e3; None for what is none, or is too large."""
     if isinstance(value, str):
         text = value.strip()
-        return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else None
-    return value
+        if re.fullmatch("-?[0-9]{1,18}", text):
+            return int(text)
+        value = float(text) if re.fullmatch(_POWER, text) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= LARGEST_SIZE else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _endless(name: str, declared: DimDecl) -> Diagnostic:
@@ -68,7 +75,8 @@ def _endless(name: str, declared: DimDecl) -> Diagnostic:
 
 def _outside(name: str, number: int, declared: DimDecl) -> Diagnostic:
     message = f"{quoted(name)} is declared as {declared}, and {number} is none of its sizes"
-    helps: tuple[str, ...] = ()
+    least = declared.domain.low if declared.domain is not None else 1
+    helps: tuple[str, ...] = (f"the least is `--set {name}={least}`",) if number < least else ()
     if declared.kind == "range" and number > 0:
         low, high = min(declared.low, number), max(declared.high or number, number)
         helps = (f"`--set {name}={low}..{high}` declares a longer one: tables of positions grow",)

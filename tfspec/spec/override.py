@@ -41,6 +41,9 @@ EXPECT_SKIPPED = Rule(
 )
 
 
+_FORM = "write a whole number from 1 on, or what `dims` takes: `2 * h`, `1..512`, `multiple(32)`"
+
+
 def set_dims(spec: Spec, values: Mapping[str, int | str]) -> tuple[Spec, list[Diagnostic]]:
     """The spec with these dims, and what is wrong with them.
 
@@ -78,7 +81,7 @@ def _read(name: str, value: int | str, dims: Table[DimDecl], found: list[Diagnos
 
 def _bad(name: str, value: object, cause: Diagnostic) -> Diagnostic:
     message = f"{quoted(name)} cannot be {quoted(str(value))}: {cause.message}"
-    return diagnostic(BAD_VALUE, message, None, helps=cause.help)
+    return diagnostic(BAD_VALUE, message, None, helps=cause.help or (_FORM,))
 
 
 def _unknown(name: str, dims: Table[DimDecl]) -> Diagnostic:

@@ -118,6 +118,17 @@ class _Resolver:
         for predicate in self.spec.assume or ():
             self.mentions.assumption(predicate)
         self._values((self.spec.init,), _Place(block=True))
+        self._zeros()
+
+    def _zeros(self) -> None:
+        """Places that `init`'s `zeros` names."""
+        known = [*self.spec.streams, *self.spec.outputs, *self.spec.blocks]
+        for name in (self.spec.init.zeros if self.spec.init else None) or ():
+            place, dot, _ = name.rpartition(".")
+            if dot:
+                self.unknown.check(
+                    "stream, output or block", place, name.part(0, len(place)), known
+                )
 
     def _block(self, block: Any) -> None:
         place = _Place(block=True, value=True)

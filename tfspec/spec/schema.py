@@ -170,26 +170,33 @@ class Expect(Located):
     max_peak_bytes: Amount | None = Field(None, description="at most so many of these bytes")
 
 
-ZEROS = ("gate", "modulate")
-"""What of an architecture may start at 0."""
+ZEROS = ("gate", "modulate", "linear")
+"""Whose maps may start at 0."""
 
 
 def check_zeros(value: Any) -> tuple[LocatedStr, ...]:
-    """`gate`, `modulate`, or a list of these. Raises Wrong."""
+    """`gate`, `modulate` or `linear`, maybe of a stream, an output or a block: `image.linear`.
+
+    Or a list of these. Raises Wrong.
+    """
     if isinstance(value, list | tuple):
         return each_of(cast("list[Any]", value), _zero)
     return (_zero(value),)
 
 
 def _zero(value: Any) -> LocatedStr:
-    if isinstance(value, str) and value in ZEROS:
-        return locate(value)
-    if isinstance(value, str):
-        raise unknown_choice(value, list(ZEROS))
-    raise mistyped(value, "takes `gate`, `modulate` or a list of these")
+    if not isinstance(value, str):
+        raise mistyped(value, "takes `gate`, `modulate`, `linear` or a list of these")
+    found = locate(value)
+    place, dot, step = found.rpartition(".")
+    if step not in ZEROS or (dot and not place):
+        raise unknown_choice(found, [f"{place}{dot}{each}" if place else each for each in ZEROS])
+    return found
 
 
-_ZERO: dict[str, Any] = {"enum": list(ZEROS)}
+_ZERO: dict[str, Any] = {
+    "anyOf": [{"enum": list(ZEROS)}, {"type": "string", "pattern": rf"^\w+\.({'|'.join(ZEROS)})$"}]
+}
 Zeros = Annotated[
     tuple[LocatedStr, ...],
     Parsed(check_zeros, {"anyOf": [_ZERO, {"type": "array", "items": _ZERO}]}),
@@ -216,8 +223,9 @@ class Init(Located):
     bias: Literal["zeros", "torch"] | None = Field(None, description="how biases start")
     zeros: Zeros | None = Field(
         None,
-        description="linear maps that start at 0: gate, of the `from` of gates; modulate, of norms "
-        "(Peebles and Xie 2023)",
+        description="linear maps that start at 0: gate, of the `from` of gates; modulate, of "
+        "norms; linear, of steps; of a stream, an output or a block alone: image.linear "
+        "(Peebles and Xie 2022)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:

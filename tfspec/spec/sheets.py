@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from tfspec.diagnostics import Diagnostic, Rule, Span
+from tfspec.spec.file_reader import UNREADABLE
 from tfspec.spec.located import Located, mistyped
 from tfspec.spec.mistakes import describe
 from tfspec.spec.source import EMPTY, NOT_SECTIONS, plain, read
@@ -23,6 +25,7 @@ NOT_POSITIVE = Rule(
     "tflops: {bf16: 0}",
     "Write the number of the device's own documentation, in the unit that the key names.",
 )
+REAL = "write what was measured, or what the device's own documentation says"
 
 
 class SheetError(Exception):
@@ -34,7 +37,9 @@ class SheetError(Exception):
 
 
 class Sheet(Located):
-    """A mapping of such a file."""
+    """A mapping of such a file; `made` says how one gets a good one."""
+
+    made: ClassVar[str] = ""
 
     @classmethod
     def unknown(cls, key: str, span: Span | None, hint: tuple[str, ...] = ()) -> Diagnostic:
@@ -44,13 +49,18 @@ class Sheet(Located):
         helps = tuple(help for help in found.help if "is a knob of" not in help)
         return replace(found, help=helps or (known,))
 
+    @classmethod
+    def _missing(cls, key: str, written: dict[str, Any]) -> list[Diagnostic]:
+        helps = (f"add a line `{key}: ...`{cls.made and '; '}{cls.made}",)
+        return [replace(each, help=each.help or helps) for each in super()._missing(key, written)]
+
 
 def read_sheet(path: str, model: type[M], what: str) -> tuple[M, str]:
     """The file by its model, and its text. `what` names it in messages. Raises SheetError."""
     source, found = read(path)
     if source is None or source.root is None:
         text = {} if source is None else {path: source.text}
-        raise SheetError([_said(each, what, model) for each in found], text)
+        raise SheetError([_said(each, what, model, path) for each in found], text)
     try:
         return model.read(plain(source.root)), source.text
     except Wrong as error:
@@ -63,7 +73,7 @@ def check_positive(value: Any) -> float:
         raise mistyped(value, "takes a number")
     if not math.isfinite(value) or value <= 0:
         message = f"is more than 0, and {describe(value).strip('`')} is not"
-        raise Wrong((Diagnostic(NOT_POSITIVE, message, None),), names_knob=False)
+        raise Wrong((Diagnostic(NOT_POSITIVE, message, None, help=(REAL,)),), names_knob=False)
     return float(value)
 
 
@@ -74,16 +84,22 @@ def at_most(most: float, unit: str) -> Parsed:
         number = check_positive(value)
         if number > most:
             message = f"is at most {most:,g} {unit}, and {number:g} is not"
-            raise Wrong((Diagnostic(NOT_POSITIVE, message, None),), names_knob=False)
+            raise Wrong((Diagnostic(NOT_POSITIVE, message, None, help=(REAL,)),), names_knob=False)
         return number
 
     return Parsed(check, {"type": "number", "exclusiveMinimum": 0, "maximum": most})
 
 
-def _said(found: Diagnostic, what: str, model: type[Sheet]) -> Diagnostic:
-    """A message about a spec, as one about this file."""
-    known = (f"{what} is a mapping with {', '.join(model.known_keys())}",)
-    helps = known if found.rule in (EMPTY, NOT_SECTIONS) else found.help
+def _said(found: Diagnostic, what: str, model: type[Sheet], path: str) -> Diagnostic:
+    """A message about a spec, as one about this file. A file that is named alike may be anything:
+    it is only meant where it ends alike."""
+    helps = found.help
+    if found.rule in (EMPTY, NOT_SECTIONS):
+        helps = (f"{what} is a mapping with {', '.join(model.known_keys())}",)
+    if found.rule is UNREADABLE:
+        ending = Path(path).suffix
+        alike = (each for each in helps if ending and each.endswith(f"{ending}`?"))
+        helps = (*alike, *filter(None, [model.made]))
     return replace(found, message=found.message.replace("a spec", what), help=helps)
 
 

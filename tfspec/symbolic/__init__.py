@@ -1,5 +1,6 @@
 """Sizes as algebra: exact, in normal form, with proofs that hold for every allowed value."""
 
+from tfspec.symbolic.along import Along
 from tfspec.symbolic.claims import Answer, AtLeast, Claim, Divides, Equal, Proved, Refuted, Unknown
 from tfspec.symbolic.dim import Dim, product, sym
 from tfspec.symbolic.domain import Batch, Domain, Fixed, Multiple, Range
@@ -8,6 +9,7 @@ from tfspec.symbolic.facts import Facts
 from tfspec.symbolic.mending import divisors
 
 __all__ = [
+    "Along",
     "Answer",
     "AtLeast",
     "Batch",

@@ -175,7 +175,7 @@ class Dim:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if isinstance(other, Dim):
+        if isinstance(other, __class__):  # not Dim: at a process's end that name goes before atoms
             return self._terms == other._terms
         return isinstance(other, int) and self.constant == other
 

@@ -63,8 +63,8 @@ def find(name: str) -> Target | Diagnostic:
         return read(name)
     near = nearest(name, names())
     known = f"known targets: {', '.join(names())}, or a file: `mine.yaml`"
-    help = f"did you mean `{near}`?" if near else known
-    return Diagnostic(UNKNOWN_TARGET, f"there is no target {quoted(name)}", None, help=(help,))
+    help = (*([f"did you mean `{near}`?"] if near else []), known)
+    return Diagnostic(UNKNOWN_TARGET, f"there is no target {quoted(name)}", None, help=help)
 
 
 def sheet_of(target: str | Target) -> Target:

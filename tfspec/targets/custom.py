@@ -86,6 +86,7 @@ class OwnTarget(Sheet):
     """What a machine can do."""
 
     called = "a target"
+    made = "`tfspec list --targets` shows the form"
 
     name: Words
     about: Words | None = None

@@ -13,9 +13,10 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.report import Cost, CostMode, Row
-from tfspec.passes.cost.sizes import PRECISIONS
+from tfspec.passes.cost.sizes import PRECISIONS, cached
 from tfspec.passes.cost.work import ShapeOf, Work, work
 from tfspec.passes.memory.checkpointing import Checkpoint
+from tfspec.passes.memory.saved import Saves
 from tfspec.passes.modes import Shape, decoding, mode_shapes
 from tfspec.passes.shapes.rows import flow_rows
 from tfspec.program.program import Style
@@ -69,8 +70,15 @@ def cost(
 
         found = replace(found, timing=timing(found, done, how))
     if mode in ("prefill", "decode"):
-        _ = found.cache  # refuses an attention that cannot be cached yet: here, and not later
-    return found
+        found = replace(found, cache=cached(graph))
+    return replace(found, saves=_saves(found))
+
+
+def _saves(cost: Cost) -> Saves | None:
+    dtype = cost.precision.activations
+    if cost.mode != "train" or cost.compiled or cost.checkpoint != "none" or dtype == "mixed":
+        return None
+    return Saves(cost.graph, dtype, cost.target or "cpu", cost.style)
 
 
 def _recomputed(cost: Cost, done: Mapping[Node, Work], how: How | None) -> Dim:

@@ -108,9 +108,25 @@ def _last_that(holds: Callable[[int], bool], last: int) -> int | None:
 
 def at_size(cost: Cost, dim: str, size: int) -> Cost:
     """The same cost where a dim that varies has this size; letters follow from it."""
+    return replace(cost, values=values_at(cost, dim, size))
+
+
+def values_at(cost: Cost, dim: str, size: int) -> dict[str, int]:
+    """The value of every symbol where a dim that varies has this size."""
     values = {**cost.values, dim: size}
-    if cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size):
+    if _fills_cache(cost, dim):
         values[cost.graph.slots_name] = size  # the text so far, in a cache of its length
         values[dim] = cost.values[dim] if cost.mode == "decode" else size
-    values |= {letter: whole.value(values) for letter, whole in cost.letters.items()}
-    return replace(cost, values=values)
+    return values | {letter: whole.value(values) for letter, whole in cost.letters.items()}
+
+
+def _fills_cache(cost: Cost, dim: str) -> bool:
+    return cost.mode in ("prefill", "decode") and dim == str(cost.graph.token_axis.size)
+
+
+def changing(cost: Cost, dim: str) -> set[str]:
+    """The symbols whose values depend on the size of a dim."""
+    found = {dim}
+    if _fills_cache(cost, dim):
+        found.add(cost.graph.slots_name)
+    return found | {name for name, whole in cost.letters.items() if found & whole.symbols}

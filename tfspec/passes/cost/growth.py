@@ -85,7 +85,7 @@ def _widths(cost: Cost, formula: Dim) -> list[str]:
         for tensor in node.inputs[:1]
     ]  # fmt: skip
     tensors = trunk or [tensor for tensor in cost.graph.streams.values() if tensor.axes]
-    widths = [tensor.width.symbols for tensor in tensors]
+    widths = [width.symbols for tensor in tensors for width in tensor.each_width]
     found = dict.fromkeys(name for names in widths if len(names) == 1 for name in names)
     return [name for name in found if terms.degree(formula, name) > 0]
 

@@ -83,7 +83,7 @@ def loss_bytes(cost: Cost) -> Dim:
 
 def terms(cost: Cost, found: Peak) -> Iterator[tuple[str, int, str]]:
     """Each quantity that a run tells: its name, its bytes, and what they are made of."""
-    if cost.mode == "train" and not cost.kept_by_formula:
+    if cost.mode == "train" and cost.saves is None:
         yield "activations", found.saved - cost.number(loss_bytes(cost)), KEPT[cost.checkpoint]
     yield "peak", found.bytes, _made_of(found)
     beside = "weights and optimizer" if cost.mode == "train" else "weights"

@@ -11,12 +11,12 @@ from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Node
 from tfspec.passes.cost import peaks
 from tfspec.passes.cost.groups import GROUPS, By, grouped
-from tfspec.passes.cost.sizes import OPTIMIZERS, Cached, Precision, cached
+from tfspec.passes.cost.sizes import OPTIMIZERS, Cached, Precision
 from tfspec.passes.cost.work import Work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.memory.compiled import Compiled
 from tfspec.passes.memory.peak import Peak
-from tfspec.passes.memory.saved import saved
+from tfspec.passes.memory.saved import Saves
 from tfspec.passes.shapes.rows import Kind
 from tfspec.program.program import Style
 from tfspec.symbolic import Dim
@@ -91,6 +91,11 @@ class Cost:
     compiled: bool = False
     recomputed: Dim | None = None
     """FLOPs that checkpointing does again, in no other count; None without it."""
+    cache: Cached | None = None
+    """Numbers that caches of keys and values hold; None for a mode or a model that has none."""
+    saves: Saves | None = None
+    """What autograd keeps, as formulas; None where a run of the stand-in for torch says it: with
+    checkpointing, under autocast, and compiled."""
 
     @property
     def name(self) -> str:
@@ -114,11 +119,6 @@ class Cost:
     def of_mode(self, work: Work) -> Dim:
         """What of a row's work is done in this mode."""
         return work.forward + work.backward if self.mode == "train" else work.forward
-
-    @cached_property
-    def cache(self) -> Cached | None:
-        """Numbers that caches of keys and values hold; None for a model that has none."""
-        return cached(self.graph)
 
     def number(self, formula: Dim) -> int:
         """A formula's value at the bindings."""
@@ -208,41 +208,26 @@ class Cost:
             found.append(self._each("gradients", each.weight))
             found.append(self._each("optimizer", OPTIMIZERS[self.optimizer] * each.state))
             found += self._activations()
-        if self.mode in ("prefill", "decode") and self.cache is not None:
+        if self.cache is not None:
             found.append(self._of("cache", "bytes", each.weight * self.cache.held))
         return found
 
     @cached_property
     def needed_cache(self) -> Quantity | None:
         """Of the cache, bytes of tokens that a later one may still see; None where that is all."""
-        if self.mode not in ("prefill", "decode") or self.cache is None:
-            return None
-        if self.cache.needed == self.cache.held:
+        if self.cache is None or self.cache.needed == self.cache.held:
             return None
         needed = self.precision.weight * self.cache.needed
         return self._of("needed cache", "bytes", needed, NEEDED)
 
-    @property
-    def kept_by_formula(self) -> bool:
-        """Whether a formula says what autograd keeps, and not a run of the stand-in for torch: not
-        with checkpointing, nor under autocast."""
-        return self.checkpoint == "none" and self.precision.activations != "mixed"
-
     def _activations(self) -> list[Quantity]:
         """The loss alone where a run tells what is kept; nothing where that has the loss too."""
-        dtype = self.precision.activations
         if self.compiled:
             return []
         loss = self._of("loss", "bytes", peaks.loss_bytes(self))
-        if dtype == "mixed" or self.checkpoint != "none":
+        if self.saves is None:
             return [loss]
-        kept = saved(
-            self.graph,
-            dtype=dtype,
-            target=self.target or "cpu",
-            style=self.style,
-            sizes=self.sizes_of_dims,
-        )
+        kept = self.saves.at(self.sizes_of_dims)
         missing = "".join(f", without {what} of {op}" for op, what in kept.without)
         return [self._of("activations", "bytes", kept.size, missing), loss]
 

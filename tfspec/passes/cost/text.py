@@ -33,12 +33,19 @@ _TIMED = (
     Column("", 10),
 )
 BAR = 20
-KEPT = "Activations are what autograd keeps of an eager forward on {}, no loss."
-COMPILED = "Activations are what torch.compile keeps of forward and loss, both compiled as a whole."
+KEPT = "Activations are what autograd keeps of an eager forward on {}, before the loss."
+COMPILED = (
+    "Activations are what torch.compile keeps of forward and loss, both compiled as a whole.",
+    "The loss is cross entropy over the last axis of every output; another one, of `build --loss`, "
+    "is not counted.",
+)
 UNPROVED = "What a GPU's kernels keep is written down from their source, and no GPU has proved it."
 PEAK = "The peak is of tensors, beside weights and inputs; kernels may take more for themselves."
 ROUTED = "Every expert is taken to get an equal share of the rows there."
-LOSS = "Its loss is cross entropy over the last axis of every output."
+LOSS = (
+    "The loss is cross entropy over the last axis of every output, and the peak has it; "
+    "another one, of `build --loss`, is not counted."
+)
 SCALES = (
     (10**24, "Y"),
     (10**21, "Z"),
@@ -54,10 +61,9 @@ SCALES = (
 def text(cost: Cost, by: By = "module") -> str:
     rows = [*(_cells(cost, row) for row in cost.grouped(by)), *_rest(cost)]
     parts = [
-        [_title(cost), *_active(cost), *_wrapped([*facts(cost), *taken(cost)])],
+        [_title(cost), *_active(cost), *_wrapped([*facts(cost), *plans(cost), *taken(cost)])],
         table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
-        _wrapped(plans(cost)),
         _wrapped(growths(cost)),
         [*joined(legend(cost)), *_wrapped(remarks(cost, by))],
     ]
@@ -206,7 +212,7 @@ def remarks(cost: Cost, by: By) -> list[str]:
         if isinstance(cost.stays, str):
             lines.append(f"What a compiled step keeps is not known: {cost.stays}.")
         elif cost.stays is not None:
-            lines += [COMPILED, LOSS]
+            lines += COMPILED
         else:
             lines.append(KEPT.format(escape(cost.target.about if cost.target else "a CPU")))
     if cost.target is not None and cost.target.kind == "cuda" and cost.mode == "train":

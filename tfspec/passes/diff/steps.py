@@ -157,7 +157,7 @@ class Steps:
         """The width of what enters the step here, where it is one number."""
         uses = self.widths[layer.span]
         tensor = uses.pop(0) if len(uses) > 1 else uses[0] if uses else None
-        if tensor is None or tensor.kind != "float" or not tensor.axes:
+        if tensor is None or tensor.kind != "float" or not tensor.axes or tensor.widths:
             return {}
         width = self.graph.facts.value(tensor.width)
         return {} if width is None else {"width": float(width)}

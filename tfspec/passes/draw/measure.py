@@ -83,10 +83,13 @@ def points(up: bool = True, spacing: Spacing = "loose") -> Measure:
     )  # fmt: skip
     if spacing in ("loose", "tight"):
         return m
-    return replace(
+    close = replace(
         m, line=84, knobs=6, pad=5, lane=9, frame=8, branch=8, column=16, channel=8, beside=3,
-        narrowest=36, trunk=84, stacked=spacing == "stacked",
+        narrowest=36, trunk=84,
     )  # fmt: skip
+    if spacing == "narrow":
+        return close
+    return replace(close, pad=4, lane=8, frame=6, branch=6, column=10, channel=7, stacked=True)
 
 
 def cells(up: bool = False, narrow: bool = False) -> Measure:

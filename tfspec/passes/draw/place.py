@@ -50,19 +50,19 @@ def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
 
 
 def _block(placer: Placer, column: Series, told: Collection[Tensor]) -> Block:
-    """A column; at the left of the edge that leaves it for others, the shape of what it makes."""
+    """A column; over the edge that leaves it for others stands the shape of what it makes."""
     block, made = placer.series(column, placer.natural(column)), made_by(column.items[-1])
     m, label = placer.m, placer.label(column)
     if made is None or made in told or not label:
         return block
-    width = m.beside + m.width(label, "label")
+    half = m.half(m.width(label, "label"))
 
     def draw(x: int, s: int) -> None:
         block.draw(x, s)
-        y = s + block.length + (m.gap_for(label) - m.point) // 2
-        placer.out.texts.append(Text(x - width, y, label, "label", "start"))
+        y = s + block.length + m.gap - m.gap // 4 + m.name // 2 + 2 * m.point
+        placer.out.texts.append(Text(x, y, label, "label", "middle"))
 
-    return replace(block, left=max(block.left, width), draw=draw)
+    return replace(block, left=max(block.left, half), right=max(block.right, half), draw=draw)
 
 
 def turned(out: Layout, m: Measure) -> Layout:

@@ -104,23 +104,34 @@ def _step(program: Program, mode: Mode, text: str, indent: int) -> list[str]:
 
 
 def run_names(program: Program, inputs: Sequence[Tensor]) -> dict[str, str]:
-    """How the file's own run calls it: `given` inputs, a cache's `sizes`, the `call`, a `timer`."""
+    """How the file's own run calls it: the lines of `given` inputs, a `cache`, what is `shown`, and
+    a `timer`."""
     graph = program.graph
     names = {tensor: passed(graph, tensor) for tensor in inputs}
+    given = list(names.values())
+    head = f"({given[0]},) = " if len(given) == 1 else f"{', '.join(given)} = "
     sizes = ["len(tokens)", PREFILLED]
-    for size in program.roots["decode"].memories:
-        sizes.append(_read(names, size))
-    given = ", ".join(names.values())
-    taken = [("16" if name == "steps" else name) for name, _ in _taken(program)]
-    call = f"generate({', '.join(taken)})"
-    every = (("globals", ex.Call(ex.Name("globals"))),)
-    timer = ex.Call(ex.Name("Timer"), (ex.Name(f'"{call}"'),), every)
+    sizes += [_read(names, size) for size in program.roots["decode"].memories]
+    taken = ["16" if name == "steps" else name for name, _ in _taken(program)]
+    call = _call("generate", *taken)
+    timed = _call("Timer", f'"{call.text(PLAIN)[0]}"')
+    timer = ex.Call(timed.func, timed.args, (("globals", _call("globals")),))
+    shape = ex.Call(ex.Name("tuple"), (ex.Attribute(call, "shape"),))
+    device = (("device", ex.Name("device")),)
     return {
-        "given": f"({given},)" if len(names) == 1 else f"({given})",
-        "sizes": ", ".join(sizes),
-        "call": call,
-        "timer": "\n".join(f"    {line}" for line in layout.lines("speed = ", timer, PLAIN, "", 4)),
+        "given": _indented(head, ex.Call(ex.Name("example_inputs"), (), device)),
+        "cache": _indented("cache = ", _call("model.cache", *sizes)),
+        "shown": _indented("", ex.Call(ex.Name("print"), (shape,))),
+        "timer": _indented("speed = ", timer),
     }
+
+
+def _call(name: str, *args: str) -> ex.Call:
+    return ex.Call(ex.Name(name), tuple(map(ex.Name, args)))
+
+
+def _indented(head: str, expr: ex.Expr) -> str:
+    return "\n".join(f"    {line}" for line in layout.lines(head, expr, PLAIN, "", 4))
 
 
 def _read(names: dict[Tensor, str], size: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tfspec import __version__ as VERSION
 from tfspec.passes.emit.text import docstring, quiet, sentence
+from tfspec.program.layout import WIDTH
 from tfspec.program.program import Program
 
-_FLEX = ("create_block_mask", "flex_attention")
+_FLEX = ("AuxRequest", "create_block_mask", "flex_attention")
 
 
 def head(program: Program, body: str) -> str:
@@ -54,5 +56,13 @@ def _imports(body: str) -> list[str]:
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import nn")
     if flex := [name for name in _FLEX if f"{name}(" in body]:
-        lines.append(f"from torch.nn.attention.flex_attention import {', '.join(flex)}")
+        lines += _from("torch.nn.attention.flex_attention", flex)
     return [*lines, "from torch.utils.benchmark import Timer"] if "Timer(" in body else lines
+
+
+def _from(module: str, names: Sequence[str]) -> list[str]:
+    """An import as ruff breaks it."""
+    whole = f"from {module} import {', '.join(names)}"
+    if len(whole) <= WIDTH:
+        return [whole]
+    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]

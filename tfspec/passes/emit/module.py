@@ -159,7 +159,7 @@ class ClassWriter:
             return None
         indices = layered[0].layers
         start, step = indices.start - layered[0].lead, indices.step
-        stop = start + len(indices) * step  # a round an index, whichever layer of it has numbers
+        stop = start + len(indices) * step
         if step > 1:
             return f"i in range({start}, {stop}, {step})"
         return f"i in range({start}, {stop})" if start else f"i in range({stop})"

@@ -47,10 +47,11 @@ RUN = """if __name__ == "__main__":
     print(f"{{1000 * speed.mean:.1f}} ms a run")
 """
 RUN_STEPS = """if __name__ == "__main__":
-{here}    model, {given} = build(device).eval(), example_inputs(device=device)
-    cache = model.cache({sizes})
+{here}    model = build(device).eval()
+{given}
+{cache}
     prefill, decode = {compiled}
-    print(tuple({call}.shape))
+{shown}
 {timer}
     print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
     print(f"{{1000 * speed.timeit(3).mean / 16:.1f}} ms a token")

@@ -45,10 +45,10 @@ class _Stacks(ast.NodeTransformer):
         """x = checkpoint(stack, x, ...): what the loop reads is passed, for names are rebound."""
         loops = [each for each in ast.walk(loop) if isinstance(each, ast.For)]
         own = set[str]().union(*(_assigned(each.target) for each in loops))
-        (carry,) = _assigned(loop) - own
+        carries = sorted(_assigned(loop) - own)
         read = {each.id for each in ast.walk(loop) if isinstance(each, ast.Name)}
-        rest = sorted((read & self.locals) - own - {carry})
-        names = ", ".join([carry, *rest])
+        rest = sorted((read & self.locals) - own - {*carries})
+        carry, names = ", ".join(carries), ", ".join([*carries, *rest])
         made = ast.parse(f"def stack({names}):\n    return {carry}").body[0]
         assert isinstance(made, ast.FunctionDef)
         made.body.insert(0, loop)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfspec.diagnostics import Span
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Node
 from tfspec.passes.memory.walk import Found, Walk
 from tfspec.program.lowering import lower
-from tfspec.program.program import Precision, Style
+from tfspec.program.program import Precision, Program, Style
 from tfspec.symbolic import Dim
 from tfspec.targets import Target, sheet_of
 
@@ -34,8 +34,9 @@ class Row:
 class Memory:
     """What a training step keeps between forward and backward, beside weights and inputs.
 
-    The loss is not part of it. `without` says what is known to be missing, op by op. The formula
-    holds at all sizes where those that are 1 in `bindings` are 1, and no other is.
+    The loss is not part of it. `without` says what is known to be missing, op by op. `asked` has
+    each two sizes that layouts depend on being equal, and whether they are: the formula holds at
+    all sizes where they are as here.
     """
 
     dtype: Precision
@@ -44,6 +45,34 @@ class Memory:
     bytes: int
     bindings: Mapping[str, int]
     without: tuple[tuple[str, str], ...]
+    asked: Mapping[tuple[Dim, Dim], bool]
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the formula holds at these sizes, a value for every dim."""
+        pairs = self.asked.items()
+        return all((a.value(sizes) == b.value(sizes)) is equal for (a, b), equal in pairs)
+
+
+@dataclass(frozen=True)
+class Saves:
+    """What autograd keeps, at any sizes: lowered again only where no formula holds yet."""
+
+    graph: Graph
+    dtype: Precision
+    target: str | Target
+    style: Style
+    found: list[Memory] = field(default_factory=list[Memory])
+
+    def at(self, sizes: Mapping[str, int]) -> Memory:
+        """A memory whose formula holds at these sizes; its numbers may be of others."""
+        known = next((each for each in self.found if each.holds(sizes)), None)
+        if known is not None:
+            return known
+        made = saved(
+            self.graph, dtype=self.dtype, target=self.target, style=self.style, sizes=sizes
+        )  # fmt: skip
+        self.found.append(made)
+        return made
 
 
 def saved(
@@ -66,7 +95,17 @@ def saved(
     rows = tuple(_row(found, dtype, bindings) for found in walk.found.values())
     size = sum((row.size for row in rows), Dim.of(0))
     without = tuple(sorted(walk.without))
-    return Memory(dtype, rows, size, size.value(bindings), bindings, without)
+    return Memory(dtype, rows, size, size.value(bindings), bindings, without, _open(graph, program))
+
+
+def _open(graph: Graph, program: Program) -> Mapping[tuple[Dim, Dim], bool]:
+    """What was asked of sizes and is not answered alike at all that the graph allows."""
+    varying = {name for name, each in graph.facts.domains.items() if each.low != each.high}
+    return {
+        (a, b): equal
+        for (a, b), equal in program.asked.items()
+        if not varying.isdisjoint(a.symbols | b.symbols)
+    }
 
 
 def _row(found: Found, dtype: Precision, bindings: Mapping[str, int]) -> Row:

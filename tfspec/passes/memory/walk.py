@@ -78,7 +78,8 @@ class Walk:
                     pass
                 case Assign(expr=ex.Invoke() as call):
                     inner = self._call(frame, call.child, call.given)
-                    self._gives(frame, step.outputs[0], inner)
+                    for output, result in zip(step.outputs, call.child.results, strict=True):
+                        self._gives(frame, output, inner, result)
                 case Assign():
                     self._step(frame, step)
 
@@ -98,9 +99,8 @@ class Walk:
         self._run(inner)
         return inner
 
-    def _gives(self, frame: Frame, output: Value, inner: Frame) -> None:
+    def _gives(self, frame: Frame, output: Value, inner: Frame, result: Value) -> None:
         """The child's result is the caller's value."""
-        result = inner.method.results[0]
         frame.cells[output.storage] = self._cell(inner, result.storage)
         if inner.needs(result):
             frame.needing.add(output)
@@ -110,16 +110,18 @@ class Walk:
         for turn in turns(loop):
             self._turns = (*outer, turn)
             for place in loop.places:
-                sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
+                carried = dict(zip(place.child.params, carry, strict=False))
+                sources = {**carried, **{p: p.source for p, _ in place.given}}
                 inner = self._enter(frame, place.child, sources)
-                carry = place.child.results[0]
-                frame.cells[carry.storage] = self._cell(inner, carry.storage)
-                (frame.needing.add if inner.needs(carry) else frame.needing.discard)(carry)
+                carry = place.child.results
+                for value in carry:
+                    frame.cells[value.storage] = self._cell(inner, value.storage)
+                    (frame.needing.add if inner.needs(value) else frame.needing.discard)(value)
         self._turns = outer
-        (output,) = loop.outputs
-        frame.cells[output.storage] = self._cell(frame, carry.storage)
-        if frame.needs(carry):
-            frame.needing.add(output)
+        for output, value in zip(loop.outputs, carry, strict=True):
+            frame.cells[output.storage] = self._cell(frame, value.storage)
+            if frame.needs(value):
+                frame.needing.add(output)
 
     # ---- steps
     def _step(self, frame: Frame, step: Assign) -> None:

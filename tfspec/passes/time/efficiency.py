@@ -36,6 +36,7 @@ from tfspec.targets import Target
 Bound = Literal["compute", "memory"]
 MOST = {"compute": 1.5, "memory": 20.0, "launch": 1000.0}
 """More is a mistake: memory may be faster than itself only where a cache answers."""
+MADE = "`benchmarks/gpu.py time` writes such a table"
 BAD_TABLE = Rule(
     "TS190",
     "an efficiency table that cannot be",
@@ -86,12 +87,14 @@ class _Range(Sheet):
 
 class _Launch(_Range):
     called = "a launch"
+    made = MADE
 
 
 class _Launches(Sheet):
     """Microseconds from one launch to the next."""
 
     called = "`launch_us`"
+    made = MADE
 
     eager: _Launch
     compiled: _Launch
@@ -101,6 +104,7 @@ class Row(_Range):
     """What kernels of a kind and size reach."""
 
     called = "a row"
+    made = MADE
 
     kind: Literal["product", "convolution", "attention", "gather", "pointwise"]
     dtype: Literal["fp32", "bf16", "fp16"]
@@ -119,6 +123,7 @@ class Table(Sheet):
     """A file as it was read."""
 
     called = "an efficiency table"
+    made = MADE
 
     version: Literal["tfspec-efficiency/1"] = Field(alias="schema")
     device: Text

@@ -38,7 +38,8 @@ COMPUTING: tuple[Kind, ...] = ("product", "convolution", "attention")
 class Job:
     """One step's kernels in one phase, in all layers: what they compute, move, and how many.
 
-    `nodes` are the graph's primitive steps that it is for.
+    `nodes` are the graph's primitive steps that it is for. `unfused`: torch takes products of
+    matrices for an attention that is asked for as one kernel.
     """
 
     phase: Phase
@@ -47,6 +48,7 @@ class Job:
     flops: Dim
     bytes: Dim
     launches: Dim
+    unfused: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ class _Jobs:
         if flops.terms and kind not in COMPUTING:
             kind = "product"
         nodes = tuple(leaf for node in step.nodes for leaf in leaves(node, self.decoding))
-        return Job(phase, kind, nodes, flops, moves, starts)
+        unfused = kind == "attention" and not runs[0].kernel.recomputes
+        return Job(phase, kind, nodes, flops, moves, starts, unfused)
 
 
 def _times(runs: Sequence[Run]) -> Dim:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from tfspec.graph.scope import Place, Weight
 from tfspec.passes.time.regions import Block, Held, Layer, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE
@@ -32,7 +33,8 @@ class Order:
         self.runs: list[Run] = []
         self._times = Dim.of(1)
         self._layer: Layer | None = None
-        self._owner: Layer | None = None  # the layer that had the running one's weights first
+        self._owner: tuple[int, ...] = ()
+        """Of each stack around, the turn that had the running layer's weights first."""
         self._stacks = 0
         self._used: set[object] = set()
 
@@ -54,7 +56,8 @@ class Order:
                 case Assign(expr=ex.Invoke() as call):
                     sources = {param: param.source for param, _ in call.given}
                     inner = self._call(frame, call.child, sources)
-                    frame[step.outputs[0]] = self._region(inner, call.child.results[0])
+                    for output, result in zip(step.outputs, call.child.results, strict=True):
+                        frame[output] = self._region(inner, result)
                 case Assign():
                     self._step(method, frame, step)
 
@@ -71,7 +74,7 @@ class Order:
         return inner
 
     def _loop(self, frame: dict[Value, Region], loop: Loop) -> None:
-        outer, within, carry = self._times, self._layer, loop.carry
+        outer, within, around, carry = self._times, self._layer, self._owner, loop.carry
         if within is None:
             self._stacks += 1
         for turn, (layers, first) in enumerate(_turns(loop)):
@@ -79,13 +82,14 @@ class Order:
             for at, place in enumerate(loop.places):
                 number = turn * len(loop.places) + at
                 self._layer = within or Layer(self._stacks, number)
-                self._owner = within or Layer(self._stacks, first * len(loop.places) + at)
-                sources = {place.child.params[0]: carry, **{p: p.source for p, _ in place.given}}
+                self._owner = (*around, first)
+                carried = dict(zip(place.child.params, carry, strict=False))
+                sources = {**carried, **{p: p.source for p, _ in place.given}}
                 inner = self._call(frame, place.child, sources)
-                carry = place.child.results[0]
-                frame[carry] = self._region(inner, carry)
-        self._times, self._layer, self._owner = outer, within, within
-        frame[loop.outputs[0]] = frame[carry]
+                carry = place.child.results
+                frame.update((value, self._region(inner, value)) for value in carry)
+        self._times, self._layer, self._owner = outer, within, around
+        frame.update(zip(loop.outputs, (frame[value] for value in carry), strict=True))
 
     # ---- steps
     def _when(self, frame: dict[Value, Region], step: When) -> None:
@@ -170,9 +174,7 @@ class Order:
         """Sizes of weights that a run before has too: of layers, each has weights of its own."""
         read = [x.block.weights for x in run.reads if x.needs and x.block.weights]
         for weights in (*read, *(held.weights for held in run.weights)):
-            owner = weights[0].group.parent
-            alone = owner is None or owner.instances == Dim.of(1)
-            key = weights, None if alone else self._owner
+            key = weights, self._owner[: _stacks_around(weights[0])]
             if key in self._used:
                 yield Held(weights).elements
             self._used.add(key)
@@ -207,6 +209,14 @@ class Order:
     def _size(self, shape: Sequence[Dim]) -> Dim:
         """Elements, with letters for numbers of tokens."""
         return product(self.shape_of(shape))
+
+
+def _stacks_around(weight: Weight) -> int:
+    """In how many stacks, one in the other, a weight has copies."""
+    scope, found = weight.group.parent, 0
+    while scope is not None:
+        scope, found = scope.parent, found + isinstance(scope, Place)
+    return found
 
 
 def _turns(loop: Loop) -> list[tuple[Dim, int]]:

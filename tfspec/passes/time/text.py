@@ -55,17 +55,19 @@ def _fullest(cost: Cost) -> str:
     if isinstance(cost.peak, Peak):
         return f"fullest {cost.peak.total_where}"
     held = [each.name for each in fit.held(cost)]
-    unknown = "; activations are not known" if fit.lacks(cost) else ""
+    why = f": {cost.stays}" if isinstance(cost.stays, str) else ""
+    unknown = f"; activations are not known{why}" if fit.lacks(cost) else ""
     return " and ".join(filter(None, (", ".join(held[:-1]), held[-1]))) + unknown
 
 
 def _fits(cost: Cost, timing: Timing, total: int) -> str:
-    memory = timing.rates.memory
+    free, whole = max(0, fit.memory_bytes(cost)), timing.rates.memory
     where = f"on {escape(timing.how.target.about)}"
-    share = f"({total / memory:.0%})"
-    free = "at least" if fit.lacks(cost) else "fits"
-    head = free if fit.fits(cost) else "does not fit"
-    return f"{head}: {_bytes(total)} of {memory / 1e9:g} GB {where} {share}, {_fullest(cost)}"
+    share = f"{total / free:.0%}; " if free else ""
+    kept = f"{fit.RESERVE / 1e9:g} of {whole / 1e9:g} GB are reserved"
+    head = "at least" if fit.lacks(cost) else "fits"
+    head = head if fit.fits(cost) else "does not fit"
+    return f"{head}: {_bytes(total)} of {free / 1e9:g} GB {where} ({share}{kept}), {_fullest(cost)}"
 
 
 def _bound(cost: Cost, timing: Timing) -> Iterator[str]:
@@ -122,6 +124,9 @@ def _run(cost: Cost, run: Training) -> Iterator[str]:
     steps = f"{run.steps:,} steps of {seconds(run.step_seconds)}"
     took = f"{seconds(run.wall_seconds)}, {run.gpu_hours:,.1f} GPU-hours{energy}"
     yield f"{amount.count:,} {amount.unit} on {gpus}: {steps}, {took}"
+    here = ", ".join(f"{name} = {size:,}" for name, size in cost.chosen.items())
+    unset = escape(f", for nobody set {here}") if here else ""
+    yield f"a step is of {run.each_step:,} {amount.unit} on each GPU{unset}"
     if run.assumed:
         yield f"at {run.mfu:.0%} MFU, which is an assumption: no efficiency was measured"
     else:
@@ -144,11 +149,16 @@ def notes(cost: Cost) -> Iterator[str]:
         )
     else:
         yield f"Calibrated by {escape(how.efficiency.file)}, on {escape(how.efficiency.device)}."
+    if any(job.unfused for job in cost.timing.jobs):
+        yield (
+            f"torch has no fused kernel there for this attention in {rates.dtype}: its scores go "
+            "through memory, and training keeps them."
+        )
     if rates.dtype == "fp32":
         yield "Products in fp32 run without TF32, convolutions with it: torch's defaults."
     if cost.mode == "train":
-        yield "A step has no loss here; its optimizer runs in one kernel."
+        yield "Times and traffic leave the loss out; the optimizer runs in one kernel."
     if cost.training is not None:
         yield "Each GPU of a run does this step on its own samples; their exchange is not counted."
     reserve = f"{fit.RESERVE / 1e9:g} GB"
-    yield f"What fits leaves {reserve} to the driver and the allocator: an assumption."
+    yield f"The reserve of {reserve} is for the driver and the allocator: an assumption."

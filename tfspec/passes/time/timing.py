@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
 from tfspec.diagnostics import Diagnostic, Rule
@@ -14,13 +15,15 @@ from tfspec.passes.cost.work import Work
 from tfspec.passes.time.efficiency import Efficiency
 from tfspec.passes.time.jobs import Job, Setting, jobs
 from tfspec.passes.time.rates import Rates, Seconds
+from tfspec.program.kernels import Kind
 from tfspec.program.refusal import NotYet
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Along, Dim
 from tfspec.targets import Target
 
 if TYPE_CHECKING:
     from tfspec.passes.cost.report import Cost
 
+_Done = tuple[Kind, Dim, Dim, Dim]
 AUTOCAST = Rule(
     "TS482",
     "a time that cannot be told",
@@ -68,6 +71,24 @@ class Timing:
     def seconds(self, values: Mapping[str, int]) -> Seconds:
         """The whole's time at these sizes."""
         return sum((self._of(job, values) for job in self.jobs), Seconds())
+
+    def along(
+        self, values: Mapping[str, int], free: Iterable[str]
+    ) -> Callable[[Mapping[str, int]], float]:
+        """The typical seconds of the whole at other values of the symbols `free`."""
+        each: list[_Done] = [(job.kind, job.flops, job.bytes, job.launches) for job in self.jobs]
+        distinct = dict.fromkeys(each)  # a pattern's layers often do the same
+        sizes = Along([size for _, *three in distinct for size in three], values, free)
+
+        def seconds(there: Mapping[str, int]) -> float:
+            numbers = iter(sizes.at(there))
+            found = {
+                job: self.rates.seconds(job[0], next(numbers), next(numbers), next(numbers)).typical
+                for job in distinct
+            }
+            return reduce(add, (found[job] for job in each), 0.0)
+
+        return seconds
 
     def by_node(self, values: Mapping[str, int]) -> Times:
         """The time of each primitive step, and what is left: the optimizer's."""
