@@ -68,6 +68,23 @@ def allowed(tree: Tree, graph: Graph, built: running.Built, seed: int, valid: bo
     return True
 
 
+def explodes(
+    tree: Tree | None, graph: Graph, weights: running.Weights, at: running.Bindings, seed: int
+) -> bool:
+    """Whether the reference says that numbers grow until nothing can be compared."""
+    reference = Reference(tree or {}, dict(at), running.inputs(graph, at, seed),
+                          Held(graph, weights).top)  # fmt: skip
+    reference.limit = LARGE
+    try:
+        with torch.no_grad():
+            reference.outputs()
+    except Explodes:
+        return True
+    except Exception:
+        return False
+    return False
+
+
 def refused(
     tree: Tree, spec: Spec, codes: Sequence[str],
     refuted: Sequence[tuple[Facts, Claim, Refuted]], seed: int,
