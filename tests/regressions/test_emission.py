@@ -133,6 +133,15 @@ streams: {a: [states, {ffn: {hidden: 3, act: relu, experts: 2, top_k: 2}}]}
 outputs: {y: a}
 init: {kind: fan_in, std: 0.5}
 """,
+    "a pattern whose last layer alone has numbers of its own": """
+inputs: {states: float B B2 T (4)}
+blocks:
+  layer: {do: [{ffn: {hidden: 3, act: relu}}]}
+  like: {extends: layer}
+  ends: {do: [{softcap: 2}], residual: {scale: i / n}}
+streams: {a: [states, {stack: {of: [layer, like, ends], depth: 6}}]}
+outputs: {y: a}
+""",
     "a rate of the layer beside a map of its name": """
 inputs: {states: float B B2 T (1)}
 blocks:

@@ -66,6 +66,8 @@ class Positions(Reading):
         if axes == [""]:
             ((_, grid),) = x.parts
             axes = [axis for axis, _ in grid]
+        part = next((grid for name, grid in x.parts if [name] == axes), ())
+        axes = [axis for axis, _ in part] or axes  # a part's name means all its axes
         width, rest = divmod(x.width, len(axes))
         if rest or width % 2:
             raise Fails("sinusoids of an odd width")
