@@ -10,7 +10,9 @@ import pytest
 
 import tfspec
 from tests.draw.figures import BUNDLED, loaded
+from tfspec.api import Architecture
 from tfspec.graph.trace import inner_traces
+from tfspec.spec.load import load_text
 
 
 def test_gpt2_as_a_graph() -> None:
@@ -109,3 +111,55 @@ def test_experts_that_are_chosen_stand_where_they_run() -> None:
 def test_a_wrong_spec_has_no_graph() -> None:
     with pytest.raises(tfspec.SpecError, match="TS"):
         tfspec.load("gpt2", {"h": 7}).graph()
+
+
+RANDOM = """\
+tfspec: 1
+name: F
+dims: {E: batch, w: 6, block: 2, U: 3, slots: 1..3, kv: U // 3, print: w // 2, nn: 11}
+inputs: {input: bool E U}
+blocks:
+  nn_block:
+    norm: {kind: l2}
+    do:
+    - - {scale: 2 / (1 + w)}
+      - linear: {width: U // 1, share: table}
+    - par:
+      - attend:
+          heads: print
+          bias: [out]
+      - - {scale: -1.5}
+        - {scale: 2}
+        - {scale: print ** -0.5}
+    - par:
+      - ffn: {hidden: 11, act: gelu_tanh, bias: false}
+      - ffn: {hidden: nn, act: gelu}
+    bias: false
+streams:
+  modules:
+  - learn:
+      axes: {Q: 3}
+      width: U // 1
+  - merge: {Q: kv}
+  - stack: {of: nn_block, depth: (block)}
+  - concat:
+      left:
+      - norm: {eps: 0.001}
+      right: [sigmoid]
+outputs:
+  to:
+  - modules
+  - linear: {width: kv, share: words}
+  forward:
+  - modules
+  - norm: {affine: true}
+  - linear: {width: 8}
+"""
+
+
+def test_sizes_of_which_none_goes_into_another_have_costs() -> None:
+    """A random spec, for which no name of a size was found."""
+    model = Architecture(load_text(RANDOM))
+    flops = [text for _, text in model.graph().nodes(data="flops")]
+    assert len(flops) > 40
+    assert model.cost().number(model.cost().work.forward) > 0

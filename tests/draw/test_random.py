@@ -85,13 +85,6 @@ def trouble(model: Architecture) -> list[str]:
     return found
 
 
-def test_sizes_of_which_none_goes_into_another_have_costs() -> None:
-    model = of(written(make(Random(979))))
-    flops = [text for _, text in model.graph().nodes(data="flops")]
-    assert len(flops) > 40
-    assert model.cost().number(model.cost().work.forward) > 0
-
-
 def test_random_models_are_drawn_whole() -> None:
     found = [trouble(model) for model in quick()]
     assert len(found) > QUICK // 2
@@ -104,12 +97,13 @@ def test_many_random_models_are_drawn_whole() -> None:
 
 
 def test_most_figures_of_random_models_have_no_crossing() -> None:
-    """Of those for which `tfspec draw` does not say that lines may cross; few are such."""
+    """Of those of which `tfspec draw` does not say that lines may cross hardly any has one, over a
+    word; and most are such."""
     drawings = [model.draw() for model in quick()]
-    plain = [each for each in drawings if not each.figure.tangled]
-    assert len(plain) >= 0.9 * len(drawings)
+    plain = [each for each in drawings if not each.tangled]
+    assert len(plain) >= 0.8 * len(drawings)
     clean = [each for each in plain if not _crossing(wrong(picture(each.svg())))]
-    assert len(clean) >= 0.9 * len(plain)
+    assert len(clean) >= 0.95 * len(plain)
 
 
 def _crossing(said: list[str]) -> bool:

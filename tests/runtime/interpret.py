@@ -92,13 +92,13 @@ class Interpreter:
                 self.seen.append(Seen(method, value, live, inputs, call))
 
     def _loop(self, loop: Loop, module: nn.Module, frame: dict[Value, Any]) -> None:
-        carry = frame[loop.carry]
+        carry = [frame[value] for value in loop.carry]
         blocks: Any = getattr(module, loop.name)
-        for at, block in enumerate(blocks):
+        for at, block in [*enumerate(blocks)] * loop.rounds:
             place = loop.places[at % len(loop.places)]
             more = [self._of_layer(expr, at, module, frame) for _, expr in place.given]
-            (carry,) = self.run(place.child, block, [carry, *more])
-        frame[loop.outputs[0]] = carry
+            carry = self.run(place.child, block, [*carry, *more])
+        frame.update(zip(loop.outputs, carry, strict=True))
 
     def _of_layer(self, expr: ex.Expr, at: int, module: nn.Module, frame: dict[Value, Any]) -> Any:
         value = self._eval(expr, module, frame)
@@ -108,8 +108,8 @@ class Interpreter:
         if isinstance(expr, ex.Invoke):
             receiver = self._eval(expr.receiver, module, frame)
             given = [self._eval(value, module, frame) for _, value in expr.given]
-            (result,) = self.run(expr.child, receiver, given)
-            return result
+            results = self.run(expr.child, receiver, given)
+            return results if len(results) > 1 else results[0]
         text = expr.text(self.names)[0]
         known = {self.names.value(value)[0]: live for value, live in frame.items()}
         absent = {self.names.value(ref)[0]: None for ref in _refs(expr) if ref not in frame}

@@ -101,7 +101,8 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     )
     found = drawing.text() if ending is None else _made(drawing, ending)
     output.write(found, file, never=architecture.loaded.sources)
-    if drawing.figure.tangled and ending != "dot" and (args.level == "blocks" or ending is None):
+    ours = args.level == "blocks" or ending is None
+    if ending != "dot" and ours and drawing.tangled:
         console.say("lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out")
     if ending in PICTURES and drawing.fitting is None:
         console.say(_too_large(drawing))

@@ -13,6 +13,7 @@ from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
+from tfspec.passes.draw.crossings import any_cross
 from tfspec.passes.draw.fit import CUTS, ENOUGH, ROOMS, WORTH, Width, columns
 from tfspec.passes.draw.measure import Spacing, cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
@@ -89,6 +90,11 @@ class Drawing:
     def by_dot(self) -> bool:
         """Whether it shows a graph that has no order of ours."""
         return self.level == "ops" and not self.figure.ordered
+
+    @property
+    def tangled(self) -> bool:
+        """Whether lines cross, or may do so as branches read each other so often."""
+        return self.figure.tangled or any_cross(self.layout.paths)
 
     @cached_property
     def caption(self) -> list[str]:

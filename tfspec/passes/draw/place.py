@@ -8,6 +8,7 @@ from math import ceil, floor
 from typing import TypeVar
 
 from tfspec.graph.tensor import Tensor
+from tfspec.passes.draw.crossings import runs_over
 from tfspec.passes.draw.layout import Block, Placer, Shares
 from tfspec.passes.draw.measure import Measure
 from tfspec.passes.draw.parts import Figure, Series, jumps, made_by
@@ -23,24 +24,28 @@ def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
     x = 0
     sides: list[int] = []
     gaps: list[int] = []
-    for column, block in _in_order(placer, figure):
+    exits: list[Text] = []
+    for column, block in _in_order(placer, figure, exits):
         gaps.append(x + m.column // 2)
         x += channels(column) * m.channel + (m.column if sides else 0)
         sides.append(x)
         block.draw(x + block.left, 0)
         x += block.left + block.right
     route(placer, sides, gaps)
+    for text in exits:  # a line to another column may pass there
+        if not runs_over(placer.out.paths, text, m):
+            placer.out.texts.append(text)
     return turned(placer.out, m)
 
 
-def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
+def _in_order(placer: Placer, figure: Figure, exits: list[Text]) -> list[tuple[Series, Block]]:
     """The columns with their blocks. Of several that one column reads, the tallest stands
     farthest from it: edges pass over the others."""
     found: list[tuple[Series, Block]] = []
     sources: list[tuple[Series, Block]] = []
     told = {jump.source for column in figure.columns for jump in jumps(column) if jump.label}
     for column in figure.columns:
-        pair = column, _block(placer, column, told)
+        pair = column, _block(placer, column, told, exits)
         if channels(column):
             found += [*sorted(sources, key=lambda each: -each[1].length), pair]
             sources = []
@@ -49,8 +54,9 @@ def _in_order(placer: Placer, figure: Figure) -> list[tuple[Series, Block]]:
     return [*found, *sources]
 
 
-def _block(placer: Placer, column: Series, told: Collection[Tensor]) -> Block:
-    """A column; over the edge that leaves it for others stands the shape of what it makes."""
+def _block(placer: Placer, column: Series, told: Collection[Tensor], exits: list[Text]) -> Block:
+    """A column; over the edge that leaves it for others, one of the `exits`, may stand the shape of
+    what it makes."""
     block, made = placer.series(column, placer.natural(column)), made_by(column.items[-1])
     m, label = placer.m, placer.label(column)
     if made is None or made in told or not label:
@@ -60,7 +66,7 @@ def _block(placer: Placer, column: Series, told: Collection[Tensor]) -> Block:
     def draw(x: int, s: int) -> None:
         block.draw(x, s)
         y = s + block.length + m.gap - m.gap // 4 + m.name // 2 + 2 * m.point
-        placer.out.texts.append(Text(x, y, label, "label", "middle"))
+        exits.append(Text(x, y, label, "label", "middle"))
 
     return replace(block, left=max(block.left, half), right=max(block.right, half), draw=draw)
 
