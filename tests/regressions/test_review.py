@@ -174,6 +174,17 @@ outputs: {{y: a}}
     assert messages(text.format("width / 2")) == wanted
 
 
+def test_several_tokens_spliced_without_a_batch_are_refused() -> None:
+    """The emitted file asked for an axis that is not there."""
+    text = """
+dims: {T: 5}
+inputs: {words: ids(8) T}
+streams: {a: [words, {embed: 4}], b: [a, {splice: {at: pos == 1, from: a}}]}
+outputs: {y: b}
+"""
+    assert messages(text) == ["`splice` of several tokens without a batch is not supported yet"]
+
+
 def test_experts_start_by_their_number_of_inputs() -> None:
     """The emitted file named a module that is none."""
     model = build(

@@ -61,8 +61,9 @@ class Splice(Layer):
             raise g.refuse(UNFIT, message, Label(place, f"this is {g.shape(new)}"), help=help)
         if new.space.batch != (() if new.space.single else x.space.batch):
             raise g.not_yet("`splice` of tokens over other batch axes", place)
-        if not new.space.single and len(x.space.batch) > 1:
-            raise g.not_yet("`splice` of several tokens over several batch axes", place)
+        if not new.space.single and len(x.space.batch) != 1:
+            where = "over several batch axes" if x.space.batch else "without a batch"
+            raise g.not_yet(f"`splice` of several tokens {where}", place)
 
     def _check_flags(self, g: Builder, x: Tensor, new: Tensor) -> None:
         """A flag that may be left out stands alone, in the tokens' own order."""
