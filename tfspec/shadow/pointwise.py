@@ -84,6 +84,27 @@ def absolute(x: Tensor) -> Tensor:
     return closed(opened("Abs", (x,), (x,)), like("abs", x), back)
 
 
+def sine(x: Tensor) -> Tensor:
+    """Of angles, which backward keeps: its slope is their cosine."""
+
+    def back(given: list[Tensor]) -> Grads:
+        slope = like("cos", given[0])
+        return [like("mul", given[0], slope)]
+
+    return closed(opened("Sin", (x,), (x,)), like("sin", x), back)
+
+
+def cosine(x: Tensor) -> Tensor:
+    """Of angles, which backward keeps: its slope is the negative of their sine."""
+
+    def back(given: list[Tensor]) -> Grads:
+        turned = like("sin", given[0])
+        slope = like("neg", turned)
+        return [like("mul", given[0], slope)]
+
+    return closed(opened("Cos", (x,), (x,)), like("cos", x), back)
+
+
 def to(x: Tensor, *args: Any, dtype: Dtype | None = None, device: object = None) -> Tensor:
     """A copy in another dtype, or x itself."""
     dtype = next((each for each in args if isinstance(each, Dtype)), dtype)

@@ -82,7 +82,7 @@ METHODS: dict[str, Function] = {
     "bool": _to(BOOL), "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill,
     "abs": pointwise.absolute, "tanh": TANH, "sigmoid": SIGMOID, "exp": EXP, "log": LOG,
     "clamp": constant("clamp"),
-    "cos": constant("cos", real=True), "sin": constant("sin", real=True),
+    "cos": pointwise.cosine, "sin": pointwise.sine,
     # over axes
     "softmax": norms.softmax, "mean": norms.mean, "sum": norms.total, "amax": norms.largest,
     "square": norms.square, "argmax": norms.where_largest,

@@ -112,8 +112,14 @@ class _Reader:
         """The operands that lines lead to: of its own trace, and none that a step brings along."""
         trace = self.inside[node.outputs[0]]
         own = [each for each in self._operands(node) if self.inside.get(each) is trace]
+        entry = self._known(node.inputs[0]) if node.inputs else None
+        if entry in own and self._opens(node) and self._brought(entry):
+            return [entry]  # a card stands on what enters it, though that comes from nothing
         made = [each for each in own if not self._brought(each)]
         return made or own
+
+    def _opens(self, node: Node) -> bool:
+        return any(trace in self.opened for trace in inner_traces(node.op))
 
     def _brought(self, tensor: Tensor) -> bool:
         """Whether it goes to one step alone, and comes from nothing, as a learned token does, or
@@ -200,7 +206,7 @@ class _Reader:
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""
         traces = inner_traces(node.op)
-        if not any(trace in self.opened for trace in traces):
+        if not self._opens(node):
             return self._box(node)
         made = node.outputs[0]
         entry = traces[0].inputs[0]
@@ -270,7 +276,9 @@ class _Reader:
         return (*own, *twins)
 
     def _is_brought(self, node: Node, tensor: Tensor) -> bool:
-        return self._brought(tensor) and tensor not in self._trunk(node)
+        """What a module is given may go to several of its steps."""
+        beside = self.inside.get(tensor) is self.inside[node.outputs[0]]
+        return beside and self._brought(tensor) and tensor not in self._trunk(node)
 
     def _named(self, node: Node, look: Look) -> str:
         """Maps of a module go by their names: q, up, out."""
