@@ -46,5 +46,5 @@ def _along(a: Segment, b: Segment) -> bool:
 
 def _meets(segment: Segment, area: Rect) -> bool:
     left, right, top, bottom = segment
-    beside = right < area.x or area.right < left
-    return not beside and not (bottom < area.y or area.bottom < top)
+    beside = right <= area.x or area.right <= left
+    return not beside and not (bottom <= area.y or area.bottom <= top)
