@@ -91,6 +91,9 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
     if not _is_end(placer, x, end):
         across = target.s == tap and _is_free(placer, x, target.x, tap)
         bend = () if across else ((channel, tap), (channel, target.s))
+        if x > target.x and target.s < tap:  # down before what it makes goes up again
+            channel = next((each for each in gaps if target.x < each < x), channel)
+            bend = ((channel, tap), (channel, target.s))
         gap = next((each for each in gaps if each > x), channel)
         if not across and gap < channel and not _is_free(placer, gap, channel, tap):
             over = _above(placer, gap, channel) + m.gap + m.channel
