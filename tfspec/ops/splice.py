@@ -67,7 +67,8 @@ class Splice(Rearrangement):
         optional = any(flag.optional for flag in flags)
         if optional and low.mode == "decode":
             what = "`splice` by flags that may be left out is not supported yet in decoding"
-            raise NotYet.of(what, Label(node.span) if node.span else None)
+            way = "splice by ids, as `tokens == 7`, or ask for no decoding"
+            raise NotYet.of(what, Label(node.span) if node.span else None, way)
         if optional:
             return self._left_out(low, x, flags[0], new)
         at = conditions.of_tokens(low, self.at, x.shape[-2], flags)

@@ -71,4 +71,5 @@ def _one_text(graph: Graph) -> None:
         if tensor is not text and along and not flags:
             message = f"the input `{tensor.role}` is not supported yet in generation"
             span = graph.spec.inputs[tensor.role or ""].span
-            raise NotYet.of(message, Label(span))
+            way = "leave `--with generate` out: a text is continued by its ids, and flags of them"
+            raise NotYet.of(message, Label(span), way)
