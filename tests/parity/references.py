@@ -14,6 +14,7 @@ from tests.parity import (
     dit,
     flamingo,
     gemma,
+    glm_vision,
     gpt2,
     llama,
     llava,
@@ -93,4 +94,6 @@ REFERENCES = (
     *lxmert.SHAPES,
     vilbert.VILBERT,
     *vilbert.SHAPES,
+    glm_vision.GLM,
+    *glm_vision.SHAPES,
 )
