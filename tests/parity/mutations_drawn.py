@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.parity.glm_vision import GLM
+from tests.parity.markuplm import MARKUPLM
 from tests.parity.mutation import Mutation
 
 BLOCK_NORM = "    norm: {kind: rms, eps: 1e-5}\n    bias"
@@ -16,7 +17,7 @@ MUTATIONS = [
     Mutation("turned by the token's number", GLM, "{base: 10000, over: [H, W]}", "10000"),
     Mutation("pairs of neighbours", GLM, "over: [H, W]", "over: [H, W], interleaved: true"),
     Mutation("keys stand still", GLM, "rotate(k, rope)", "1 * k", in_code=True),
-    Mutation("no norm of patches", GLM, "self.norm1(x.flatten(1, 2))", "x.flatten(1, 2) + 0 * self.norm1(x.flatten(1, 2))", in_code=True),
+    Mutation("no norm of patches", GLM, "self.norm1(x.transpose(1, 2))", "x.mT + 0 * self.norm1(x.mT)", in_code=True),
     Mutation("norm behind positions", GLM, f"{NORM}{POSITIONS}", f"{POSITIONS}{NORM}"),
     Mutation("columns of the table first", GLM, "+ self.pos", TURNED, in_code=True),
     Mutation("eps of the blocks", GLM, BLOCK_NORM, BLOCK_NORM.replace("1e-5", "1e-3"), quiet=True),
@@ -34,4 +35,21 @@ MUTATIONS = [
     Mutation("tanh-gelu for gelu", GLM, "    - gelu\n", "    - gelu_tanh\n"),
     Mutation("gelu before the norm", GLM, "    - norm\n    - gelu\n", "    - gelu\n    - norm\n"),
     Mutation("geglu of the merged", GLM, "{hidden: g, act: swiglu", "{hidden: g, act: geglu"),
+    Mutation("levels of tags share a table", MARKUPLM, "at_d * 9", "0 * at_d", in_code=True),
+    Mutation("levels of numbers share a table", MARKUPLM, "at_d * 13", "0 * at_d", in_code=True),
+    Mutation("levels from the leaf", MARKUPLM, "at_d = positions % 4", "at_d = 3 - positions % 4", in_code=True),
+    Mutation("levels told apart by words", MARKUPLM, "at_d = positions % 4", "at_d = positions // 4 % 4", in_code=True),
+    Mutation("no tags", MARKUPLM, "self.path_embed1(", "0 * self.path_embed1(", in_code=True),
+    Mutation("no numbers", MARKUPLM, "self.path_embed2(", "0 * self.path_embed2(", in_code=True),
+    Mutation("gelu for relu", MARKUPLM, "    - relu\n", "    - gelu\n"),
+    Mutation("no relu", MARKUPLM, "    - relu\n", ""),
+    Mutation("a path's second linear has no bias", MARKUPLM, "    - linear: d\n", "    - linear: {width: d, bias: false}\n", without=("path_linear2.bias",)),
+    Mutation("positions from 0", MARKUPLM, "self.text_pos[1 : T + 1]", "self.text_pos[:T]", in_code=True),
+    Mutation("segments turned", MARKUPLM, "embed2(segments)", "embed2(1 - segments)", in_code=True),
+    Mutation("paths behind the norm", MARKUPLM, ", path]\n    - pos: {learned: T, offset: 1}\n    - norm: {eps: 1e-12}\n", "]\n    - pos: {learned: T, offset: 1}\n    - norm: {eps: 1e-12}\n    - sum: [[{scale: 1}], path]\n"),
+    Mutation("padding seen", MARKUPLM, ", mask: key.valid", ""),
+    Mutation("pre-norm", MARKUPLM, "at: post", "at: pre"),
+    Mutation("eps of the blocks", MARKUPLM, "at: post, eps: 1e-12", "at: post, eps: 1e-3"),
+    Mutation("tanh-gelu for gelu", MARKUPLM, "act: gelu", "act: gelu_tanh"),
+    Mutation("no tanh of the pooler", MARKUPLM, ", tanh]", "]"),
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from tests.parity import (
     llava,
     lxmert,
     marian,
+    markuplm,
     mistral,
     mixtral,
     palm,
@@ -96,4 +97,5 @@ REFERENCES = (
     *vilbert.SHAPES,
     glm_vision.GLM,
     *glm_vision.SHAPES,
+    markuplm.MARKUPLM,
 )
