@@ -191,7 +191,7 @@ class _Reader:
         node = self.maker.get(value)
         if node is None:
             name = self.starts.get(value, escape(value.role or ""))
-            return Start(name, self.words.shape(value.shape), value), None
+            return Start(name, self.words.shape(value), value), None
         trunk = self._trunk(node)
         if len(trunk) < 2:
             return self._item(node), next(iter(trunk), None)
@@ -316,5 +316,5 @@ class _Reader:
     def _label(self, node: Node) -> str:
         trunk = self._trunk(node)
         made = node.outputs[0]
-        changed = not trunk or any(each.shape != made.shape for each in trunk)
-        return self.words.shape(made.shape) if changed else ""
+        changed = not trunk or any(each.shapes != made.shapes for each in trunk)
+        return self.words.shape(made) if changed else ""
