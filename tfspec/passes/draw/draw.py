@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -217,8 +217,9 @@ def draw(
     how: How = {
         "level": level, "theme": theme, "direction": direction, "cost": cost, "width": width
     }  # fmt: skip
-    ops, named = level == "ops", _chosen(graph, opened)
-    blocks = named or main_blocks(graph)[: 1 if ops else None]
+    ops, named = level == "ops", [[trace] for trace in _chosen(graph, opened)]
+    blocks = named or main_blocks(graph)
+    blocks = [blocks[0][:1]] if ops and not named and blocks else blocks
     fewest = len(named) or 1
     if ops:
         drawing = _drawing(graph, blocks, numbers, how)
@@ -230,12 +231,15 @@ def draw(
         found = _fitting(_drawing(graph, blocks[:count], numbers, how))
         if found is not None:
             return found
-    drawing = _drawing(graph, blocks[:fewest], numbers, how)
-    return _fitting(drawing) or drawing
+    least = blocks[:fewest], [block[:1] for block in blocks[:fewest]]
+    drawings = [_drawing(graph, each, numbers, how) for each in least]
+    closest = (_fitting(each) or _best(_closer(each, ROOMS[width].last)) for each in drawings)
+    return next(filter(None, closest), drawings[0])
 
 
-def _drawing(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> Drawing:
+def _drawing(graph: Graph, chosen: Iterable[Iterable[Trace]], numbers: bool, how: How) -> Drawing:
     words, ops = Words(graph, numbers), how["level"] == "ops"
+    opened = [trace for traces in chosen for trace in traces]
     whole = not ops or not opened
     figure = read(graph, words, opened, ops) if whole else read_one(graph, opened[-1], words)
     return Drawing(graph, figure, words, shares(graph, figure, how["cost"]), **how)
@@ -249,8 +253,13 @@ def _fitting(whole: Drawing) -> Drawing | None:
             return found
         if found.size[0] > ROOMS[whole.width].size[0]:
             break  # closer is lower, and as wide
+    return _best(_closer(tight, ROOMS[whole.width].spacings))
+
+
+def _best(drawings: Iterable[Drawing]) -> Drawing | None:
+    """The first whose text is large enough, else that of the largest."""
     best, most = None, 0.0
-    for found in _closer(whole, tight):
+    for found in drawings:
         factor = found.fitting or 0.0
         if factor >= ENOUGH:
             return found
@@ -259,11 +268,11 @@ def _fitting(whole: Drawing) -> Drawing | None:
     return best
 
 
-def _closer(whole: Drawing, tight: Drawing) -> Iterator[Drawing]:
+def _closer(whole: Drawing, spacings: Sequence[Spacing]) -> Iterator[Drawing]:
     """Each spacing, and with each as many columns as there may be room for: more are wider."""
     room = ROOMS[whole.width]
-    for spacing in room.spacings:
-        found = tight if spacing == "tight" else replace(whole, spacing=spacing)
+    for spacing in spacings:
+        found = whole if spacing == whole.spacing else replace(whole, spacing=spacing)
         yield found
         for cut in CUTS:
             if room.width_is_too_large(found.size[0]):

@@ -20,11 +20,15 @@ Width = Literal["page", "column"]
 
 @dataclass(frozen=True)
 class Room:
-    """How large a figure may be, in points, how small its text, and how things may stand in it."""
+    """How large a figure may be, in points, how small its text, and how things may stand in it.
+
+    `last` are spacings for what has no room else, however few blocks are open.
+    """
 
     size: tuple[int, int]
     text: int
     spacings: tuple[Spacing, ...]
+    last: tuple[Spacing, ...] = ()
 
     def scale(self, size: tuple[int, int]) -> float | None:
         """What makes a picture fit in; None where its text would be too small."""
@@ -41,7 +45,7 @@ class Room:
 
 
 ROOMS: dict[Width, Room] = {
-    "page": Room((510, 680), 7, ("tight",)),
+    "page": Room((510, 680), 7, ("tight",), ("narrow", "stacked")),
     "column": Room((240, 680), 5, ("narrow", "stacked")),
 }
 """180 × 240 mm, a page without its margins, and a column of it."""

@@ -6,7 +6,8 @@ Lengths along the flow grow from the inputs; `place` turns the figure at the end
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tfspec.graph.tensor import Tensor
@@ -56,17 +57,41 @@ class Target:
     arrow: bool = True
 
 
+@dataclass(frozen=True)
+class Across:
+    """A box that reads the column beside its own, where it stands, and how long it is."""
+
+    sources: tuple[Tensor, ...]
+    left: int
+    right: int
+    s: int
+    length: int
+
+
 @dataclass
 class Placer:
-    """Makes blocks of items; what they draw is collected in `out`."""
+    """Makes blocks of items; what they draw is collected in `out`.
+
+    `mirrored`: residuals and shapes are at the left of trunks, for at the right there is another
+    column.
+    """
 
     m: Measure
     shares: Shares = field(default_factory=dict[Box, float])
     out: Layout = field(default_factory=Layout)
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
+    across: list[Across] = field(default_factory=list[Across])
     depth: int = 0
+    mirrored: bool = False
     _known: dict[tuple[Box, int], Lines] = field(default_factory=dict[tuple[Box, int], Lines])
+
+    @contextmanager
+    def turned(self, now: bool) -> Generator[None]:
+        """Work on what is mirrored, and go back."""
+        before, self.mirrored = self.mirrored, now or self.mirrored
+        yield
+        self.mirrored = before
 
     # ---- series
     def label(self, item: Item | Series) -> str:
@@ -80,7 +105,8 @@ class Placer:
         blocks = [self.item(item, half) for item in series.items]
         gaps = [m.gap_for(self.label(item)) for item in series.items[:-1]]
         labels = [self.beside(self.label(item)) for item in series.items[:-1]]
-        right = max([block.right for block in blocks] + labels, default=0)
+        left = max([block.left for block in blocks] + [each for each, _ in labels], default=0)
+        right = max([block.right for block in blocks] + [each for _, each in labels], default=0)
 
         def draw(x: int, s: int) -> None:
             for at, (item, block) in enumerate(zip(series.items, blocks, strict=True)):
@@ -94,7 +120,6 @@ class Placer:
                     s += gaps[at]
 
         length = sum(block.length for block in blocks) + sum(gaps)
-        left = max((block.left for block in blocks), default=0)
         solid = blocks[0].solid if blocks else False
         return Block(left, right, length, draw, solid)
 
@@ -107,11 +132,14 @@ class Placer:
         """A shape's label, halfway beside the trunk; none where there is nothing to say."""
         if label:
             y = (start + end - self.m.point) // 2
-            self.out.texts.append(Text(x + self.m.beside, y, label, "label", "start"))
+            left, _ = self.beside(label)
+            x += self.m.point - left if self.mirrored else self.m.beside
+            self.out.texts.append(Text(x, y, label, "label", "start"))
 
-    def beside(self, label: str) -> int:
-        """How far a label reaches to the right of the trunk."""
-        return self.m.beside + self.m.width(label, "label") if label else 0
+    def beside(self, label: str) -> tuple[int, int]:
+        """How far a label reaches to the left and the right of the trunk."""
+        width = self.m.beside + self.m.width(label, "label") if label else 0
+        return (width, 0) if self.mirrored else (0, width)
 
     def line(self, points: Sequence[Point], arrow: bool = False) -> None:
         self.out.paths.append(Path(tuple(points), "trunk", arrow))
@@ -194,6 +222,8 @@ class Placer:
                 BoxShape(rect, title, whole, knobs, box.kind, box.form, box.block, share, box.nodes)
             )
             self.reached(box, x - half, s + length // 2)
+            if box.across:
+                self.across.append(Across(box.across, rect.x, rect.right, s, length))
 
         return Block(half, half, length, draw)
 
@@ -247,11 +277,16 @@ class Placer:
         count = f"× {card.count}" if card.count > 1 else ""
         words = m.cut(card.title, "card", m.most // 2)
         beside = m.frame + m.beside
-        left = max(body.left + m.frame, m.width(words, "card") + beside if words else 0)
+        of_label = self.beside(label)
+        left = max(
+            body.left + m.frame,
+            m.width(words, "card") + beside if words else 0,
+            of_label[0] + m.frame,
+        )
         right = max(
             body.right + m.frame,
             m.width(count, "count") + beside if count else 0,
-            self.beside(label) + m.frame,
+            of_label[1] + m.frame,
         )
 
         def draw(x: int, s: int) -> None:
