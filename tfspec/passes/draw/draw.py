@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -31,6 +31,8 @@ DIRECTIONS: tuple[Direction, ...] = ("up", "down")
 PICTURES = ("svg", "png", "pdf")
 FORMATS = (*PICTURES, "dot", "mmd")
 """What a figure can be written as, by the ending of the file."""
+Blocks = list[list[Trace]]
+"""What is drawn open: blocks, each with what in it is open too."""
 Level = Literal["blocks", "ops"]
 LEVELS: tuple[Level, ...] = ("blocks", "ops")
 
@@ -227,14 +229,37 @@ def draw(
             drawing, spacing=ROOMS[width].spacings[0]
         )  # by `dot` its size is known when it is laid out
         return close if drawing.by_dot else _fitting(drawing) or close
+    return _most_open(lambda traces: _drawing(graph, traces, numbers, how), blocks, fewest)
+
+
+def _most_open(drawn: Callable[[Blocks], Drawing], blocks: Blocks, fewest: int) -> Drawing:
+    """The figure with as many blocks open as there is room for, and no fewer than so many."""
+    every = drawn(blocks)
+    if len(blocks) > fewest and every.fitting == 1:
+        return every
+    least = drawn(blocks[:fewest]) if len(blocks) > fewest else every
+    fitting = _fitting(least)
+    if fitting is None:  # nor is there room for more
+        return _close(least) or _with_less(drawn, blocks[:fewest]) or least
     for count in range(len(blocks), fewest, -1):
-        found = _fitting(_drawing(graph, blocks[:count], numbers, how))
-        if found is not None:
-            return found
-    least = blocks[:fewest], [block[:1] for block in blocks[:fewest]]
-    drawings = [_drawing(graph, each, numbers, how) for each in least]
-    closest = (_fitting(each) or _best(_closer(each, ROOMS[width].last)) for each in drawings)
-    return next(filter(None, closest), drawings[0])
+        more = _fitting(drawn(blocks[:count]) if count < len(blocks) else every)
+        if more is not None:
+            return more
+    return fitting
+
+
+def _with_less(drawn: Callable[[Blocks], Drawing], blocks: Blocks) -> Drawing | None:
+    """The figure with these blocks open, but nothing in them."""
+    outer = [block[:1] for block in blocks]
+    if outer == blocks:
+        return None
+    less = drawn(outer)
+    return _fitting(less) or _close(less)
+
+
+def _close(whole: Drawing) -> Drawing | None:
+    """The figure set closer than others are, as it has no room else."""
+    return _best(_closer(whole, ROOMS[whole.width].last))
 
 
 def _drawing(graph: Graph, chosen: Iterable[Iterable[Trace]], numbers: bool, how: How) -> Drawing:

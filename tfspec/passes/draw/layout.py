@@ -85,6 +85,7 @@ class Placer:
     depth: int = 0
     mirrored: bool = False
     _known: dict[tuple[Box, int], Lines] = field(default_factory=dict[tuple[Box, int], Lines])
+    _widths: dict[Series, int] = field(default_factory=dict[Series, int])
 
     @contextmanager
     def turned(self, now: bool) -> Generator[None]:
@@ -162,9 +163,11 @@ class Placer:
     # ---- boxes and names
     def natural(self, series: Series) -> int:
         """Half the width that the boxes along a trunk need to be equally wide."""
-        deep = any(isinstance(item, Card) for item in series.items)
-        least = self.m.trunk if deep else self.m.narrowest
-        return max([self.m.half(least), *map(self.natural_of, series.items)])
+        if series not in self._widths:
+            deep = any(isinstance(item, Card) for item in series.items)
+            least = self.m.half(self.m.trunk if deep else self.m.narrowest)
+            self._widths[series] = max([least, *map(self.natural_of, series.items)])
+        return self._widths[series]
 
     def natural_of(self, item: Item) -> int:
         if isinstance(item, Box) and item.form == "box":
