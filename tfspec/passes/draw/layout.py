@@ -278,7 +278,7 @@ class Placer:
         before, behind = (0, m.header) if m.up else (m.header, 0)
         length = before + entry + body.length + leave + behind
         count = f"× {card.count}" if card.count > 1 else ""
-        words = m.cut(card.title, "card", m.most // 2)
+        words = m.cut(card.title, "card", 2 * m.most // 3)
         beside = m.frame + m.beside
         of_label = self.beside(label)
         left = max(
