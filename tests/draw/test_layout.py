@@ -294,6 +294,15 @@ streams:
   text: [tokens, {embed: d}, {stack: {of: layer, depth: L}}, end, {norm: {modulate: vector}}]
 outputs: {logits: [text, {linear: 11}]}
 """,
+    "a shape beside an edge to elsewhere": """
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, number: float B (1)}
+blocks: {layer: {norm: {modulate: vector}, do: [{ffn: {hidden: d, act: relu}}]}}
+streams:
+  vector: [number, {sinusoid: 6}]
+  text: [tokens, {embed: d}, {stack: {of: layer, depth: L}}]
+outputs: {scale: [vector, norm, {linear: 7}], logits: [text, {linear: 11}]}
+""",
     "a value read three times": """
 dims: {B: batch, T: 1..64, d: 8}
 inputs: {tokens: ids(11) B T}
@@ -310,6 +319,8 @@ def test_values_from_elsewhere_cross_nothing(text: str) -> None:
     model = of(f"tfspec: 1\nname: elsewhere\n{text}")
     for how in ({}, {"cost": "flops"}, {"direction": "down"}):
         assert wrong(picture(model.draw(**how).svg())) == []
+    for spacing in ("tight", "stacked"):
+        assert wrong(picture(replace(model.draw(), spacing=spacing).svg())) == []
     figure = model.draw().figure
     assert max(map(len, model.draw().text().splitlines())) <= 100
     drawn = [node for box in figure.boxes() for node in box.nodes]
@@ -317,6 +328,20 @@ def test_values_from_elsewhere_cross_nothing(text: str) -> None:
         n for n in model.semantics.trace.nodes() if n.inner is None and not inner_traces(n.op)
     ]
     assert sorted(map(id, drawn)) == sorted(map(id, primitives))
+
+
+def test_a_value_that_is_added_twice_has_two_lanes() -> None:
+    drawing = of("""
+tfspec: 1
+name: twice
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T}
+blocks: {layer: {norm: none, do: [{par: [{attend: {heads: 2}}, {dropout: 0.1}]}]}}
+streams: {text: [tokens, {embed: d}, {stack: {of: layer, depth: L}}]}
+outputs: {logits: [text, {linear: 11}]}
+""").draw()
+    assert sum(path.line == "residual" for path in drawing.layout.paths) == 2
+    assert wrong(picture(drawing.svg())) == []
 
 
 def test_each_module_of_a_closed_block_has_its_line() -> None:

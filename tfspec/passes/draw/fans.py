@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -65,10 +65,18 @@ class _Lanes:
         """From the trunk out to each lane, along it, and back into the join."""
         way, half = (-1, joint.left) if self.mirrored else (1, joint.right)
         edge = x + way * (half + self.placer.m.point)
-        for place in self.places:
-            side = x + way * place
-            points = ((x, tap), (side, tap), (side, center), (edge, center))
+        for place, (up, beside) in zip(self.places, self._apart(), strict=True):
+            side, s, end = x + way * place, tap + up, center + beside
+            points = ((x, s), (side, s), (side, end), (edge, end))
             self.placer.out.paths.append(Path(points, "residual", arrow=True, tap=True))
+
+    def _apart(self) -> Iterator[tuple[int, int]]:
+        """How far each lane begins above the last, and ends beside the middle: an inner one within
+        an outer one."""
+        m, count = self.placer.m, len(self.places)
+        step = 0 if m.point else min(4, 2 * m.sign // (count + 1))
+        for at in range(count):
+            yield step * (count - 1 - at), step * (2 * at + 1 - count) // 2
 
 
 class _Parallel:

@@ -6,7 +6,7 @@ Lengths along the flow grow from the inputs; `place` turns the figure at the end
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -72,8 +72,8 @@ class Across:
 class Placer:
     """Makes blocks of items; what they draw is collected in `out`.
 
-    `mirrored`: residuals and shapes are at the left of trunks, for at the right there is another
-    column.
+    `tapped` are values that other columns read. `mirrored`: residuals and shapes are at the left of
+    trunks, for at the right there is another column.
     """
 
     m: Measure
@@ -82,6 +82,7 @@ class Placer:
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
     across: list[Across] = field(default_factory=list[Across])
+    tapped: Collection[Tensor] = ()
     depth: int = 0
     mirrored: bool = False
     _known: dict[tuple[Box, int], Lines] = field(default_factory=dict[tuple[Box, int], Lines])
@@ -104,7 +105,11 @@ class Placer:
         """Items in a row along the trunk, an edge between each two."""
         m = self.m
         blocks = [self.item(item, half) for item in series.items]
-        gaps = [m.gap_for(self.label(item)) for item in series.items[:-1]]
+        lifts = [self._lift(item) for item in series.items[:-1]]
+        gaps = [
+            m.gap_for(self.label(item)) + lift
+            for item, lift in zip(series.items, lifts, strict=False)
+        ]
         labels = [self.beside(self.label(item)) for item in series.items[:-1]]
         left = max([block.left for block in blocks] + [each for each, _ in labels], default=0)
         right = max([block.right for block in blocks] + [each for _, each in labels], default=0)
@@ -117,12 +122,17 @@ class Placer:
                 if made is not None:
                     self.ends.setdefault(made, (x, s))
                 if at < len(gaps):
-                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid, self.label(item))
+                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid)
+                    self.shape(x, s + lifts[at], s + gaps[at], self.label(item))
                     s += gaps[at]
 
         length = sum(block.length for block in blocks) + sum(gaps)
         solid = blocks[0].solid if blocks else False
         return Block(left, right, length, draw, solid)
+
+    def _lift(self, item: Item) -> int:
+        """What an edge to elsewhere needs before a shape."""
+        return self.m.lift if self.label(item) and made_by(item) in self.tapped else 0
 
     def edge(self, x: int, start: int, end: int, arrow: bool, label: str = "") -> None:
         """A piece of the trunk, and beside it the shape of what flows there."""

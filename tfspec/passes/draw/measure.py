@@ -63,6 +63,11 @@ class Measure:
         """Half of a width, so that something of this width has a middle."""
         return width // 2 if self.odd else math.ceil(width / 2)
 
+    @property
+    def lift(self) -> int:
+        """How much farther a shape stands from a box where an edge leaves between the two."""
+        return self.tap if self.point else self.tap + 2
+
     def gap_for(self, label: str) -> int:
         return self.labelled if label else self.gap
 
