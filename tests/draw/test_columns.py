@@ -153,3 +153,11 @@ def test_what_else_a_layer_reads_is_drawn_as_before() -> None:
     drawing = of(text.replace("  joint:", "  memory: [tokens, {embed: d}]\n  joint:")).draw()
     assert two_columns(drawing) is None
     assert [w for w in wrong(picture(drawing.svg())) if "overlap" in w] == []
+
+
+def test_tokens_chosen_twice_are_chosen_once_with_a_residual() -> None:
+    (card,) = loaded("timesformer").draw().figure.cards()
+    parts = card.body.items[0]
+    assert isinstance(parts, Fan)
+    frames = [[], ["LayerNorm", "Multi-head attention", "Linear"], "+"]
+    assert list(map(outline, parts.branches)) == [["take cls"], ["take video", frames]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import groupby
@@ -27,6 +27,7 @@ from tfspec.passes.draw.parts import (
     Jump,
     Series,
     Start,
+    jumps,
     made_by,
 )
 from tfspec.passes.draw.walks import free, primitives, signature
@@ -72,12 +73,14 @@ class _Reader:
         self.sides: Sides = {}
 
     # ---- the graph as it is drawn: composites opened, values by one name
-    def enter(self, trace: Trace, starts: Sequence[Tensor] = ()) -> None:
-        """Learn a trace's steps; `starts` are drawn as inputs."""
+    def enter(self, trace: Trace, starts: Sequence[Tensor] = (), once: bool = False) -> None:
+        """Learn a trace's steps; `starts` are drawn as inputs, and with `once` the first alone of
+        several equal choices of tokens."""
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
         tree = self.dominators[trace] = Dominators(trace.inputs)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
-        steps = self._drawn(trace)
+        steps = list(self._steps(trace.body))
+        steps = self._once(steps) if once else steps
         for node in steps:
             inner = (tensor for below in inner_traces(node.op) for tensor in free(below))
             self.uses.update(map(self._known, (*node.inputs, *inner)))
@@ -86,11 +89,8 @@ class _Reader:
             self.inside[node.outputs[0]] = trace
             tree.add(node.outputs[0], self._trunk(node))
 
-    def _drawn(self, trace: Trace) -> list[Node]:
-        """A trace's steps; of equal choices of the tokens of a column the first alone."""
-        steps = list(self._steps(trace.body))
-        if not self.sides.keys() & {node.outputs[0] for node in steps}:
-            return steps
+    def _once(self, steps: Sequence[Node]) -> list[Node]:
+        """Of equal choices of tokens the first, which stands for the others too."""
         again = first_of_equal(steps, self._operands)
         self.twins += ((first, node) for node, first in again.items())
         for node, first in again.items():
@@ -247,9 +247,10 @@ class _Reader:
 
     def _layer(self, trace: Trace, given: Sequence[Tensor] = ()) -> Series:
         """What is in a card; a module's further inputs are the values that it is given."""
-        columns = self._columns(trace) if len(trace.inputs) == 1 and not self.ops else None
-        if columns is not None:
-            return columns
+        if len(trace.inputs) == 1 and not self.ops:
+            simpler = self._columns(trace) or self._simpler(trace)
+            if simpler is not None:
+                return simpler
         self.enter(trace)
         for inner, outer in zip(trace.inputs[1:], given[1:], strict=True):
             self.alias[inner] = self._known(outer)
@@ -261,15 +262,27 @@ class _Reader:
         found = sides(trace.inputs[0], result, steps, self._operands)
         if not read_across(steps, found, self._operands):
             return None
+        body = self._tried(trace, found, in_columns)
+        fans = (item for item in body.items if isinstance(item, Fan)) if body is not None else ()
+        return Series([replace(fan, columns=True) for fan in fans]) if body is not None else None
+
+    def _simpler(self, trace: Trace) -> Series | None:
+        """A layer that chooses the same tokens again, with each choice once: where this makes a
+        residual of them. None where it would be read elsewhere."""
+        if not first_of_equal(self._steps(trace.body), self._operands):
+            return None
+        return self._tried(trace, {}, lambda body: not any(True for _ in jumps(body)))
+
+    def _tried(self, trace: Trace, found: Sides, good: Callable[[Series], bool]) -> Series | None:
+        """A layer with equal choices drawn once, if that is good; else nothing has been read."""
         trial = self._copy()
         trial.sides.update(found)
-        trial.enter(trace)
+        trial.enter(trace, once=True)
         body = trial._body(trace)
-        if not in_columns(body):
+        if not good(body):
             return None
         vars(self).update(vars(trial))
-        (fan,) = (item for item in body.items if isinstance(item, Fan))
-        return Series((replace(fan, columns=True),))
+        return body
 
     def _copy(self) -> _Reader:
         """Another that knows the same, and whose findings may be dropped."""
