@@ -360,3 +360,8 @@ def test_a_long_condition_is_broken_and_not_cut() -> None:
             assert "…" not in "".join((box.title, *box.knobs))
     (box,) = (b for b in loaded("dall-e").draw().layout.boxes if b.kind == "attention")
     assert box.knobs == ("h heads × k, causal and (key.text", "or within(W + 1))")
+
+
+def test_no_knob_stands_alone_below_a_full_line() -> None:
+    (box,) = (b for b in loaded("llama-3-8b").draw().layout.boxes if b.kind == "attention")
+    assert box.knobs == ("h heads × k, g KV heads", "RoPE, causal")

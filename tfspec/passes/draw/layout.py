@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations, pairwise
 
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.measure import Measure
@@ -28,6 +29,8 @@ from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, P
 
 Shares = Mapping[Box, float]
 Lines = tuple[str, tuple[str, ...], int]
+_FEW = 6
+"""Knobs of which every way to put them in lines is tried."""
 _CONDITION = re.compile(" (?=(?:and|or) )")
 
 
@@ -331,7 +334,19 @@ def wrapped(m: Measure, knobs: Sequence[str], most: int, apart: bool = False) ->
                 lines.append(piece)
             else:
                 lines[-1] = longer
+    broken = any(m.width(knob, "knob") > most for knob in knobs)
+    if len(lines) > 1 and len(knobs) <= _FEW and not (apart or broken):
+        lines = _even(m, knobs, len(lines))
     return tuple(m.cut(line, "knob", most) for line in lines)
+
+
+def _even(m: Measure, knobs: Sequence[str], count: int) -> list[str]:
+    """Knobs in so many lines, as short as may be: none stands alone below a full line."""
+    ways = (
+        [", ".join(knobs[a:b]) for a, b in pairwise((0, *cuts, len(knobs)))]
+        for cuts in combinations(range(1, len(knobs)), count - 1)
+    )
+    return min(ways, key=lambda lines: max(m.width(line, "knob") for line in lines))
 
 
 def _pieces(m: Measure, knob: str, most: int) -> list[str]:
