@@ -71,14 +71,14 @@ def test_labels_are_the_checkers_shapes_and_none_is_missing(name: str) -> None:
     shown = set(picture(loaded(name).draw().svg()).texts("label"))
     inputs = [tensor for tensor in graph.inputs if tensor.kind != "bool"]
     made = [node.outputs[0] for node in graph.trace.nodes()]
-    assert shown <= {graph.show(tensor.shape) for tensor in (*inputs, *made)}
+    assert shown <= {graph.show(*tensor.shapes) for tensor in (*inputs, *made)}
     changed = {
-        graph.show(node.outputs[0].shape)
+        graph.show(*node.outputs[0].shapes)
         for node in graph.trace.body
-        if any(x.shape != node.outputs[0].shape for x in node.inputs)
+        if any(x.shapes != node.outputs[0].shapes for x in node.inputs)
         and node.op.look(*node.inputs).form != "quiet"
     }
-    assert changed | {graph.show(tensor.shape) for tensor in inputs} <= shown
+    assert changed | {graph.show(*tensor.shapes) for tensor in inputs} <= shown
 
 
 def test_numbers_where_a_dim_is_set() -> None:
