@@ -135,6 +135,13 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ("rel_bias_without_a_limit", "T5"): ("{buckets: 32}", "{buckets: 32, max: 128}"),
     ("rel_bias_of_no_kind", "write"): ("rel_bias: {}", "rel_bias: {buckets: 32, max: 128}"),
     ("buckets_beyond_their_limit", "take"): ("max: 16", "max: 17"),
+    ("activation_of_none", "give"): ("act: none", "act: gelu"),
+    ("latent_without_kv", "add"): ("{q: 8, rope: 4}", "{kv: 16, q: 8, rope: 4}"),
+    ("rope_without_a_base", "add"): ("{partial: 0.5}", "{base: 10000, partial: 0.5}"),
+    ("rope_scaling_without_its_knobs", "add"): (
+        "{kind: llama3,",
+        "{kind: llama3, original_length: 8192,",
+    ),
     ("width_of_a_batch", "leave"): ("B * d", "d"),
     ("width_of_a_range", "give"): ("d: 32..64", "d: 64"),
     ("depth_of_a_range", "give"): ("L: 1..12", "L: 12"),

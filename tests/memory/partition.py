@@ -24,10 +24,11 @@ class Cut:
     """A backend that is inductor up to the forward graph, and records what that gives to backward.
 
     `kept` has each storage once, whole: what made it, its dtype, and its bytes; inputs, weights and
-    numbers are left out.
+    numbers are left out. Sizes that data decide are the rows of one expert after another: `shares`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Sequence[int] = ()) -> None:
+        self.shares = shares
         self.kept: list[tuple[str, str, int]] = []
 
     def __call__(self, graph: GraphModule, given: Sequence[Tensor]) -> Any:
@@ -52,9 +53,17 @@ class Cut:
         found: dict[Any, tuple[str, str, int]] = {}
         for node in results[1:]:  # the first is the loss
             if isinstance(node, Node) and isinstance(value := node.meta["val"], Tensor):
-                size = value.untyped_storage().nbytes()
+                size = self._known(value.untyped_storage().nbytes())
                 found.setdefault(_key(value), (str(node.target), str(value.dtype), size))
         self.kept = [what for key, what in found.items() if key not in given]
+
+    def _known(self, size: int | torch.SymInt) -> int:
+        if isinstance(size, int):
+            return size
+        expression = size.node.expr
+        open_ = {each: int(each.name.removeprefix("u")) for each in expression.free_symbols}
+        rows = {each: self.shares[at % len(self.shares)] for each, at in open_.items()}
+        return int(expression.subs(rows))
 
     @property
     def bytes(self) -> int:
@@ -65,11 +74,16 @@ def _key(value: Tensor) -> int:
     return value.untyped_storage()._cdata
 
 
-def cut(model: nn.Module, given: Sequence[Tensor], labels: Sequence[Tensor | None]) -> Cut:
+def cut(
+    model: nn.Module,
+    given: Sequence[Tensor],
+    labels: Sequence[Tensor | None],
+    shares: Sequence[int] = (),
+) -> Cut:
     """A forward of model and loss in training, compiled without code."""
     names: dict[str, Any] = {}
     exec(STEP, names)
-    found = Cut()
+    found = Cut(shares)
     torch.compiler.reset()
     whole = torch.compile(names["loss_of"], backend=found, fullgraph=True, dynamic=False)
     whole(model.train(), tuple(given), tuple(labels))

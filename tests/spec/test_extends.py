@@ -62,7 +62,7 @@ def test_name_about_and_expect_are_not_inherited(tmp_path: Path) -> None:
     spec = spec_of(load_files(tmp_path, base=base, main=HEAD))
     assert (spec.about, spec.expect) == (None, None)
     loaded = load_files(tmp_path, main="tfspec: 1\nextends: base\n")
-    assert messages(loaded) == ["1:1-14 TS102 a spec needs `name`"]
+    assert messages(loaded) == ["1:1-14 TS102 a spec needs `name` = add `name: ...`"]
 
 
 def test_lists_are_replaced(tmp_path: Path) -> None:

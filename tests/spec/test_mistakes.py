@@ -12,17 +12,20 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
             "1:9-10 TS108 this is tfspec's language version 1, and the spec is of another = write `tfspec: 1`"
         ],
     ),
-    ([("tfspec: 1\n", "")], ["1:1-30 TS102 a spec needs `tfspec`"]),
+    ([("tfspec: 1\n", "")], ["1:1-30 TS102 a spec needs `tfspec` = add `tfspec: ...`"]),
     (
         [("name: small", "name: ''")],
         ["2:7-9 TS109 the name of a spec has from 1 to 100 characters"],
     ),
     ([("name: small", "name: 3")], ["2:7-8 TS103 `name` takes a text, not `3`"]),
     ([("dims: {", "dim: {")], ["3:1-4 TS101 a spec has no `dim` = did you mean `dims`?"]),
-    ([("outputs:\n  logits: [text, {linear: V}]\n", "")], ["1:1-83 TS102 a spec needs `outputs`"]),
+    (
+        [("outputs:\n  logits: [text, {linear: V}]\n", "")],
+        ["1:1-83 TS102 a spec needs `outputs` = add `outputs: ...`"],
+    ),
     (
         [("outputs:\n  logits: [text, {linear: V}]\n", "outputs: {}")],
-        ["13:1-8 TS102 a spec needs an output"],
+        ["13:1-8 TS102 a spec needs an output = name what comes out: `outputs: {states: text}`"],
     ),
     (
         [("outputs:\n  logits: [text, {linear: V}]\n", "outputs: [text]")],
@@ -42,7 +45,7 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         [("heads: h,", "hedas: h,")],
         ["9:18-23 TS101 `attend` has no `hedas` = did you mean `heads`?"],
     ),
-    ([("heads: h,", "")], ["9:17-46 TS102 `attend` needs `heads`"]),
+    ([("heads: h,", "")], ["9:17-46 TS102 `attend` needs `heads` = add `heads: ...`"]),
     (
         [("heads: h,", "heads: [h],")],
         ["9:25-28 TS103 `heads` takes a size: a number or an expression, not a list"],

@@ -118,8 +118,8 @@ def given_to(graph: Graph) -> dict[str, Tensor]:
     return inputs(graph, sizes_of(graph), "cpu")
 
 
-def counted(graph: Graph, mode: str, phase: str) -> int:
-    """What we say that it moves, line by line, on a CPU in fp32."""
+def counted(graph: Graph, mode: str, phase: str, without: str | None = None) -> int:
+    """What we say that it moves, line by line, on a CPU in fp32; `without` steps of this label."""
     target = find("cpu")
     assert isinstance(target, Target)
     counts = Counts(graph)
@@ -127,4 +127,6 @@ def counted(graph: Graph, mode: str, phase: str) -> int:
     values = cost(graph, bound=sizes_of(graph)).values
     setting = Setting(target, "fp32", mode, compiled=False)
     found = [job for job in jobs(graph, done, setting) if job.phase == phase]
-    return sum(job.bytes.value(values) for job in found)
+    left = [job for job in found if without not in [node.op.label() for node in job.nodes]]
+    assert without is None or len(left) < len(found)
+    return sum(job.bytes.value(values) for job in left)

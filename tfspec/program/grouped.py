@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tfspec.program import expr as ex
 from tfspec.program.sdpa import Attention
 from tfspec.program.value import Value, in_order
-from tfspec.symbolic import product
+from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.program.lowering import Lowering
@@ -48,8 +48,9 @@ def attend(
     """q [B, h, N, k], k [B, g, M, k], v [B, g, M, w], mask [N, M] -> [B, h, N, w]"""
     kernel = _kernel(low, q, k, v, mask)
     shape = (*q.shape[:-1], v.shape[-1])
-    copied = 0 if mask.absent else 2 * product(shape)  # from groups of rows to heads
-    runs = replace(kernel.runs, hidden=kernel.runs.hidden + copied)
+    copied = Dim.of(0) if mask.absent else 2 * product(shape)  # from groups of rows to heads
+    runs, back = kernel.runs, kernel.runs.back
+    runs = replace(runs, hidden=runs.hidden + copied, back=None if back is None else back + copied)
     function = low.helper("grouped_attention", FUNCTION)
     args = tuple(value.ref for value in (q, k, v, mask))
     expr = ex.Call(function, args, () if scale is None else (("scale", scale),))

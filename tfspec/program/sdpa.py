@@ -84,7 +84,7 @@ class Attention:
         them for a mask and for the softmax, and read the weights."""
         if self.kernel != "math":
             skips = self.mask is None or self.mask.absent
-            return kernels.Kernel("attention", skips=skips, recomputes=True)
+            return kernels.Kernel("attention", back=self._summed(), skips=skips, recomputes=True)
         scores = product(self.q.shape[:-1]) * self.k.shape[-2]
         scaled = product(self.q.shape) + product((*self.q.shape[:-2], *self.k.shape[-2:]))
         passes = 4 if self.mask is None else 6
@@ -92,7 +92,27 @@ class Attention:
         alone = self.low.same(self.q.shape[-3], self.k.shape[-3])  # else repeated, and in order
         each = (self._scaled(self.q), *((self._scaled(self.k), self.v) if alone else ()))
         copied = [product(x.shape) for x in each if x.batched().storage is not x.storage]
-        return kernels.Kernel("attention", hidden=moved, launches=5).after(copied)
+        back = self._scored_back(scores, scaled) + self._summed()
+        return kernels.Kernel("attention", hidden=moved, back=back, launches=5).after(copied)
+
+    def _scored_back(self, scores: Dim, scaled: Dim) -> Dim:
+        """What backward of products of matrices moves beside gradients and what it keeps.
+
+        Gradients of the weights are written and read, those of the scores written and read twice,
+        and the weights are read again; with dropout gradients are read and written for it. The
+        result's gradient is read again. Gradients of what is scaled are read, and written.
+        """
+        passes = 8 if self.dropout else 6
+        return passes * scores + product(self.shape) + 2 * scaled
+
+    def _summed(self) -> Dim:
+        """What is repeated has its gradient written whole, and read for the sum over repeats."""
+        alone = self.low.same(self.q.shape[-3], self.k.shape[-3]) or self.kernel != "math"
+        heads = self.q.shape[:-2]
+        wide = [] if alone else [product((*heads, *x.shape[-2:])) for x in (self.k, self.v)]
+        given = (self.q, self.k, self.v) if alone else (self.q,)
+        wide += [product(x.shape) for x in given if Dim.of(0) in x.strides]
+        return sum((2 * size for size in wide), Dim.of(0))
 
     def _scaled(self, x: Value) -> Value:
         """x times a number: in memory of its own, the axes in the order of x's."""

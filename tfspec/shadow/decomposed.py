@@ -14,6 +14,15 @@ from tfspec.shadow.joint import Joint, Step
 from tfspec.shadow.strides import numel
 from tfspec.shadow.tensor import Tensor
 from tfspec.shadow.traced import by_itself, cast_to, in_full, read_far, read_near
+from tfspec.shadow.traced_experts import (
+    gather,
+    gather_back,
+    index,
+    index_back,
+    one_hot,
+    tolist,
+    topk,
+)
 from tfspec.shadow.traced_math import (
     abs_back,
     gelu,
@@ -93,11 +102,6 @@ def stacked(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object
     return joint.step("cat", columns, size, out.dtype, "joins", by, sized=0)
 
 
-def indexed(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
-    parents = [joint.of(x) for x in of]
-    return joint.step(op, parents, numel(out.shape), out.dtype, "fused", out.shape, sized=1)
-
-
 def masked(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) -> Step:
     """A choice between x and a number, which all choices of it share."""
     x, mask = (joint.of(each) for each in of)
@@ -142,20 +146,23 @@ def lower(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) 
 
 
 FORWARD: dict[str, Forward] = {
-    **dict.fromkeys(("mm", "conv", "embedding", "flip", "pad"), by_itself),
+    **dict.fromkeys(("mm", "conv", "embedding", "flip", "index_put", "pad"), by_itself),
+    **dict.fromkeys(("cumsum", "grouped_mm", "sort"), by_itself),
+    "gather": gather, "index": index, "one_hot": one_hot, "tolist": tolist, "topk": topk,
     **dict.fromkeys(("layer_norm_mean", "layer_norm_rstd", "total_weight"), moment),
-    **dict.fromkeys(("new_ones", "zeros", "ones", "full", "arange", "tensor"), filled),
-    "bmm": batched, "gelu": gelu, "silu": silu, "cat": of_lists, "stack": stacked, "index": indexed,
+    **dict.fromkeys(("new_ones", "new_zeros", "zeros", "ones", "full", "arange", "tensor"), filled),
+    "bmm": batched, "gelu": gelu, "silu": silu, "cat": of_lists, "stack": stacked,
     "roll": rolled, "tril": lower, "layer_norm": layer_norm, "masked_fill": masked, "where":
     choice, "scalar_tensor": scalar, "softmax": softmax, "log_softmax": log_softmax, "nll_loss":
     nll, "dropout_mask": noise_of, "dropout": dropout, "flash": flash, "logsumexp": beside_flash,
     "random_state": beside_flash,
 }  # fmt: skip
 BACKWARD: dict[str, Backward] = {
-    **dict.fromkeys(("Addmm", "Mm", "Conv", "Flash", "Index", "Embedding"), read_far),
+    **dict.fromkeys(("Addmm", "Mm", "Conv", "Flash", "IndexPut", "Embedding"), read_far),
+    "GroupedMm": read_far,
     **dict.fromkeys(("tanh", "sigmoid"), slope),
     "Bmm": bmm_back, "Roll": roll_back, "gelu": gelu_back, "silu": silu_back, "relu":
     relu_back, "Abs": abs_back, "LayerNorm": layer_norm_back, "Pow": pow_back, "Rsqrt":
     rsqrt_back, "Softmax": softmax_back, "LogSoftmax": log_softmax_back, "NllLoss": nll_back,
-    "NativeDropout": dropout_back,
+    "NativeDropout": dropout_back, "Gather": gather_back, "Index": index_back,
 }  # fmt: skip

@@ -132,6 +132,8 @@ def put(x: Tensor, index: Tensor, values: Tensor) -> None:
     values = values if inner == values.shape else reshape(values, inner)
     rows = (count(index), *x.shape[len(index.shape) :])
     node = opened("IndexPut", (x, values), (index,))
+    if x.machine.joint is not None:
+        x.machine.joint.made("index_put", x, (x, index, values), None)
     shape, to_x, to_values = values.shape, x.node is not None, values.node is not None
 
     def back(given: list[Tensor]) -> Grads:
@@ -162,6 +164,10 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0)
 
 def new_ones(x: Tensor, *size: Any, **_: object) -> Tensor:
     return fresh("new_ones", (x,), spread(size))
+
+
+def new_zeros(x: Tensor, *size: Any, **_: object) -> Tensor:
+    return fresh("new_zeros", (x,), spread(size))
 
 
 def ones_like(x: Tensor, dtype: Dtype | None = None) -> Tensor:

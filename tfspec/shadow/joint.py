@@ -7,6 +7,7 @@ values that no gradient goes into; what reads them is a note at each that it is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal
 
 from tfspec.shadow.dtypes import Dtype
@@ -18,6 +19,10 @@ Kind = Literal["known", "view", "fused", "joins", "apart"]
 Laid = tuple[Ints, Ints]
 """A shape and strides."""
 GIVEN = ("input", "labels")
+UNTOLD = 4096
+"""`_size_of`: what is taken for a size that data decide."""
+TOLD = 50
+"""`SYMPY_FACTOR_MAX_FREE_SYMBOLS`: of so many such sizes it is seen that their sum is known."""
 COPIES = frozenset({"Unfold", "SplitWithSizes"})
 """Views to eager torch that the partitioner has on no list of views."""
 
@@ -29,13 +34,14 @@ class Step:
     beside it, and again in backward; joins: others are fused into it, and it into none; apart: it
     is a kernel of its own, and runs once. A `whole` is several tensors, of which each is a step.
     `sized` are those of its parents that the op takes one by one, not in a list. `base` has the
-    storage. `far` readers in backward are kernels of their own, `near` ones are fused. `seen` has
-    the shapes and strides that a view goes from and to.
+    storage. It is `taken` for so many times its size, where data decide that. `far` readers in
+    backward are kernels of their own, `near` ones are fused. `seen` has the shapes and strides that
+    a view goes from and to.
     """
 
     __slots__ = (
         "base", "dtype", "elements", "far", "free", "kind", "near", "op", "order", "parents",
-        "seen", "sized", "users", "whole",
+        "seen", "sized", "taken", "users", "whole",
     )  # fmt: skip
 
     def __init__(self, op: str, elements: int, dtype: Dtype, kind: Kind) -> None:
@@ -48,6 +54,7 @@ class Step:
         self.users: list[Step] = []
         self.base = self
         self.order = 0
+        self.taken: int | Fraction = 1
         self.seen: tuple[Laid, Laid] | None = None
         self.whole = self.near = self.far = self.free = False
 
@@ -59,6 +66,11 @@ class Step:
         return self.elements * self.dtype.size
 
     @property
+    def guessed(self) -> int | Fraction:
+        """Its bytes, as the partitioner takes them."""
+        return self.bytes * self.taken
+
+    @property
     def needed(self) -> bool:
         return self.near or self.far
 
@@ -66,14 +78,16 @@ class Step:
 class Joint:
     """The steps in order. Equal ops on equal values are one step, as `fx_graph_cse` has it.
 
-    `within` has what an op is made of, where its backward asks for it again; `chains` what may
-    become a pattern (`patterns`).
+    `within` has what an op is made of, where its backward asks for it again; `tables` the shapes
+    that rows are taken of; `chains` what may become a pattern (`patterns`).
     """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.within: dict[Step, tuple[Step, ...]] = {}
+        self.tables: dict[Step, Ints] = {}
         self.chains: dict[Step | None, tuple[str, tuple[Tensor, Tensor]]] = {}
+        self._asserted: list[Step] = []
         self._nodes: list[tuple[str, list[Step], list[Step]]] = []
         self._same: dict[tuple[object, ...], Step] = {}
 
@@ -96,6 +110,7 @@ class Joint:
             found.sized = found.parents if sized is None else found.parents[:sized]
             for parent in dict.fromkeys(of):
                 parent.users.append(found)
+            found.taken = _taken(op, of)
             found.order = len(self.steps)
             self.steps.append(found)
         return found
@@ -103,6 +118,10 @@ class Joint:
     def once(self, op: str, elements: int, dtype: Dtype) -> Step:
         """A value that is never the same twice: it is random."""
         return self.step(op, (), elements, dtype, "apart", by=len(self.steps))
+
+    def asserts(self, of: Step) -> None:
+        """An op that fails where something does not hold: it runs, though nothing reads it."""
+        self._asserted.append(self.step("assert", (of,), 1, of.dtype, "apart", by=len(self.steps)))
 
     def of(self, x: Tensor) -> Step:
         """A tensor's step; one that has none is a weight, a buffer, an input or labels."""
@@ -140,8 +159,8 @@ class Joint:
         out.step.seen = (x.shape, x.strides), (out.shape, out.strides)
         return out.step
 
-    def parted(self, name: str, x: Tensor, views: Sequence[Tensor]) -> None:
-        """Views side by side."""
+    def parted(self, name: str, x: Tensor, views: Sequence[Tensor], *, open: bool = False) -> None:
+        """Views side by side. `open`: data decide how long each is."""
         parent = self.of(x)
         if name == "Unbind":  # it becomes one selection after another
             for at, view in enumerate(views):
@@ -153,6 +172,7 @@ class Joint:
         whole.whole, whole.base = True, parent.base
         for at, view in enumerate(views):
             view.step = self.item(whole, numel(view.shape), view.dtype, at)
+            view.step.taken = Fraction(UNTOLD * len(views), x.shape[0]) if open else whole.taken
 
     def item(self, whole: Step, elements: int, dtype: Dtype, at: int, *, own: bool = False) -> Step:
         """One tensor of several; `own` ones have storages of their own."""
@@ -165,13 +185,14 @@ class Joint:
         self._nodes.append((name, [self.of(x) for x in kept], [self.of(x) for x in outs]))
 
     def forward(self, loss: Tensor) -> list[Step]:
-        """The steps that the loss is made of, in order. What backward of those reads is noted."""
+        """The steps that the loss is made of, and assertions, in order. What backward of those
+        reads is noted."""
         from tfspec.shadow.decomposed import BACKWARD
         from tfspec.shadow.pointless import without_pairs
         from tfspec.shadow.traced import read_near
 
         found: set[Step] = set()
-        todo = [self.of(loss)]
+        todo = [self.of(loss), *self._asserted]
         while todo:
             step = todo.pop()
             if step not in found:
@@ -182,3 +203,11 @@ class Joint:
                 BACKWARD.get(name, read_near)(self, kept, outs)
         without_pairs(self.steps, found)
         return sorted(found, key=lambda step: (step.kind != "known", step.order))
+
+
+def _taken(op: str, of: Sequence[Step]) -> int | Fraction:
+    """What is of open sizes gives open sizes; what is joined of few of them has a known one, and so
+    have rows that are looked up."""
+    if op == "index" or (op == "cat" and len(of) <= TOLD):
+        return 1
+    return max([each.taken for each in of], default=1)

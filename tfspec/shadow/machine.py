@@ -28,6 +28,10 @@ def balanced(rows: int, experts: int) -> Sequence[int]:
     return [each + (at < left) for at in range(experts)]
 
 
+class Shares(list[int]):
+    """Rows of each expert, which data decide: a compiler knows of their sum alone."""
+
+
 class Unpriced(Exception):
     """A function that no memory rule is known of; it is never taken to be free."""
 
@@ -132,10 +136,10 @@ class Machine:
     def rounded(self, size: int) -> int:
         return -(-size // self.block) * self.block if self.block > 1 else size
 
-    def rows(self, rows: int, experts: int) -> list[int]:
+    def rows(self, rows: int, experts: int) -> Shares:
         """How many of these rows each expert gets."""
         self.routed = True
-        return list(self.shares(rows, experts))
+        return Shares(self.shares(rows, experts))
 
     def alive(self, tick: int) -> list[Record]:
         """Storages that were alive at a tick of the clock."""

@@ -82,7 +82,7 @@ def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
     kept = ((weight,) if to_rows else ()) + ((rows,) if to_w else ())
     node = opened("GroupedMm", (rows, weight), (*kept, offs))
     had, size, strides = rows.shape, weight.shape, weight.strides
-    out = fresh("grouped_mm", (rows, weight), (had[0], size[2]))
+    out = fresh("grouped_mm", (rows, weight, offs), (had[0], size[2]))
 
     def back(given: list[Tensor]) -> Grads:
         first = fresh("grouped_mm_to_rows", given, had) if to_rows else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfspec.shadow.autograd import Grads, close, closed, opened
 from tfspec.shadow.dtypes import BOOL, INT64, Dtype
-from tfspec.shadow.machine import Record, Unpriced
+from tfspec.shadow.machine import Record, Shares, Unpriced
 from tfspec.shadow.pointwise import compare
 from tfspec.shadow.tensor import Tensor, alias, fresh, like
 
@@ -39,7 +39,7 @@ def topk(x: Tensor, k: int, dim: int = -1) -> Found:
     values = fresh("topk", (x,), shape)
     made = fresh("topk", (x,), shape, INT64)
     indices = Choice(made.storage, shape, made.strides, INT64)
-    indices.among = x.shape[-1]
+    indices.step, indices.among = made.step, x.shape[-1]
     if node is not None:
         close(node, (values,), _unknown, (indices,))
     return Found(values, indices)
@@ -78,7 +78,10 @@ def scatter(x: Tensor, dim: int, index: Tensor, value: object) -> Tensor:
 
 def detach(x: Tensor) -> Tensor:
     """The same numbers, cut off from their graph."""
-    return alias(x, x.shape, x.strides)
+    out = alias(x, x.shape, x.strides)
+    if x.machine.joint is not None:
+        out.step = x.machine.joint.of(x)
+    return out
 
 
 # ---- how many rows an expert gets
@@ -103,13 +106,15 @@ def diff(x: Tensor, prepend: Tensor) -> Tensor:
     return fresh("sub", (joined,), (joined.shape[0] - 1,))
 
 
-def tolist(x: Tensor) -> list[int]:
+def tolist(x: Tensor) -> Shares:
     """How many rows each expert gets, from what was counted: one choice a row."""
     record: Record | None = x.storage.record
     while record is not None and record.op != "one_hot":
         record = record.parents[0] if record.parents else None
     if record is None or len(x.shape) != 1:
         raise Unpriced("Tensor.tolist")
+    if x.machine.joint is not None:
+        x.machine.joint.made("tolist", x, (x,), None)
     return x.machine.rows(record.elements // x.shape[0], x.shape[0])
 
 
@@ -119,6 +124,7 @@ def equal(a: Tensor, b: Any) -> Tensor:
     if not isinstance(a, Choice) or not isinstance(b, int):
         return made
     flags = Flags(made.storage, made.shape, made.strides, BOOL)
+    flags.step = made.step
     flags.count = a.machine.rows(a.storage.record.elements, a.among)[b]
     return flags
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfspec.shadow.autograd import Grads, close, closed, opened
 from tfspec.shadow.engine import summed
+from tfspec.shadow.machine import Shares
 from tfspec.shadow.strides import (
     Ints,
     channels_last,
@@ -170,11 +171,12 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     at = dim % len(x.shape)
     name = "Split" if isinstance(split_size, int) else "SplitWithSizes"
+    open = isinstance(split_size, Shares)
     if isinstance(split_size, int):
         whole, rest = divmod(x.shape[at], split_size)
         split_size = [split_size] * whole + [rest] * bool(rest)
     shapes = [(*x.shape[:at], size, *x.shape[at + 1 :]) for size in split_size]
-    return _parts(name, "cat", x, shapes, x.strides)
+    return _parts(name, "cat", x, shapes, x.strides, open=open)
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -188,13 +190,20 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def _parts(
-    name: str, joins: str, x: Tensor, shapes: Sequence[Ints], strides: Ints
+    name: str,
+    joins: str,
+    x: Tensor,
+    shapes: Sequence[Ints],
+    strides: Ints,
+    *,
+    open: bool = False,
 ) -> tuple[Tensor, ...]:
-    """Backward joins their gradients, with zeros for a part that nothing read."""
+    """Backward joins their gradients, with zeros for a part that nothing read. `open`: data decide
+    how long each is."""
     node, had = opened(name, (x,)), x.shape
     views = tuple([alias(x, shape, strides) for shape in shapes])
     if x.machine.joint is not None:
-        x.machine.joint.parted(name, x, views)
+        x.machine.joint.parted(name, x, views, open=open)
 
     def back(given: Grads) -> Grads:
         some = next(g for g in given if g is not None)

@@ -76,7 +76,7 @@ METHODS: dict[str, Function] = {
     "tensor_split": views.tensor_split, "contiguous": views.contiguous, "clone": views.clone,
     # rows that are moved
     "flip": joining.flip, "roll": joining.roll, "new_ones": joining.new_ones,
-    "new_zeros": joining.new_ones, "repeat_interleave": joining.repeat_interleave,
+    "new_zeros": joining.new_zeros, "repeat_interleave": joining.repeat_interleave,
     # element by element
     "to": pointwise.to, "float": _to(FLOAT32), "long": _to(INT64), "int": _to(INT32),
     "bool": _to(BOOL), "half": _to(FLOAT16), "masked_fill": pointwise.masked_fill,

@@ -266,10 +266,19 @@ class Located(BaseModel):
         if key in written and written[key] is None:
             return []  # said already
         name = f"{cls.called} needs" if cls.called else "missing:"
-        place, unset = span_of(written), ""
+        place, unset, help = span_of(written), "", cls._to_add(key)
         if written.get(key) == "none":
-            place, unset = getattr(written, "value_spans", {}).get(key, place), " and is given none"
-        return [diagnostic(MISSING_KEY, f"{name} {quoted(key)}{unset and ','}{unset}", place)]
+            place, unset = (
+                getattr(written, "value_spans", {}).get(key, place),
+                ", and is given none",
+            )
+            help = f"give {quoted(key)} a value: it cannot be unset"
+        return [diagnostic(MISSING_KEY, f"{name} {quoted(key)}{unset}", place, helps=(help,))]
+
+    @classmethod
+    def _to_add(cls, key: str) -> str:
+        """The way out where a key is missing."""
+        return f"add {quoted(f'{key}: ...')}"
 
     @classmethod
     def unknown(cls, key: str, span: Span | None, hint: tuple[str, ...] = ()) -> Diagnostic:

@@ -60,10 +60,17 @@ def resolve(spec: Spec) -> list[Diagnostic]:
     resolver = _Resolver(spec, names)
     resolver.run()
     if not spec.outputs:
-        found.append(diagnostic(MISSING_KEY, "a spec needs an output", spec.key_span("outputs")))
+        found.append(_without_output(spec))
     absent = [kind for kind, table in (("dim", spec.dims), ("block", spec.blocks)) if not table]
     unknown = resolver.unknown.report(absent)
     return [*found, *env.found, *resolver.found, *unknown, *circles(spec, names)]
+
+
+def _without_output(spec: Spec) -> Diagnostic:
+    stream = next(iter(spec.streams), "text")
+    help = f"name what comes out: {quoted(f'outputs: {{states: {stream}}}')}"
+    place = spec.key_span("outputs")
+    return diagnostic(MISSING_KEY, "a spec needs an output", place, helps=(help,))
 
 
 T = TypeVar("T")

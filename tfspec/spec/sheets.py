@@ -50,9 +50,8 @@ class Sheet(Located):
         return replace(found, help=helps or (known,))
 
     @classmethod
-    def _missing(cls, key: str, written: dict[str, Any]) -> list[Diagnostic]:
-        helps = (f"add a line `{key}: ...`{cls.made and '; '}{cls.made}",)
-        return [replace(each, help=each.help or helps) for each in super()._missing(key, written)]
+    def _to_add(cls, key: str) -> str:
+        return f"add a line `{key}: ...`{cls.made and '; '}{cls.made}"
 
 
 def read_sheet(path: str, model: type[M], what: str) -> tuple[M, str]:

@@ -15,11 +15,9 @@ from tfspec.passes.emit.emit import emit
 from tfspec.passes.memory.partition import Partition
 from tfspec.program.program import Precision, Style
 from tfspec.shadow.joint import Joint, Step
-from tfspec.shadow.machine import Machine, Unpriced, uncollected
+from tfspec.shadow.machine import Machine, uncollected
 from tfspec.shadow.run import loss_of, ready
 from tfspec.targets import Target, sheet_of
-
-UNBOUND = "is not told: how many rows an expert gets is open in its graph"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ def kept_compiled(
     """What a step of the emitted file and the loss keeps, compiled as a whole, every input given.
 
     Source: torch 2.13's partitioner with its default settings; tests hold this to what it keeps on
-    a CPU. Raises Unpriced for experts, and for a function that no memory rule is known of.
+    a CPU. How many rows an expert gets is open in its graph: of each expert something else is kept,
+    of all together the same. Raises Unpriced for a function that no memory rule is known of.
     """
     sheet = sheet_of(target)
     source = emit(graph, target=sheet, style=style)
@@ -60,8 +59,6 @@ def kept_compiled(
     with uncollected():
         run = ready(graph, source, graph.bindings() if sizes is None else sizes, dtype, machine)
         loss = loss_of(run)
-        if machine.routed:
-            raise Unpriced("a compiled step with experts", UNBOUND)
         kept = Partition(machine.joint, loss).kept()
     return Compiled(sum(step.base.bytes for step in kept), _rows(kept))
 

@@ -88,7 +88,7 @@ class Partition:
             return False
         if step.kind in ("apart", "joins") or self._stands_in_backward(step):
             return True
-        return step.bytes * MUCH < sum(parent.bytes for parent in step.sized)
+        return step.guessed * MUCH < sum(parent.guessed for parent in step.sized)
 
     def _stands_in_backward(self, step: Step) -> bool:
         """`is_materialized_backwards`: a kernel reads it there, or one of its views."""
@@ -159,7 +159,7 @@ class Partition:
             return None
         if step.free:
             return 0
-        weight = int(step.bytes * GROWTH ** max(min(self.far[step], MOST), 1))
+        weight = int(int(step.guessed) * GROWTH ** max(min(self.far[step], MOST), 1))
         return weight if self._stands(step) else weight * 2
 
     def _stands(self, step: Step) -> bool:

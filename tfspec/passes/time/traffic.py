@@ -85,7 +85,8 @@ class Traffic:
             return ZERO
         made = sum((made.elements for made in run.makes), ZERO)
         between = made * (2 * (_operations(run) - 1) + _repeats(run) * (6 if backward else 1))
-        return (run.kernel.hidden + between) * self.each["float"]
+        said = run.kernel.back if backward else None
+        return ((run.kernel.hidden if said is None else said) + between) * self.each["float"]
 
     # ---- one kernel of several steps
     def fuses(self, run: Run) -> bool:
