@@ -98,7 +98,7 @@ class AddSinusoids(Op):
             return rows_of(low, table, of, part, term)
         if None in term.extents or low.method is low.top:
             return self._sections(low, x, part, term)
-        key = ("sinusoids", self.base, self.layout, term, part.axes)
+        key = ("sinusoids", self.base, self.layout, x.shape[-1], term, part.axes)
         return low.hoist(key, "places", lambda: self._sections(low, x, part, term))
 
     def _sections(self, low: Lowering, x: Value, part: Part, term: Term) -> Value:
