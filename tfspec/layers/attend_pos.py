@@ -51,7 +51,10 @@ def check_positions(value: Any) -> Pipeline:
 
 
 _POSITIONS: dict[str, Any] = {"anyOf": [link("Pos"), link("Pipeline")]}
-Positions = Annotated[Pipeline, Parsed(check_positions, _POSITIONS)]
+if TYPE_CHECKING:
+    Positions = Pipeline
+else:
+    Positions = Annotated[Any, Parsed(check_positions, _POSITIONS)]
 """What is added: a table of the step `pos`, or a pipeline's value."""
 
 

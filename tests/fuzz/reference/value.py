@@ -62,13 +62,18 @@ class Val:
 def together(values: list[Val]) -> Val:
     """Parts one after the other; values without batch axes are repeated along them."""
     most = max(values, key=lambda value: len(value.batch))
-    shape = most.data.shape[: len(most.batch)]
-    rows = [v.data if v.batch else v.data.expand(*shape, *v.data.shape) for v in values]
+    shape = most.data.shape[: len(most.batch)] if not most.apart else most.apart[0].shape[:-2]
+
+    def rows(of: list[Val]) -> list[Tensor]:
+        return [v.data if v.batch else v.data.expand(*shape, *v.data.shape) for v in of]
+
     parts = sum((v.parts for v in values), ())
-    if len({row.shape[-1] for row in rows}) > 1:
-        flat = torch.cat([row.reshape(-1) for row in rows])
-        return Val(flat, most.batch, parts, apart=tuple(rows))
-    return Val(torch.cat(rows, len(most.batch)), most.batch, parts)
+    if any(v.apart for v in values) or len({v.width for v in values}) > 1:
+        each = rows([v.cut(name) for v in values for name, _ in v.parts])
+        return Val(
+            torch.cat([row.reshape(-1) for row in each]), most.batch, parts, apart=tuple(each)
+        )
+    return Val(torch.cat(rows(values), len(most.batch)), most.batch, parts)
 
 
 def layout(text: str) -> tuple[str, list[str]]:
