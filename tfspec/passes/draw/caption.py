@@ -29,7 +29,7 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
     yield [name, "bars: the share of each"] if drawing.cost == "params" else [name]
     shapes = drawing.words.shape
-    unseen = [f"{escape(t.role or '')} {shapes(t.shape)}" for t in figure.unseen]
+    unseen = [f"{escape(t.role or '')} {shapes(t)}" for t in figure.unseen]
     if unseen:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():
