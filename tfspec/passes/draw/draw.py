@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -13,8 +13,9 @@ from tfspec.diagnostics import Diagnostic, Rule, nearest
 from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
+from tfspec.passes.draw.choose import fitting, most_open
 from tfspec.passes.draw.crossings import any_cross
-from tfspec.passes.draw.fit import CUTS, ENOUGH, ROOMS, WORTH, Width, columns
+from tfspec.passes.draw.fit import ROOMS, Width, columns
 from tfspec.passes.draw.measure import Spacing, cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
 from tfspec.passes.draw.parts import Box, Figure
@@ -31,8 +32,6 @@ DIRECTIONS: tuple[Direction, ...] = ("up", "down")
 PICTURES = ("svg", "png", "pdf")
 FORMATS = (*PICTURES, "dot", "mmd")
 """What a figure can be written as, by the ending of the file."""
-Blocks = list[list[Trace]]
-"""What is drawn open: blocks, each with what in it is open too."""
 Level = Literal["blocks", "ops"]
 LEVELS: tuple[Level, ...] = ("blocks", "ops")
 
@@ -228,38 +227,8 @@ def draw(
         close = replace(
             drawing, spacing=ROOMS[width].spacings[0]
         )  # by `dot` its size is known when it is laid out
-        return close if drawing.by_dot else _fitting(drawing) or close
-    return _most_open(lambda traces: _drawing(graph, traces, numbers, how), blocks, fewest)
-
-
-def _most_open(drawn: Callable[[Blocks], Drawing], blocks: Blocks, fewest: int) -> Drawing:
-    """The figure with as many blocks open as there is room for, and no fewer than so many."""
-    every = drawn(blocks)
-    if len(blocks) > fewest and every.fitting == 1:
-        return every
-    least = drawn(blocks[:fewest]) if len(blocks) > fewest else every
-    fitting = _fitting(least)
-    if fitting is None:  # nor is there room for more
-        return _close(least) or _with_less(drawn, blocks[:fewest]) or least
-    for count in range(len(blocks), fewest, -1):
-        more = _fitting(drawn(blocks[:count]) if count < len(blocks) else every)
-        if more is not None:
-            return more
-    return fitting
-
-
-def _with_less(drawn: Callable[[Blocks], Drawing], blocks: Blocks) -> Drawing | None:
-    """The figure with these blocks open, but nothing in them."""
-    outer = [block[:1] for block in blocks]
-    if outer == blocks:
-        return None
-    less = drawn(outer)
-    return _fitting(less) or _close(less)
-
-
-def _close(whole: Drawing) -> Drawing | None:
-    """The figure set closer than others are, as it has no room else."""
-    return _best(_closer(whole, ROOMS[whole.width].last))
+        return close if drawing.by_dot else fitting(drawing) or close
+    return most_open(lambda traces: _drawing(graph, traces, numbers, how), blocks, fewest)
 
 
 def _drawing(graph: Graph, chosen: Iterable[Iterable[Trace]], numbers: bool, how: How) -> Drawing:
@@ -268,42 +237,6 @@ def _drawing(graph: Graph, chosen: Iterable[Iterable[Trace]], numbers: bool, how
     whole = not ops or not opened
     figure = read(graph, words, opened, ops) if whole else read_one(graph, opened[-1], words)
     return Drawing(graph, figure, words, shares(graph, figure, how["cost"]), **how)
-
-
-def _fitting(whole: Drawing) -> Drawing | None:
-    """The figure so that there is room for it: as it is, closer, smaller, or in columns."""
-    tight = replace(whole, spacing="tight")
-    for found in (whole, tight):
-        if found.fitting == 1:
-            return found
-        if found.size[0] > ROOMS[whole.width].size[0]:
-            break  # closer is lower, and as wide
-    return _best(_closer(tight, ROOMS[whole.width].spacings))
-
-
-def _best(drawings: Iterable[Drawing]) -> Drawing | None:
-    """The first whose text is large enough, else that of the largest."""
-    best, most = None, 0.0
-    for found in drawings:
-        factor = found.fitting or 0.0
-        if factor >= ENOUGH:
-            return found
-        if most < factor * WORTH ** (found.cut - 1):
-            best, most = found, factor * WORTH ** (found.cut - 1)
-    return best
-
-
-def _closer(whole: Drawing, spacings: Sequence[Spacing]) -> Iterator[Drawing]:
-    """Each spacing, and with each as many columns as there may be room for: more are wider."""
-    room = ROOMS[whole.width]
-    for spacing in spacings:
-        found = whole if spacing == whole.spacing else replace(whole, spacing=spacing)
-        yield found
-        for cut in CUTS:
-            if room.width_is_too_large(found.size[0]):
-                break
-            found = replace(found, cut=cut)
-            yield found
 
 
 def _chosen(graph: Graph, opened: Sequence[str]) -> list[Trace]:
