@@ -321,6 +321,14 @@ REFUSED = {
         [(", norm]", ", norm, pool: mean]")],
         "`mean over tokens` is not supported yet in decoding",
     ),
+    "keys and values on a grid of free sizes": (
+        [
+            ("ids(V) B T", "ids(V) B T, seen: float B R S (d)"),
+            ("T: 1..16", "T: 1..16, R: 1..4, S: 1..4"),
+            ("{pos: learned}", "{pos: learned}, {attend: {heads: h, to: seen}}"),
+        ],
+        "a memory of R·S tokens is not supported yet with a cache",
+    ),
     "a token in front": (
         [("{pos: learned}", "prepend: cls, {pos: learned}")],
         "`concat` is not supported yet in decoding",

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from docs.pages.markdown import table, told
 from tfspec.layers.base import Layer
-from tfspec.spec.located import LATER, Located
+from tfspec.spec.located import Located
 from tfspec.spec.table import Table
 from tfspec.spec.types import Parsed
 
@@ -41,9 +41,7 @@ def forms(model: type[Located]) -> list[type[Located]]:
 
 
 def _does(field: FieldInfo) -> str:
-    said = field.description or ""
-    later = LATER in field.metadata or any(each is LATER for each in _pieces(field.annotation))
-    return f"{said} (not built yet)" if later else said
+    return field.description or ""
 
 
 def _takes(field: FieldInfo) -> str:
@@ -89,7 +87,7 @@ def _pieces(annotation: Any) -> Iterator[Any]:
         yield annotation
         return
     metadata = getattr(annotation, "__metadata__", ())
-    yield from (each for each in metadata if isinstance(each, Parsed) or each is LATER)
+    yield from (each for each in metadata if isinstance(each, Parsed))
     arguments = get_args(annotation)
     if not arguments and isinstance(annotation, type):
         yield annotation

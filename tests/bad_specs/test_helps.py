@@ -109,6 +109,8 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ("layer_that_changes_the_width", "run it"): ("{stack: {of: half, depth: 4}}", "half"),
     ("layer_index_between_layers", "a list block"): ("{dropout: 0.1 * i / n}", "{dropout: 0.1}"),
     ("drop_path_of_one", "`i / (n - 1)`"): ("0.2 * i", "0.2 * i / (n - 1)"),
+    ("positions_that_do_not_fit", "end it"): ("key: narrow", "key: [narrow, {linear: d}]"),
+    ("positions_that_do_not_fit", "leave `pos` out"): (", pos: {query: learned}}}]", "}}]"),
     ("mark_before_its_place", "read it"): (
         "{sum: [text.m, {linear: d}]}, {mark: m}",
         "{mark: m}, {sum: [text.m, {linear: d}]}",

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEncoder, BertPooler
 
-from tests.parity.reference import SIZES, Reference, Tensors, renamed, tokens
+from tests.parity.reference import SIZES, Reference, Tensors, renamed
+from tests.parity.words_and_regions import pairs
 
 EPS = 1e-12
 
@@ -108,17 +109,11 @@ def uniter_names(theirs: Tensors) -> dict[str, Tensor]:
 
 
 def inputs() -> dict[str, Tensor]:
-    """Three pairs: words of 13, 9 and 4 tokens, and 11, 3 and 7 regions."""
-    rng = torch.Generator().manual_seed(9)
-    return {
-        "tokens": tokens(8, 3, 13),
-        "segments": (torch.arange(13) >= torch.tensor([[6], [2], [3]])).long(),
-        "regions": torch.randn(3, 11, 19, generator=rng),
-        "boxes": torch.rand(3, 11, 7, generator=rng),
+    """Of the regions also their kinds, and which are masked."""
+    rng = torch.Generator().manual_seed(10)
+    return pairs(box=7) | {
         "kinds": (torch.arange(11) < torch.tensor([[11], [10], [8]])).long(),
         "masked": torch.randint(2, (3, 11), generator=rng),
-        "words_valid": torch.arange(13) < torch.tensor([[13], [9], [4]]),
-        "regions_valid": torch.arange(11) < torch.tensor([[11], [3], [7]]),
     }
 
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.parity.plain import Output
-from tests.parity.reference import Reference, Tensors, renamed, tokens
+from tests.parity.reference import Reference, Tensors, renamed
+from tests.parity.words_and_regions import pairs
 
 EARLY, ROUNDS = 2, 3
 MAPS = ("q", "k", "v", "out")
@@ -144,19 +145,6 @@ def names(theirs: Tensors) -> dict[str, Tensor]:
     return found | renamed(theirs, table)
 
 
-def inputs() -> dict[str, Tensor]:
-    """Three pairs: words of 13, 9 and 4 tokens, and 11, 3 and 7 regions."""
-    rng = torch.Generator().manual_seed(9)
-    return {
-        "tokens": tokens(8, 3, 13),
-        "segments": (torch.arange(13) >= torch.tensor([[6], [2], [3]])).long(),
-        "words_valid": torch.arange(13) < torch.tensor([[13], [9], [4]]),
-        "regions": torch.randn(3, 11, 19, generator=rng),
-        "boxes": torch.rand(3, 11, 5, generator=rng),
-        "regions_valid": torch.arange(11) < torch.tensor([[11], [3], [7]]),
-    }
-
-
 def seen(ours: dict[str, Tensor], n: int) -> Tensor:
     return ours["words_valid"] if n == 13 else ours["regions_valid"]
 
@@ -169,7 +157,7 @@ def vilbert(label: str = "", **changed: int) -> Reference:
         {**sizes, "T": "1..23", "early": EARLY, "L": ROUNDS},
         lambda: ViLBERT(T=23, **sizes),
         names,
-        inputs,
+        lambda: pairs(box=5),
         dict,
         lambda output: output.attentions,
         ("words.weight", "types.weight", "places.weight"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tfspec.construct.builder import Builder
 from tfspec.construct.holders import Defaults
@@ -101,20 +102,45 @@ def stack(g: Builder, pattern: Pattern, depth: Dim, rounds: int, x: Tensor) -> T
     """`rounds` times the pattern, each of its layers traced once."""
     layers = pattern.layers
     listed = current().scope.child(g.name("blocks"), "list")
-    traces: list[Trace] = []
-    value = x
     step = len(layers)
     count = depth.exact_div(step)
     indices = _next_layers(g, step, rounds)
     own = [in_rounds(g, *each, count) for each in zip(layers, indices, strict=True)]
     _equal_rounds(g, pattern, own)
-    for at, layer in enumerate(layers):
-        place = Place("", listed, copies=own[at][1], offset=at, step=step)
-        listed.entries.append(place)
-        with g.using(layers=own[at][0]):
-            traces.append(_layer(g, layer, place, value))
-        value = traces[-1].results[0]
+    for at, (_, copies) in enumerate(own):
+        listed.entries.append(Place("", listed, copies=copies, offset=at, step=step))
+    places = [place for place in listed.entries if isinstance(place, Place)]
+    run = [(each, place, of) for each, place, (of, _) in zip(layers, places, own, strict=True)]
+    shared = len(g.shared), len(g.shared_traces)
+    traces = _traced(g, run, x)
+    if shared == (len(g.shared), len(g.shared_traces)):
+        again = _as_often(g, x, traces[-1].results[0])
+        x, traces = again, traces if again is x else _traced(g, run, again)
+    for (each, _, _), trace in zip(run, traces, strict=True):
+        _check_kept(g, each, trace)
     return Stack(tuple(traces), count, rounds)(x)
+
+
+def _traced(
+    g: Builder, run: Sequence[tuple[Sequence[Ref], Place, Layers]], x: Tensor
+) -> list[Trace]:
+    """Each layer of a pattern, one after the other."""
+    traces: list[Trace] = []
+    for layer, place, layers in run:
+        with g.using(layers=layers):
+            traces.append(_layer(g, layer, place, x))
+        x = traces[-1].results[0]
+    return traces
+
+
+def _as_often(g: Builder, x: Tensor, result: Tensor) -> Tensor:
+    """Learned tokens that read a batch: what a stack begins with, once for each of it.
+
+    All layers are one class then, though the first could begin with what is the same in each.
+    """
+    wider = joint(x, result) == result.space.batch != x.space.batch
+    alone = replace(result.space, batch=x.space.batch) == x.space and g.same_widths(result, x)
+    return repeated(x, result.space.batch) if wider and alone and g.diagnostics.ok else x
 
 
 def _equal_rounds(g: Builder, pattern: Pattern, own: Sequence[tuple[Layers, Dim]]) -> None:
@@ -134,14 +160,18 @@ def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
             trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
     else:
         trace = g.trace(place, "A series of blocks.", (x,), lambda v: _series(g, layer, v[0]))
-    result = trace.results[0]
+    return trace
+
+
+def _check_kept(g: Builder, layer: Sequence[Ref], trace: Trace) -> None:
+    """A layer gives the shape that it is given, or the spec is refused."""
+    (x,), result = trace.inputs, trace.results[0]
     if result.space != x.space or not g.same_widths(result, x):
         name = layer[-1].name
         message = f"layer `{name}` makes {g.shape(result)} of {g.shape(x)}, and a stack repeats it"
         came = [Label(g.spec.blocks.span_of(name), "the layer is declared here")]
         help = [f"run it once, outside the stack: `{name}`"]
         raise g.refuse(CHANGED_SHAPE, message, layer[-1].span, came=came, help=help)
-    return trace
 
 
 def _series(g: Builder, layer: Sequence[Ref], x: Tensor) -> Tensor:

@@ -50,8 +50,6 @@ class Builder(Holders):
         if x is not None and x.unknown:
             return UNKNOWN
         try:
-            for knob, span in layer.unsupported():
-                raise self.not_yet(f"`{knob}`", span)
             for knob in sorted(layer.branch_knobs & layer.model_fields_set):
                 if layer is not self.branch:
                     what = f"`{knob}` on an `{layer.step}` that begins no branch of a block"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from tfspec.graph.look import Knob, Look, between
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.window import Windows
 from tfspec.layers.attend_mask import read_mask
-from tfspec.layers.attend_pos import AttendPos
+from tfspec.layers.attend_pos import AttendPos, Origins
 from tfspec.layers.base import Layer
 from tfspec.layers.combine import vectors
 from tfspec.layers.dropout import checked_rate
@@ -34,7 +34,6 @@ from tfspec.ops.linear import Linear
 from tfspec.ops.over import Divide, Divided, Undivide
 from tfspec.ops.sinks import Sinks
 from tfspec.ops.windows import AttendWindows, FromWindows, ToWindows
-from tfspec.spec.located import LATER
 from tfspec.spec.parts import ShareField
 from tfspec.spec.pipeline import Pipeline, Ref, Series, items
 from tfspec.spec.types import (
@@ -104,8 +103,10 @@ class Attend(Layer):
     latent: Latent | None = Field(
         None, description="low-rank queries, keys and values (DeepSeek-AI 2024)"
     )
-    pos: Annotated[AttendPos | None, LATER] = Field(
-        None, description="added before the query and key maps (Carion et al. 2020)"
+    pos: AttendPos | None = Field(
+        None,
+        description="positions added before the query and key maps, not the values' "
+        "(Carion et al. 2020)",
     )
     window: AxisSizes | None = Field(
         None, description="exact tiles within which tokens attend: {H: 7, W: 7}"
@@ -134,7 +135,8 @@ class Attend(Layer):
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
         source = x if self.to is None else self._attended(g, x)
-        if joint(x, source) is None:
+        terms = {} if self.pos is None else self.pos.terms(g, self, x, source)
+        if joint(x, source, *terms.values()) is None:
             raise g.not_yet("attention over different batch axes", self.name_span)
         heads = split(g, self, x)
         if source is x:
@@ -149,11 +151,12 @@ class Attend(Layer):
         if self.latent is not None:
             kind, doc = "LatentAttention", LATENT_DOC
         where += ", with a sink a head" if self.sinks else ""
-        values = (x,) if source is x else (x, source)
+        values = tuple(dict.fromkeys((x, source, *terms.values())))
         return g.child(
             g.name(base), kind, f"{heads.adjective(doc)}{where}.", values,
             lambda v: self._attention(
-                g, heads, windows, divided, v[0], v[1] if len(v) > 1 else None
+                g, heads, windows, divided, source is not x,
+                self._origins(g, x, source, terms, dict(zip(values, v, strict=True))),
             ),
             self.share, self._look(heads, windows, divided, source is not x, self._latent(g, x)),
         )  # fmt: skip
@@ -181,6 +184,7 @@ class Attend(Layer):
             knobs.append((f"over {', '.join(map(str, self.over or ()))}",))
         positions = {"RoPE": self.rope, "ALiBi": self.alibi, "relative bias": self.rel_bias}
         knobs += [(name,) for name, knob in positions.items() if knob]
+        knobs += [] if self.pos is None else [(self.pos.told,)]
         if self.sinks:
             knobs.append(("sinks",))
         if self.mask is not None:
@@ -201,13 +205,24 @@ class Attend(Layer):
             return g.read(Series(tuple(steps)), value) if steps else value
         return vectors(g, "attend", self.to, x)
 
+    def _origins(
+        self, g: Builder, x: Tensor, source: Tensor, terms: Mapping[str, Tensor],
+        inside: Mapping[Tensor, Tensor],
+    ) -> Origins:  # fmt: skip
+        """What queries, keys and values are made of, inside the module."""
+        if self.pos is None:
+            return Origins(inside[x], inside[source], inside[source])
+        read = {knob: inside[term] for knob, term in terms.items()}
+        return self.pos.added(g, inside[x], inside[source], read)
+
     def _attention(
         self, g: Builder, heads: Heads, windows: Windows | None, divided: Divided | None,
-        x: Tensor, source: Tensor | None,
+        crosses: bool, of: Origins,
     ) -> Tensor:  # fmt: skip
-        x = x if windows is None else ToWindows(windows)(x)
-        x = x if divided is None else Divide(divided)(x)
-        made = self._projected(g, heads, x, source)
+        of = of if windows is None else of.each(ToWindows(windows))
+        of = of if divided is None else of.each(Divide(divided))
+        x, source = of.query, of.key if crosses else None
+        made = self._projected(g, heads, of, source)
         mask, flags = read_mask(g, self, x, source)
         scale = None if self.scale is None else g.rate(self.scale, x)
         softcap = None if self.softcap is None else positive(g, "softcap", self.softcap, x)
@@ -228,16 +243,16 @@ class Attend(Layer):
         return y if divided is None else Undivide(divided)(y)
 
     def _projected(
-        self, g: Builder, heads: Heads, x: Tensor, source: Tensor | None
+        self, g: Builder, heads: Heads, of: Origins, source: Tensor | None
     ) -> tuple[Tensor, ...]:
         """Queries, keys and values in heads, normed and turned; or what a latent has of them."""
+        x = of.query
         if self.latent is not None:
             self.latent.check(g, self, heads, x, source)
             return self.latent.project(g, self, heads, x)
-        kv = x if source is None else source
         q = self._map(g, heads.heads, heads.head_dim, "q")(x, name="q")
-        k = self._map(g, heads.groups, heads.head_dim, "k")(kv, name="k")
-        v = self._map(g, heads.groups, heads.v_head_dim, "v")(kv, name="v")
+        k = self._map(g, heads.groups, heads.head_dim, "k")(of.key, name="k")
+        v = self._map(g, heads.groups, heads.v_head_dim, "v")(of.value, name="v")
         if self.qk_norm is not None:
             q, k = (self.qk_norm.normalise(g, y, role) for y, role in ((q, "q"), (k, "k")))
         if self.rope is not None:

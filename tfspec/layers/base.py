@@ -21,7 +21,7 @@ NOT_YET = Rule(
     "not supported yet",
     "The language has this step or knob, and this version of tfspec cannot build it yet.",
     "A knob that were ignored would silently give another model.",
-    "attend: {heads: 8, pos: places}",
+    "attend: {heads: 8, window: {T: 8}, alibi: true}",
     "Leave it out, or use a newer tfspec.",
 )
 ENTRY_POINTS = "tfspec.layers"

@@ -71,20 +71,27 @@ class Sum(Layer):
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         total, *rest = [vectors(g, "sum", pipeline, x) for pipeline in self.of]
         for at, term in enumerate(rest, start=1):
-            total, term = (term, total) if _lacks_axes(g, total, term) else (total, term)
-            if _lacks_axes(g, term, total):
-                matched_widths(g, "sum", (total, term), (self.of[0], self.of[at]))
-                total = AddAlong(total.space)(total, term)
-                continue
-            matched(g, "sum", (total, term), (self.of[0], self.of[at]))
-            batch = joint(total, term)
-            if batch is not None and not all(broadcasts(y, batch) for y in (total, term)):
-                total, term = (repeated(y, batch) for y in (total, term))
-            total = Add()(total, term)
+            total, term = (term, total) if lacks_axes(g, total, term) else (total, term)
+            made = self.of[0], self.of[at]
+            if lacks_axes(g, term, total):
+                matched_widths(g, "sum", (total, term), made)
+            else:
+                matched(g, "sum", (total, term), made)
+            total = plus(g, total, term)
         return total
 
 
-def _lacks_axes(g: Builder, a: Tensor, b: Tensor) -> bool:
+def plus(g: Builder, total: Tensor, term: Tensor) -> Tensor:
+    """The sum of two values that fit: the term is repeated along axes that it lacks."""
+    if lacks_axes(g, term, total):
+        return AddAlong(total.space)(total, term)
+    batch = joint(total, term)
+    if batch is not None and not all(broadcasts(y, batch) for y in (total, term)):
+        total, term = (repeated(y, batch) for y in (total, term))
+    return Add()(total, term)
+
+
+def lacks_axes(g: Builder, a: Tensor, b: Tensor) -> bool:
     """Whether a lacks axes of the one part of b, and has its others as b has them."""
     (part, *rest), (other, *others) = a.space.parts, b.space.parts
     if a.space.batch != b.space.batch or rest or others:
@@ -142,8 +149,7 @@ def matched(
 ) -> None:
     """Both have the same tokens (and width), in each batch, or the spec is refused."""
     (a, b), (first, place) = values, map(last_place, made)
-    alike, other = ([axis.size for axis in each.space.token_axes] for each in (a, b))
-    same = len(alike) == len(other) and all(map(g.same, alike, other))
+    same = as_many_tokens(g, a, b)
     if joint(a, b) is None or (not same and _nested(a, b)):
         raise g.not_yet(f"`{step}` of values over different axes", place)
     labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
@@ -153,6 +159,12 @@ def matched(
         raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
     if width:
         matched_widths(g, step, values, made)
+
+
+def as_many_tokens(g: Builder, a: Tensor, b: Tensor) -> bool:
+    """Whether both have equally many tokens, which is how they are told to be the same."""
+    alike, other = ([axis.size for axis in each.space.token_axes] for each in (a, b))
+    return len(alike) == len(other) and all(map(g.same, alike, other))
 
 
 def matched_widths(

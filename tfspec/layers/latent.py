@@ -93,8 +93,9 @@ class Latent(Located):
             yield "`to`", layer.key_span("to")
         if heads.groups != heads.heads:
             yield "fewer `kv_heads`", layer.key_span("kv_heads")
-        knobs = [knob for knob in ("qk_norm", "window", "over") if getattr(layer, knob) is not None]
-        yield from ((f"`{knob}`", layer.key_span(knob)) for knob in knobs)
+        for knob in ("qk_norm", "window", "over", "pos"):
+            if getattr(layer, knob) is not None:
+                yield f"`{knob}`", layer.key_span(knob)
         for knob in ("partial", "over"):
             if layer.rope is not None and getattr(layer.rope, knob) is not None:
                 yield f"`{knob}` of `rope`", layer.rope.key_span(knob)

@@ -46,7 +46,7 @@ ODD_WIDTH = Rule(
     "Use an even width; for two axes, one that 4 divides.",
 )
 
-_KINDS = ["learned", "sinusoidal"]
+KINDS = ["learned", "sinusoidal"]
 
 
 class Pos(Layer):
@@ -95,18 +95,18 @@ class Pos(Layer):
     @classmethod
     def spread(cls, value: Any) -> Any:
         if isinstance(value, str):
-            if value not in _KINDS:
-                raise unknown_choice(value, _KINDS)
+            if value not in KINDS:
+                raise unknown_choice(value, KINDS)
             return only(value, Space(text=value))
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
-        if not isinstance(value, dict) or len(given.keys() & _KINDS) == 1:
+        if not isinstance(value, dict) or len(given.keys() & KINDS) == 1:
             return cast("Any", value)
         found = diagnostic(WRONG_TYPE, "is either `learned` or `sinusoidal`", span_of(given))
         raise Wrong((found,), names_knob=False)
 
     @classmethod
     def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:
-        return [{"enum": _KINDS}]
+        return [{"enum": KINDS}]
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

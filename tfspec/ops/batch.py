@@ -19,9 +19,10 @@ Batch = tuple[Axis, ...]
 
 
 def joint(*tensors: Tensor) -> Batch | None:
-    """The batch axes of all of them; None where no one of them has all."""
+    """The batch axes of all of them; None where no one of them has all, in the order of each."""
     widest = max((tensor.space.batch for tensor in tensors), key=len)
-    inside = all(axis in widest for tensor in tensors for axis in tensor.space.batch)
+    own = [tensor.space.batch for tensor in tensors]
+    inside = all(batch == tuple(axis for axis in widest if axis in batch) for batch in own)
     return widest if inside else None
 
 

@@ -46,4 +46,4 @@ class AddPositions(Op):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         table = low.parameter(node)
-        return inputs[0] + rows(low, table, node.inputs[0].space, self.terms)
+        return inputs[0] + rows(low, table, node.inputs[0], self.terms)

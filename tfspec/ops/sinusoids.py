@@ -83,18 +83,27 @@ class AddSinusoids(Op):
         return Look("Positions", "embed", (("sinusoidal",),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        (x,) = inputs
-        space = node.inputs[0].space
+        (x,), (of,) = inputs, node.inputs
+        space = of.space
         pairs = zip(space.parts, self.terms, strict=True)
-        made = [part if term is None else self._rows(low, x, part, term) for part, term in pairs]
+        made = [
+            part if term is None else self._rows(low, x, of, part, term) for part, term in pairs
+        ]
         return x + joined(low, made, space)
 
-    def _rows(self, low: Lowering, x: Value, part: Part, term: Term) -> Value:
+    def _rows(self, low: Lowering, x: Value, of: Tensor, part: Part, term: Term) -> Value:
         """What each token of a part gets: [n, d]."""
-        tables = self._tables(low, x, part, term)
-        if len(tables) == 1:
-            return rows_of(low, tables[0], part, term)
-        pairs = zip(tables, term.axes, strict=True)
+        if len(term.axes) == 1:
+            (table,) = self._tables(low, x, part, term)
+            return rows_of(low, table, of, part, term)
+        if None in term.extents or low.method is low.top:
+            return self._sections(low, x, part, term)
+        key = ("sinusoids", self.base, self.layout, x.shape[-1], term, part.axes)
+        return low.hoist(key, "places", lambda: self._sections(low, x, part, term))
+
+    def _sections(self, low: Lowering, x: Value, part: Part, term: Term) -> Value:
+        """The features of each axis side by side: [n, d]."""
+        pairs = zip(self._tables(low, x, part, term), term.axes, strict=True)
         sections = [table.gather_rows(in_part(low, part, axis)) for table, axis in pairs]
         together = ex.Tuple(tuple(section.ref for section in sections))
         shape = (part.length, x.shape[-1])

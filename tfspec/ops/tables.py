@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfspec.graph.space import Part, Space
+from tfspec.graph.tensor import Tensor
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
 from tfspec.program.kernels import JOIN
@@ -44,12 +45,13 @@ class Stretch:
         return self.start + self.length
 
 
-def rows(low: Lowering, table: Value, space: Space, terms: Terms) -> Value:
-    """Each token's row, and zeros where a part has none: [rows, d] -> [N, d].
+def rows(low: Lowering, table: Value, of: Tensor, terms: Terms) -> Value:
+    """The row of each token of a value, and zeros where a part has none: [rows, d] -> [N, d].
 
     A place's row is the same at every allowed size: the table is laid out at the largest.
     """
-    if low.mode == "decode":
+    space = of.space
+    if _is_new(low, of):
         return _decoded(low, table, space.parts[0], terms[0])
     found: list[Stretch | Value | Part] = []
     for part, term in zip(space.parts, terms, strict=True):
@@ -62,12 +64,17 @@ def rows(low: Lowering, table: Value, space: Space, terms: Terms) -> Value:
     return joined(low, [_cut(low, table, x) if isinstance(x, Stretch) else x for x in found], space)
 
 
-def rows_of(low: Lowering, table: Value, part: Part, term: Term) -> Value:
-    """The rows of one part's tokens: [n, d]."""
-    if low.mode == "decode":
+def rows_of(low: Lowering, table: Value, of: Tensor, part: Part, term: Term) -> Value:
+    """The rows of the tokens of one part of a value: [n, d]."""
+    if _is_new(low, of):
         return _decoded(low, table, part, term)
     stretch = _stretch(low, part, term)
     return _cut(low, table, stretch) if stretch else _gathered(low, table, part, term)
+
+
+def _is_new(low: Lowering, of: Tensor) -> bool:
+    """Whether a value is of new tokens, while decoding: a memory is as it was."""
+    return low.mode == "decode" and of in low.graph.follows
 
 
 def joined(low: Lowering, pieces: Sequence[Value | Part], space: Space) -> Value:

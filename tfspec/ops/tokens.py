@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -84,19 +84,32 @@ class Concat(Rearrangement):
         axis = len(self.space.batch)
         rows = [self._rows(low, x, t) for x, t in zip(inputs, node.inputs, strict=True)]
         if self.widths:
-            return side_by_side(rows, node.outputs[0].shape)
+            pairs = zip(rows, node.inputs, strict=True)
+            pieces = [piece for x, t in pairs for piece in self._pieces(low, x, t)]
+            return side_by_side(pieces, node.outputs[0].shape)
         sizes = tuple(a.size for a in (*self.space.batch, *self.space.token_axes))
         shape = (*sizes, inputs[0].shape[-1])
         return low.cat(rows, str(axis), shape)
 
+    def _pieces(self, low: Lowering, x: Value, tensor: Tensor) -> Iterator[Value]:
+        """The operand's parts, each by itself."""
+        space = tensor.space
+        for part in space.parts if len(space.parts) > 1 else ():
+            alone = replace(space, batch=self.space.batch, parts=(part,))
+            yield Take(alone, space.offset(part.name), part.name).cut(low, tensor, x)
+        if len(space.parts) == 1:
+            yield x
+
     def _rows(self, low: Lowering, x: Value, tensor: Tensor) -> Value:
-        """The operand with every batch axis and a token axis."""
+        """The operand with every batch axis, and a token axis where it becomes one with others."""
         length, width = tensor.space.length, x.shape[-1]
+        alone = tensor.space.single and bool(self.widths)
         if tensor.space.batch == self.space.batch:
-            return x.new_axes("k" * (len(x.shape) - 1) + "1k") if tensor.space.single else x
+            grows = tensor.space.single and not alone
+            return x.new_axes("k" * (len(x.shape) - 1) + "1k") if grows else x
         batch = [(low.number(axis.size, "batch"), axis.size) for axis in self.space.batch]
-        rows = (ex.Name("1" if tensor.space.single else "-1"), length)
-        return x.expand([*batch, rows, (ex.Name("-1"), width)])
+        rows = [] if alone else [(ex.Name("1" if tensor.space.single else "-1"), length)]
+        return x.expand([*batch, *rows, (ex.Name("-1"), width)])
 
 
 @dataclass(frozen=True)
@@ -132,10 +145,10 @@ class Take(Rearrangement):
             return self._piece(low, node, inputs[0])
         alike = [each for each in low.readers(node.inputs[0]) if each.op == self]
         if len(alike) < 2:
-            return self._cut(low, node, inputs[0])
+            return self.cut(low, node.inputs[0], inputs[0])
         key = "take", inputs[0], self
         name = "_".join(part.name for part in self.space.parts)
-        return low.local(key, name, lambda: self._cut(low, node, inputs[0]))
+        return low.local(key, name, lambda: self.cut(low, node.inputs[0], inputs[0]))
 
     def _piece(self, low: Lowering, node: Node, x: Value) -> Value:
         """Of parts that lie in tensors of their own: those as they are, or one token of one."""
@@ -149,13 +162,14 @@ class Take(Rearrangement):
         index = low.number(self.start - tensor.space.offset(part.name), "index")
         return x.pieces[first].select(len(tensor.space.batch), index)
 
-    def _cut(self, low: Lowering, node: Node, x: Value) -> Value:
-        axis = len(node.inputs[0].space.batch)
+    def cut(self, low: Lowering, tensor: Tensor, x: Value) -> Value:
+        """The tokens of a value x, which is the tensor's."""
+        axis = len(self.space.batch)
         start = low.fixed(self.start)
         if self.space.single:
-            return x.select(axis, self._index(low, node.inputs[0].space.length))
+            return x.select(axis, self._index(low, tensor.space.length))
         stop = self.start + self.space.length
-        last = stop == node.inputs[0].space.length
+        last = stop == tensor.space.length
         begin = None if start == 0 else low.number(self.start, "index")
         end = None if last else low.number(stop, "index")
         return x.narrow(axis, ex.Slice(begin, end), self.space.length)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.graph.graph import Graph
-from tfspec.layers.base import NOT_YET
 from tfspec.program.refusal import NotYet
 from tfspec.spec.schema import Expect
 
@@ -51,8 +50,6 @@ def expected(expect: Expect, graph: Graph) -> Iterator[Diagnostic]:
     for held in _HELD:
         if getattr(expect, held.key) is not None or getattr(expect, f"max_{held.key}") is not None:
             yield from _compared(expect, held, graph)
-    for knob, span in expect.unsupported():
-        yield Diagnostic(NOT_YET, f"`{knob}` is not supported yet", Label(span))
 
 
 def _compared(expect: Expect, held: Held, graph: Graph) -> Iterator[Diagnostic]:

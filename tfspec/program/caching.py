@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfspec.diagnostics import Label
 from tfspec.program import expr as ex
 from tfspec.program import lengths
 from tfspec.program.code_names import safe
@@ -87,7 +88,7 @@ class Caching(Holding):
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
-            raise NotYet.of(TWO, None)
+            raise NotYet.of(TWO, self._place)
         self.method.kept.append(Kept())
         self.method.room = self._room(k, v, ex.Name("length"))
         update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
@@ -104,7 +105,7 @@ class Caching(Holding):
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
-            raise NotYet.of(TWO, None)
+            raise NotYet.of(TWO, self._place)
         self.method.kept.append(Kept())
         first, width = parts[0], sum((part.shape[-1] for part in parts), Dim.of(0))
         room = ex.Tuple((ex.Name("batch"), ex.Name("length"), self.number(width, "width")))
@@ -120,6 +121,12 @@ class Caching(Holding):
         self.method.steps.append(Assign((kept,), call, A_BUFFER, self.nodes))
         self.method.held[kept] = window
         return kept
+
+    @property
+    def _place(self) -> Label | None:
+        """The step of the spec that runs here."""
+        span = next((node.span for node in self.nodes if node.span is not None), None)
+        return None if span is None else Label(span)
 
     def kept_whole(self, k: Value, v: Value) -> tuple[Value, Value]:
         """Keys and values of what a prompt makes once: [B, g, S, k], the cache's while decoding."""
@@ -145,7 +152,7 @@ class Caching(Holding):
         name = self._sole(tokens)
         if name is None:
             message = f"a memory of {tokens} tokens is not supported yet with a cache"
-            raise NotYet.of(message, None)
+            raise NotYet.of(message, self._place)
         self.method.memory = name
         self.method.by_memory = lengths.solved(tokens, name, self.facts) or lengths.ITSELF
         return self._linear(tokens, name, ex.Name(safe(name)))

@@ -174,6 +174,10 @@ def ones_like(x: Tensor, dtype: Dtype | None = None) -> Tensor:
     return like("ones_like", x, dtype=dtype)
 
 
+def zeros_like(x: Tensor) -> Tensor:
+    return like("new_ones", x)
+
+
 def index(x: Tensor, key: Any) -> Tensor:
     """x[key]: views one after another; one tensor takes rows."""
     if isinstance(key, slice):  # alone it is a view of its own, even of the whole

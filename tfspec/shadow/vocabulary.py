@@ -110,6 +110,7 @@ TORCH: dict[str, Function] = {
     "cat": joining.cat, "stack": joining.stack, "where": pointwise.where, "tanh": TANH,
     "sigmoid": SIGMOID, "log": LOG, "softmax": norms.softmax, "matmul": written,
     "finfo": Finfo, "roll": joining.roll, "ones_like": joining.ones_like,
+    "zeros_like": joining.zeros_like,
 }  # fmt: skip
 FUNCTIONAL: dict[str, Function] = {
     "linear": products.linear, "embedding": joining.embedding, "pad": joining.pad,

@@ -37,13 +37,6 @@ _SOURCE = "_source"  # in __dict__, where pydantic keeps fields, and ignores wha
 _NAME_SPAN = "_name_span"
 
 
-class Later:
-    """Marks a knob that the language has, and that is not built yet."""
-
-
-LATER = Later()
-
-
 class Located(BaseModel):
     """A mapping of a spec, validated. Equal knobs are equal, wherever they are written.
 
@@ -78,12 +71,6 @@ class Located(BaseModel):
     def key_span(self, name: str) -> Span:
         """The place of a field's key; that of the whole, where the field is not written."""
         return self._spans("key_spans").get(self._key(name), self.span)
-
-    def unsupported(self) -> Iterator[tuple[str, Span]]:
-        """The written knobs marked LATER: the key, and its place."""
-        for name, info in type(self).model_fields.items():
-            if name in self.model_fields_set and LATER in info.metadata:
-                yield info.alias or name, self.key_span(name)
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         """Knobs that come to more than what is written: defaults, and other words for the same.
@@ -357,7 +344,6 @@ def only(key: str, value: Any) -> LocatedDict:
 
 
 __all__ = [
-    "LATER",
     "MISSING_KEY",
     "UNKNOWN_KEY",
     "WRONG_TYPE",

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from tfspec.diagnostics import Diagnostic, Rule, Span
 from tfspec.diagnostics.escape import quoted
+from tfspec.layers.attend_pos import AttendPos
 from tfspec.layers.base import Layer, steps
 from tfspec.layers.par import Par
+from tfspec.layers.pos import KINDS
 from tfspec.layers.stack import Pattern
 from tfspec.layers.take import Take
 from tfspec.spec.dependencies import circles
@@ -92,6 +94,8 @@ class _Place:
     """Nothing stands before this in its list."""
     part: bool = False
     """A bare name may be a part of the current value."""
+    words: tuple[str, ...] = ()
+    """What may stand here for a pipeline."""
 
 
 @dataclass
@@ -174,7 +178,8 @@ class _Resolver:
             if place.part:
                 known = self.names.sources | self.names.parts | self.names.any_mark
                 kind = "part, mark, stream or input"
-            self.unknown.add(kind, ref.name, ref.span, known, hint=self._sources(ref.name))
+            hint = self._sources(ref.name)
+            self.unknown.add(kind, ref.name, ref.span, known, hint=hint, also=place.words)
 
     def _sources(self, name: str) -> tuple[str, ...]:
         """What there is to read, where a name is none of it."""
@@ -222,7 +227,9 @@ class _Resolver:
 
     def _fields(self, model: Located, place: _Place) -> None:
         operands = not isinstance(model, Layer) or model.reads == "operands"
-        inner = replace(place, first=True, part=False, value=place.value or not operands)
+        words = tuple(KINDS) if isinstance(model, AttendPos) else ()
+        value = place.value or not operands
+        inner = replace(place, first=True, part=False, value=value, words=words)
         for name in model.model_fields_set:
             value = getattr(model, name)
             if name == "only" and value is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
     The channel of the highest target is nearest to it, so that edges do not cross. Of those of one
     value the farthest comes first: the others fork off it.
     """
+    placer.targets = _spread(placer)
     numbers: dict[tuple[int, Tensor], int] = {}
     for target in _highest_first(placer.targets):
         key = _column(target, sides), target.source
@@ -42,6 +44,20 @@ def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
         before = drawn.setdefault(target.source, [])
         before.append(_forked(placer, target, before) or _path(placer, target, channel, gaps))
         placer.out.paths.append(before[-1])
+
+
+def _spread(placer: Placer) -> list[Target]:
+    """The targets: edges that end at one box do so below each other, what was made first lowest."""
+    spread: list[Target] = []
+    ports: dict[tuple[int, int], list[Target]] = {}
+    for target in placer.targets:
+        ports.setdefault((target.x, target.s), []).append(target)
+    step = max(placer.m.title // 2, 1)
+    for (_, s), targets in ports.items():
+        targets.sort(key=lambda each: placer.ends[each.source][1])
+        for at, target in enumerate(targets):
+            spread.append(replace(target, s=s + (2 * at - len(targets) + 1) * step // 2))
+    return spread
 
 
 def _highest_first(targets: list[Target]) -> list[Target]:
