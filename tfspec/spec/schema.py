@@ -15,6 +15,7 @@ from tfspec.spec.declare import DimField, InputField
 from tfspec.spec.expression import NOT_WHOLE, OUT_OF_RANGE
 from tfspec.spec.located import Located, mistyped, only, unknown_choice
 from tfspec.spec.located_values import LocatedStr, span_of
+from tfspec.spec.merge import STREAM_KEYS
 from tfspec.spec.parts import ShareField
 from tfspec.spec.pipeline import Pipeline, Series, check_pipeline, items
 from tfspec.spec.predicate import Predicate
@@ -119,7 +120,7 @@ class StreamDecl(Located):
     @classmethod
     def spread(cls, value: Any) -> Any:
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
-        return given if given.keys() & {"do", "per", "freeze"} else only("do", value)
+        return given if given.keys() & STREAM_KEYS else only("do", value)
 
     @classmethod
     def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:
