@@ -14,8 +14,8 @@ from tfspec.graph.trace import Node
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.report import Cost, CostMode, Row
 from tfspec.passes.cost.sizes import PRECISIONS, cached
-from tfspec.passes.cost.work import ShapeOf, Work, work
 from tfspec.passes.cost.training import check_trained
+from tfspec.passes.cost.work import ShapeOf, Work, work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.memory.saved import Saves
 from tfspec.passes.modes import Shape, decoding, mode_shapes

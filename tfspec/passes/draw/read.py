@@ -30,7 +30,6 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.walks import free, primitives, signature
 from tfspec.passes.draw.words import Words
 
-
 FROZEN = "frozen"
 
 
