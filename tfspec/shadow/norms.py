@@ -100,7 +100,8 @@ def layer_norm(
     """It keeps its input and two statistics a row."""
     learned = [each for each in (weight, bias) if each is not None]
     inputs = (x, *learned)
-    node = opened("LayerNorm", inputs, inputs)
+    name = "LayerNorm" if x.node is not None else "LayerNormOfWeights"
+    node = opened(name, inputs, inputs)
     rows = (*x.shape[: -len(shape)], *(1,) * len(shape))
     low = x.machine.device == "cpu" and x.dtype.size == 2
     stat = x.dtype if low and all(each.dtype is x.dtype for each in learned) else FLOAT32

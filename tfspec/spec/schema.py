@@ -114,7 +114,9 @@ class StreamDecl(Located):
     do: Pipeline = Field(description="the pipeline")
     per: AxisNames | None = Field(None, description="axes that are batch in this whole stream")
     freeze: Flag | None = Field(
-        None, description="true: its weights are not trained (Alayrac et al. 2022)"
+        None,
+        description="true: its weights are not trained, nor where an output shares them; dropout "
+        "in it stays as the model's `train()` and `eval()` have it (Alayrac et al. 2022)",
     )
 
     @classmethod
