@@ -47,6 +47,10 @@ CASES: dict[str, Case] = {
     "a row": ("[g, {take: {H: 1}}]", lambda a, b, g, one: g[:, :, 1].mT),
     "a column": ("[g, {take: {W: -1}}]", lambda a, b, g, one: g[..., 2].mT),
     "a corner": ("[g, {take: {W: 0, H: -1}}]", lambda a, b, g, one: g[:, :, -1, 0]),
+    "an axis of which one place is left": (
+        "[g, {merge: {W: 3}}, {take: {W: 0}}]",
+        lambda a, b, g, one: g.permute(0, 2, 3, 1).flatten(2),
+    ),
     "the first of a part behind another": (
         "[{concat: [a, g]}, {take: {H: 0}}]",
         lambda a, b, g, one: g[:, :, 0].mT,
@@ -94,3 +98,9 @@ def test_what_torch_computes(case: str, style: str) -> None:
     shapes = {"a": (2, 7, 4), "b": (2, 7, 4), "g": (2, 4, 5, 3), "one": (2, 4)}
     given = {name: torch.randn(shape, generator=rng) for name, shape in shapes.items()}
     assert torch.equal(model(**given), wanted(*given.values()))
+
+
+def test_the_only_place_of_an_axis_is_taken_by_no_step() -> None:
+    stream = "[g, {merge: {W: 3}}, {take: {W: 0}}]"
+    found = Architecture(load_text(SPEC.replace("STREAM", stream))).emit()
+    assert "        return x.unflatten(1, (-1, 1, 3)).flatten(3).flatten(1, 2)  #" in found

@@ -53,7 +53,7 @@ def table(flow: tfspec.api.Flow) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for row in flow.rows:
         path = [*path[: row.depth], row.label]
-        found.setdefault(".".join(path), (row.tokens, flow.graph.show(row.shape)))
+        found.setdefault(".".join(path), (row.tokens, flow.graph.show(*row.shapes)))
     return found
 
 
@@ -218,3 +218,40 @@ def test_a_session_shows_what_a_reader_wants() -> None:
     assert repr(spec) == "<Architecture 'gpt2', T=128>"
     assert repr(spec.check()) == "<Checked ok, params=124439808>"
     assert repr(spec.shapes()) == spec.shapes().text()
+
+
+UNEQUAL = """
+tfspec: 1
+name: unequal
+dims: {B: batch, T: 1..64, R: 9, d: 8, e: 12}
+inputs: {tokens: ids(10) B T, regions: float B R (5)}
+blocks: {ask: {do: [{attend: {only: text, to: image, heads: 2}}]}}
+streams:
+  text: [tokens, {embed: d}]
+  image: [regions, {linear: e}]
+  joint: [{concat: [text, image]}, ask]
+outputs: {told: [joint, {take: text}]}
+"""
+"""Words and regions of widths of their own."""
+
+
+def test_parts_of_several_widths_say_each_parts_shape(tmp_path: Path):
+    path = tmp_path / "unequal.yaml"
+    path.write_text(UNEQUAL)
+    found = tfspec.shapes(path)
+    (line,) = (line for line in found.text().splitlines() if line.startswith("joint"))
+    assert "  [B, T, d] + [B, R, e]  2 × 16 × 8 + 2 × 9 × 12  " in line
+    (row,) = (row for row in json.loads(found.json())["rows"] if row["label"] == "joint")
+    assert row["parts"] == [
+        {"shape": ["B", "T", "d"], "sizes": [2, 16, 8]},
+        {"shape": ["B", "R", "e"], "sizes": [2, 9, 12]},
+    ]
+    assert "`[B, T, d] + [B, R, e]`" in found.md()
+    assert (
+        r"$[B, T, d] + [B, R, e]$ & $2 \times 16 \times 8 + 2 \times 9 \times 12$" in found.latex()
+    )
+    model = tfspec.load(path)
+    net = model.graph()
+    shapes = {net.nodes[name]["shape"] for name in net if net.nodes[name]["op"] == "Concat"}
+    assert shapes == {"[B, T, d] + [B, R, e]"}
+    assert "[B, T, d] + [B, R, e]" in [text.text for text in model.draw().layout.texts]

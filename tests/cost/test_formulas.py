@@ -197,6 +197,18 @@ def test_terms() -> None:
     assert terms.overtakes(a, "a", {}) is None
 
 
+def test_lengths_at_which_nothing_can_be_divided_are_passed_over() -> None:
+    """Tokens that are merged four by four: of all lengths, only multiples of 4 are ones."""
+    a, m = sym("a"), sym("m")
+    formula = a * a + 40 * a.exact_div(m * m)
+    assert terms.overtakes(formula, "a", {"a": 20, "m": 2}) == 12
+    assert terms.overtakes(formula - a * a + a * a * a, "a", {"a": 20, "m": 2}) == 4
+    shifted = a * a + 40 * (a - 1).exact_div(m * m) + 2
+    assert terms.overtakes(shifted, "a", {"a": 21, "m": 2}) == 13
+    deeper = a * a + 40 * (1 + a.exact_div(m)).exact_div(m)
+    assert terms.overtakes(deeper, "a", {"a": 22, "m": 2}) == 14
+
+
 @pytest.mark.parametrize(
     ("name", "at", "dtype", "kept", "loss"),
     [

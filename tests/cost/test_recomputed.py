@@ -31,7 +31,7 @@ def told(architecture: Architecture, how: Checkpoint, at: dict[str, int], style:
     return cost.number(cost.recomputed)
 
 
-@pytest.mark.parametrize("style", ["fast", "explicit"])
+@pytest.mark.parametrize("style", ["fast", pytest.param("explicit", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("how", [how for how in CHECKPOINTS if how != "none"])
 @pytest.mark.parametrize("name", BY_STRUCTURE)
 def test_flops_that_run_again_are_counted_exactly(name: str, how: Checkpoint, style: str) -> None:

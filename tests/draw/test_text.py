@@ -89,6 +89,7 @@ def test_lines_fit_a_terminal(name: str) -> None:
     for direction in ("up", "down"):
         text = loaded(name).draw(direction=direction, cost="params").text()
         assert max(map(len, text.splitlines())) <= 100
+        assert "…" not in text
 
 
 def test_up_is_down_turned() -> None:

@@ -11,6 +11,7 @@ from tests.parity.llama import LLAMA, LLAMA31
 from tests.parity.marian import MARIAN
 from tests.parity.mixtral import MIXTRAL
 from tests.parity.mutation import Mutation, mutated
+from tests.parity.mutations_drawn import MUTATIONS as OF_DRAWN
 from tests.parity.mutations_grids import MUTATIONS as OF_GRIDS
 from tests.parity.mutations_images import MUTATIONS as OF_IMAGES
 from tests.parity.mutations_latents import MUTATIONS as OF_LATENTS
@@ -160,6 +161,7 @@ MUTATIONS = [
     [
         *MUTATIONS,
         *OF_TEXTS,
+        *OF_DRAWN,
         *OF_GRIDS,
         *OF_IMAGES,
         *OF_LATENTS,

@@ -107,7 +107,7 @@ def test_the_shape_table_has_the_rows_of_the_text() -> None:
     words = read.by_id("shapes").text
     flow = tfspec.shapes("vit-b16")
     assert all(row_label(row) in words for row in flow.rows)
-    assert all(flow.graph.show(row.shape) in words for row in flow.rows)
+    assert all(flow.graph.show(*row.shapes) in words for row in flow.rows)
     assert "1 × 12 × 197 × 197" in words
 
 

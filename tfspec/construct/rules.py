@@ -83,6 +83,14 @@ NO_AXIS = Rule(
     "take: {X: 0}",
     "Name one of the value's axes; the message lists them.",
 )
+AXIS_TWICE = Rule(
+    "TS238",
+    "an axis named twice",
+    "`rel_bias`, or `per` of an `embed`, names an axis twice.",
+    "A pair of tokens has one offset on each axis, and a token one place.",
+    "rel_bias: [H, H]",
+    "Name each axis once.",
+)
 OUTSIDE = Rule(
     "TS215",
     "an index outside its axis",

@@ -22,7 +22,7 @@ from tfspec.construct.rules import (
 )
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostic, Diagnostics, Label, Rule, Span, nearest
-from tfspec.graph.names import HEAD, TOKENS, SizeNames
+from tfspec.graph.names import HEAD, TOKENS, SizeNames, written
 from tfspec.graph.rates import PerLayer, Rate
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor
@@ -382,7 +382,7 @@ class Sizes:
 
     def shape(self, x: Tensor) -> str:
         """A value's shape in the symbols of the spec: [B, 1 + T, d]."""
-        return f"[{', '.join(map(str, x.shape))}]"
+        return written(x.shapes, str)
 
     def _equal(self, a: tuple[Dim, ...], b: tuple[Dim, ...]) -> bool:
         pairs = zip(a, b, strict=False)
@@ -423,7 +423,7 @@ class Sizes:
         return names and all(self.same(x.size, y.size) for x, y in zip(a, b, strict=True))
 
     def _shape(self, shape: tuple[Dim, ...]) -> str:
-        return f"[{', '.join(self.facts.show(size) for size in shape)}]"
+        return written([shape], self.facts.show)
 
     def tokens(self, space: Space) -> Space:
         """The space, with a short name for its number of tokens."""

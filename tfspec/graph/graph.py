@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, count
 
-from tfspec.graph.names import SizeNames
+from tfspec.graph.names import SizeNames, written
 from tfspec.graph.scope import Scope
 from tfspec.graph.space import Axis
 from tfspec.graph.structure import Stack
@@ -112,12 +112,12 @@ class Graph:
         """Parameters that one token uses: all, but for experts that it does not go to."""
         return self.scope.active
 
-    def show(self, shape: tuple[Dim, ...]) -> str:
-        """A shape in symbols: [B, N, d]."""
-        return f"[{', '.join(map(self.names.show, shape))}]"
+    def show(self, *shapes: tuple[Dim, ...]) -> str:
+        """A value's `shapes` in symbols: [B, N, d]."""
+        return written(shapes, self.names.show)
 
     def signature_line(self) -> str:
         """What the model takes and gives: tokens [B, T] -> logits [B, T, V]."""
-        given = ", ".join(f"{t.role} {self.show(t.shape)}" for t in self.inputs)
-        made = ", ".join(f"{name} {self.show(t.shape)}" for name, t in self.outputs.items())
+        given = ", ".join(f"{t.role} {self.show(*t.shapes)}" for t in self.inputs)
+        made = ", ".join(f"{name} {self.show(*t.shapes)}" for name, t in self.outputs.items())
         return f"{given} -> {made}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tfspec.symbolic import Dim
 
 TOKENS = ("N", "M", "P", "Q", "N2", "N3", "N4", "N5", "N6")
 WINDOWS = ("n", "n2", "n3", "n4", "n5", "n6")
 HEAD = ("k", "w", "head_dim", "k2", "k3", "k4")
+
+
+def written(shapes: Iterable[Sequence[Dim]], size: Callable[[Dim], str]) -> str:
+    """The shape of a value, [B, N, d], or of each of its parts: [B, T, d] + [B, R, e]."""
+    return " + ".join(f"[{', '.join(map(size, shape))}]" for shape in shapes)
 
 
 class SizeNames:

@@ -46,6 +46,11 @@ class Tensor:
         return tuple(axis.size for axis in self.axes)
 
     @property
+    def shapes(self) -> tuple[tuple[Dim, ...], ...]:
+        """The shape of each part, where their widths differ; else the one of all."""
+        return tuple(piece.shape for piece in self.pieces) if self.widths else (self.shape,)
+
+    @property
     def elements(self) -> Dim:
         if self.widths:
             return sum((piece.elements for piece in self.pieces), Dim.of(0))

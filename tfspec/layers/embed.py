@@ -6,27 +6,34 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from tfspec.construct.rules import AXIS_TWICE, NO_AXIS
 from tfspec.construct.stop import Stop
 from tfspec.layers.base import Layer, TensorKind
 from tfspec.ops import embed as ops
 from tfspec.spec.parts import ShareField
-from tfspec.spec.types import Size
+from tfspec.spec.types import AxisNames, Size
+from tfspec.symbolic import product
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
+    from tfspec.graph.space import Axis
     from tfspec.graph.tensor import Tensor
 
 
 class Embed(Layer):
     """Ids to vectors: `[...]` of ids below V `-> [..., width]` (Bengio et al. 2003).
 
-    Weights: `weight [V, width]`.
+    Weights: `weight [V, width]`; with `per: [D]` `[D·V, width]`, one table below the other, and
+    an id at place k of D has row k·V + id.
     """
 
     step: ClassVar[str] = "embed"
     shorthand: ClassVar[str | None] = "width"
 
     width: Size = Field(description="features of a vector")
+    per: AxisNames | None = Field(
+        None, description="axes whose places have tables of their own (Li et al. 2022)"
+    )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
 
     takes: ClassVar[TensorKind | None] = "ids"
@@ -37,5 +44,22 @@ class Embed(Layer):
             raise Stop
         width = g.fixed_size(self.width)
         count = g.fixed(x.vocabulary, self.name_span)
-        group = g.group(self.share, "embed", "weight", (count, width))
-        return ops.Embed(count, width)(x, group=group)
+        axes = self._axes(g, x)
+        rows = product(axis.size for axis in axes) * count
+        group = g.group(self.share, "embed", "weight", (rows, width))
+        op = ops.EmbedByPlace(count, width, axes) if axes else ops.Embed(count, width)
+        return op(x, group=group)
+
+    def _axes(self, g: Builder, x: Tensor) -> tuple[Axis, ...]:
+        """Those of `per`, each of one length: a table is made once."""
+        known = {axis.name: axis for part in x.space.parts for axis in part.axes}
+        names = self.per or ()
+        for at, name in enumerate(names):
+            if name not in known:
+                help = [f"its axes: {', '.join(known)}"] if known else []
+                message = f"the ids here have no axis `{name}`"
+                raise g.refuse(NO_AXIS, message, name.span, help=help)
+            if name in names[:at]:
+                raise g.refuse(AXIS_TWICE, f"`per` names axis `{name}` twice", name.span)
+            g.fixed(known[name].size, name.span)
+        return tuple(known[name] for name in names)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from tfspec.construct.rules import NO_AXIS
+from tfspec.construct.rules import AXIS_TWICE, NO_AXIS
 from tfspec.diagnostics import Label, Rule
 from tfspec.graph.mask import Mask
 from tfspec.graph.space import Space
@@ -40,14 +40,6 @@ FEW_BUCKETS = Rule(
     "ranges up to `max` (Raffel et al. 2020).",
     "rel_bias: {buckets: 32, max: 8}",
     "Give more buckets, an even number of them, or a larger `max`.",
-)
-AXIS_TWICE = Rule(
-    "TS238",
-    "an axis named twice",
-    "`rel_bias` names an axis twice.",
-    "A pair of tokens has one offset on each axis.",
-    "rel_bias: [H, H]",
-    "Name each axis once.",
 )
 
 

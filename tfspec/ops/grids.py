@@ -37,8 +37,10 @@ class TakeIndex(Rearrangement):
         return chip("take", self.text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        lead, tensor = len(self.space.batch), node.inputs[0]
-        x = inputs[0].unflatten(lead, grid_sizes(low, tensor.space.parts[0]))
+        lead, (part,) = len(self.space.batch), node.inputs[0].space.parts
+        if low.is_one(part.axes[self.at].size):  # all that a merge or a patch has left of it
+            return inputs[0]
+        x = inputs[0].unflatten(lead, grid_sizes(low, part))
         x = x.select(lead + self.at, low.number(self.index, "index"))
         last = len(x.shape) - 2
         return x.flatten(lead, last) if last > lead else x

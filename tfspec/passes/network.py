@@ -22,7 +22,8 @@ Inside = tuple[str, ...]
 
 
 class Shape(TypedDict):
-    """What a value's shape is in attributes: `[B, T, d]`, and the names in it, in order."""
+    """What a value's shape is in attributes: `[B, T, d]`, and the names in it, in order; of parts
+    with widths of their own each one's: `[B, T, d] + [B, R, e]`."""
 
     shape: str
     symbols: tuple[str, ...]
@@ -136,10 +137,10 @@ class _Network:
         self.made.add_edge(source, target, **self._shape(tensor), operands=(*before, *places))
 
     def _shape(self, tensor: Tensor) -> Shape:
-        sizes = tensor.shape
         known = self.graph.names.by_size
+        sizes = chain.from_iterable(tensor.shapes)
         names = (name for size in sizes for name in _names(size, known.get(size)))
-        return {"shape": self.graph.show(sizes), "symbols": tuple(dict.fromkeys(names))}
+        return {"shape": self.graph.show(*tensor.shapes), "symbols": tuple(dict.fromkeys(names))}
 
     def _params(self, node: Node) -> int:
         """Learned numbers, in all copies of its module; a weight that several share, once."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import lcm
 
 from tfspec.symbolic import Dim, sym
-from tfspec.symbolic.atoms import Atom, Division, Max, Min, Mod, Symbol
+from tfspec.symbolic.atoms import Atom, Division, Max, Min, Mod, Quotient, Symbol
 from tfspec.symbolic.terms import Monomial
 
 FARTHEST = 1 << 40
@@ -43,26 +44,45 @@ def order(formula: Dim, symbol: str, shown: Iterable[str]) -> str:
 def overtakes(formula: Dim, symbol: str, values: Mapping[str, int]) -> int | None:
     """The least value of a symbol from which on its leading terms are at least half of all.
 
-    None where they always are, or never. The terms must not be negative.
+    None where they always are, or never. The terms must not be negative. Only values count at which
+    whatever is divided exactly is divisible.
     """
     part = leading(formula, symbol)
     rest = formula - part
     if not rest.terms or degree(part, symbol) == 0:
         return None
 
-    def ahead(at: int) -> bool:
-        here = {**values, symbol: at}
+    step = _step(formula, symbol, values)
+    first = values.get(symbol, 0) % step or step
+
+    def ahead(steps: int) -> bool:
+        here = {**values, symbol: first + step * steps}
         return part.value(here) >= rest.value(here)
 
-    low, high = 1, 1
+    low, high = 0, 0
     while not ahead(high):
-        low, high = high + 1, high * 2
+        low, high = high + 1, 2 * high + 1
         if high > FARTHEST:
             return None
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if ahead(middle) else (middle + 1, high)
-    return high
+    return first + step * high
+
+
+def _step(formula: Dim, symbol: str, values: Mapping[str, int]) -> int:
+    """By how much a symbol may grow so that what is divided exactly still is: 4 for (M/m²), m = 2.
+
+    From a value at which all is exact, as that of the spec.
+    """
+    found = 1
+    for atom in formula.atoms:
+        if symbol in atom.symbols:
+            for part in atom.parts:
+                found = lcm(found, _step(part, symbol, values))
+            if isinstance(atom, Quotient):
+                found = lcm(found, atom.den.value(values) * _step(atom.num, symbol, values))
+    return found
 
 
 @dataclass(frozen=True)

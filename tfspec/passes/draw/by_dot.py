@@ -106,7 +106,7 @@ class _Placed:
         least = placer.natural_of(stop) if isinstance(stop, Box) else 0
         block = placer.item(stop, least)
         sign = isinstance(stop, Box) and stop.form == "sign"
-        right = max(block.right, placer.beside(label))
+        right = max(block.right, placer.beside(label)[1])
         length = block.length + (self.m.labelled if label else 0)
         return _Node(block, label, f"n{number}", sign, right, length)
 

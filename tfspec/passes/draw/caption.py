@@ -32,7 +32,7 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     bars = ["bars: the share of each"] if drawing.cost == "params" else []
     yield [name, *told, *bars]
     shapes = drawing.words.shape
-    unseen = [f"{escape(t.role or '')} {shapes(t.shape)}" for t in figure.unseen]
+    unseen = [f"{escape(t.role or '')} {shapes(t)}" for t in figure.unseen]
     if unseen:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -31,6 +31,8 @@ DIRECTIONS: tuple[Direction, ...] = ("up", "down")
 PICTURES = ("svg", "png", "pdf")
 FORMATS = (*PICTURES, "dot", "mmd")
 """What a figure can be written as, by the ending of the file."""
+Blocks = list[list[Trace]]
+"""What is drawn open: blocks, each with what in it is open too."""
 Level = Literal["blocks", "ops"]
 LEVELS: tuple[Level, ...] = ("blocks", "ops")
 
@@ -217,8 +219,9 @@ def draw(
     how: How = {
         "level": level, "theme": theme, "direction": direction, "cost": cost, "width": width
     }  # fmt: skip
-    ops, named = level == "ops", _chosen(graph, opened)
-    blocks = named or main_blocks(graph)[: 1 if ops else None]
+    ops, named = level == "ops", [[trace] for trace in _chosen(graph, opened)]
+    blocks = named or main_blocks(graph)
+    blocks = [blocks[0][:1]] if ops and not named and blocks else blocks
     fewest = len(named) or 1
     if ops:
         drawing = _drawing(graph, blocks, numbers, how)
@@ -226,16 +229,42 @@ def draw(
             drawing, spacing=ROOMS[width].spacings[0]
         )  # by `dot` its size is known when it is laid out
         return close if drawing.by_dot else _fitting(drawing) or close
+    return _most_open(lambda traces: _drawing(graph, traces, numbers, how), blocks, fewest)
+
+
+def _most_open(drawn: Callable[[Blocks], Drawing], blocks: Blocks, fewest: int) -> Drawing:
+    """The figure with as many blocks open as there is room for, and no fewer than so many."""
+    every = drawn(blocks)
+    if len(blocks) > fewest and every.fitting == 1:
+        return every
+    least = drawn(blocks[:fewest]) if len(blocks) > fewest else every
+    fitting = _fitting(least)
+    if fitting is None:  # nor is there room for more
+        return _close(least) or _with_less(drawn, blocks[:fewest]) or least
     for count in range(len(blocks), fewest, -1):
-        found = _fitting(_drawing(graph, blocks[:count], numbers, how))
-        if found is not None:
-            return found
-    drawing = _drawing(graph, blocks[:fewest], numbers, how)
-    return _fitting(drawing) or drawing
+        more = _fitting(drawn(blocks[:count]) if count < len(blocks) else every)
+        if more is not None:
+            return more
+    return fitting
 
 
-def _drawing(graph: Graph, opened: Sequence[Trace], numbers: bool, how: How) -> Drawing:
+def _with_less(drawn: Callable[[Blocks], Drawing], blocks: Blocks) -> Drawing | None:
+    """The figure with these blocks open, but nothing in them."""
+    outer = [block[:1] for block in blocks]
+    if outer == blocks:
+        return None
+    less = drawn(outer)
+    return _fitting(less) or _close(less)
+
+
+def _close(whole: Drawing) -> Drawing | None:
+    """The figure set closer than others are, as it has no room else."""
+    return _best(_closer(whole, ROOMS[whole.width].last))
+
+
+def _drawing(graph: Graph, chosen: Iterable[Iterable[Trace]], numbers: bool, how: How) -> Drawing:
     words, ops = Words(graph, numbers), how["level"] == "ops"
+    opened = [trace for traces in chosen for trace in traces]
     whole = not ops or not opened
     figure = read(graph, words, opened, ops) if whole else read_one(graph, opened[-1], words)
     return Drawing(graph, figure, words, shares(graph, figure, how["cost"]), **how)
@@ -249,8 +278,13 @@ def _fitting(whole: Drawing) -> Drawing | None:
             return found
         if found.size[0] > ROOMS[whole.width].size[0]:
             break  # closer is lower, and as wide
+    return _best(_closer(tight, ROOMS[whole.width].spacings))
+
+
+def _best(drawings: Iterable[Drawing]) -> Drawing | None:
+    """The first whose text is large enough, else that of the largest."""
     best, most = None, 0.0
-    for found in _closer(whole, tight):
+    for found in drawings:
         factor = found.fitting or 0.0
         if factor >= ENOUGH:
             return found
@@ -259,11 +293,11 @@ def _fitting(whole: Drawing) -> Drawing | None:
     return best
 
 
-def _closer(whole: Drawing, tight: Drawing) -> Iterator[Drawing]:
+def _closer(whole: Drawing, spacings: Sequence[Spacing]) -> Iterator[Drawing]:
     """Each spacing, and with each as many columns as there may be room for: more are wider."""
     room = ROOMS[whole.width]
-    for spacing in room.spacings:
-        found = tight if spacing == "tight" else replace(whole, spacing=spacing)
+    for spacing in spacings:
+        found = whole if spacing == whole.spacing else replace(whole, spacing=spacing)
         yield found
         for cut in CUTS:
             if room.width_is_too_large(found.size[0]):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tfspec.passes.draw.exchange import cross_over, room
 from tfspec.passes.draw.parts import Box, Fan, Item, Series, Start
 from tfspec.passes.draw.shapes import Path
 
@@ -31,8 +32,9 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
     entry = m.point + m.gap
     leave = m.gap_for(placer.label(branch))
     length = entry + body.length + leave + joint.length
-    inner = max(body.right, joint.right, placer.beside(placer.label(branch)))
-    right = inner + m.lane * lanes
+    label = placer.beside(placer.label(branch))
+    left, right = max(body.left, joint.left, label[0]), max(body.right, joint.right, label[1])
+    sides = _Lanes(placer, left, right, lanes)
 
     def draw(x: int, s: int) -> None:
         start, end = s + entry, s + entry + body.length
@@ -41,17 +43,40 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
         placer.edge(x, end, end + leave, True, placer.label(branch))
         joint.draw(x, end + leave)
         center = end + leave + (joint.length - m.point) // 2
-        for at in range(1, lanes + 1):
-            lane(placer, x, s, x + inner + m.lane * at, center, joint.right)
+        sides.draw(x, s, center, joint)
 
-    return Block(max(body.left, joint.left), right, length, draw, solid=False)
+    return Block(sides.left, sides.right, length, draw, solid=False)
 
 
-def lane(placer: Placer, x: int, tap: int, side: int, center: int, half: int) -> None:
-    """A residual: from the trunk out to its lane, along it, and back into the join."""
-    edge = x + half + placer.m.point
-    points = ((x, tap), (side, tap), (side, center), (edge, center))
-    placer.out.paths.append(Path(points, "residual", arrow=True, tap=True))
+class _Lanes:
+    """Residuals beside what stands so far left and right of a trunk: at the right, or mirrored.
+
+    `left` and `right` are how far it all reaches.
+    """
+
+    def __init__(self, placer: Placer, left: int, right: int, count: int) -> None:
+        lane = placer.m.lane
+        self.placer, self.mirrored = placer, placer.mirrored
+        self.places = [(left if self.mirrored else right) + lane * at for at in range(1, count + 1)]
+        self.left = left + lane * count * self.mirrored
+        self.right = right + lane * count * (not self.mirrored)
+
+    def draw(self, x: int, tap: int, center: int, joint: Block) -> None:
+        """From the trunk out to each lane, along it, and back into the join."""
+        way, half = (-1, joint.left) if self.mirrored else (1, joint.right)
+        edge = x + way * (half + self.placer.m.point)
+        for place, (up, beside) in zip(self.places, self._apart(), strict=True):
+            side, s, end = x + way * place, tap + up, center + beside
+            points = ((x, s), (side, s), (side, end), (edge, end))
+            self.placer.out.paths.append(Path(points, "residual", arrow=True, tap=True))
+
+    def _apart(self) -> Iterator[tuple[int, int]]:
+        """How far each lane begins above the last, and ends beside the middle: an inner one within
+        an outer one."""
+        m, count = self.placer.m, len(self.places)
+        step = 0 if m.point else min(4, 2 * m.sign // (count + 1))
+        for at in range(count):
+            yield step * (count - 1 - at), step * (2 * at + 1 - count) // 2
 
 
 class _Parallel:
@@ -66,11 +91,14 @@ class _Parallel:
         m = placer.m
         self.placer, self.item, self.lanes = placer, item, lanes
         self.branches = [branch for branch in item.branches if branch.items]
-        self.bodies = [placer.series(each, placer.natural(each)) for each in self.branches]
-        pairs = list(zip(self.branches, self.bodies, strict=True))
-        rights = [max(body.right, placer.beside(placer.label(each))) for each, body in pairs]
+        self.bodies = list(map(self._body, range(len(self.branches))))
+        labels = [placer.beside(placer.label(each)) for each in self.branches]
+        pairs = list(zip(self.bodies, labels, strict=True))
+        lefts = [max(body.left, label[0]) for body, label in pairs]
+        rights = [max(body.right, label[1]) for body, label in pairs]
         over = [m.stacked and not item.split and each for each in _over(self.branches)]
-        self.centers = _centers([body.left for body in self.bodies], rights, m.branch, over)
+        between = room(self.branches, m) if item.columns else m.branch
+        self.centers = _centers(lefts, rights, between, over)
         self.raised = self._raised(over)
         self.joint = self._joint()
         self.boxed = item.join is not None and item.join.form == "box"
@@ -81,11 +109,20 @@ class _Parallel:
         )
         self.arrive = 0 if self.boxed else m.point + m.gap
         reach = [
-            (b.left - c, r + c) for b, r, c in zip(self.bodies, rights, self.centers, strict=True)
+            (left - c, right + c)
+            for left, right, c in zip(lefts, rights, self.centers, strict=True)
         ]
         if self.joint is not None:
             reach.append((self.joint.left, self.joint.right))
-        self.left, self.right = (max(side) for side in zip(*reach, strict=True))
+        left, right = (max(side) for side in zip(*reach, strict=True))
+        self.sides = _Lanes(placer, left, right, lanes)
+        self.border = self.centers[0] + rights[0]
+
+    def _body(self, at: int) -> Block:
+        """A branch; of two columns the first has its residuals at the left."""
+        placer, branch = self.placer, self.branches[at]
+        with placer.turned(self.item.columns and at == 0):
+            return placer.series(branch, placer.natural(branch))
 
     def _raised(self, over: Sequence[bool]) -> list[int]:
         """How far above the beginning each branch stands: over the one before, or not at all."""
@@ -118,8 +155,13 @@ class _Parallel:
 
     def draw(self, x: int, s: int) -> None:
         self._part(x, s)
-        for body, center, up in zip(self.bodies, self.centers, self.raised, strict=True):
-            body.draw(x + center, s + self.entry + up)
+        before = len(self.placer.across)
+        for at, body in enumerate(self.bodies):
+            with self.placer.turned(self.item.columns and at == 0):
+                body.draw(x + self.centers[at], s + self.entry + self.raised[at])
+        if self.item.columns:
+            reading = self.placer.across[before:]
+            cross_over(self.placer, reading, x + self.border)
         if self.joint is not None or self.item.meet:
             self._meet(x, s)
         if self.joint is not None:
@@ -162,17 +204,14 @@ class _Parallel:
             self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
         joint.draw(x, meet + self.arrive)
         middle = meet + self.arrive + (joint.length - point) // 2
-        for number in range(1, self.lanes + 1):
-            side = x + self.right + self.placer.m.lane * number
-            lane(self.placer, x, s, side, middle, joint.right)
+        self.sides.draw(x, s, middle, joint)
 
 
 def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
     from tfspec.passes.draw.layout import Block
 
     side = _Parallel(placer, item, lanes)
-    right = side.right + placer.m.lane * lanes
-    return Block(side.left, right, side.length, side.draw, solid=False)
+    return Block(side.sides.left, side.sides.right, side.length, side.draw, solid=False)
 
 
 def _over(branches: Sequence[Series]) -> list[bool]:

@@ -20,11 +20,15 @@ Width = Literal["page", "column"]
 
 @dataclass(frozen=True)
 class Room:
-    """How large a figure may be, in points, how small its text, and how things may stand in it."""
+    """How large a figure may be, in points, how small its text, and how things may stand in it.
+
+    `last` are spacings for what has no room else, however few blocks are open.
+    """
 
     size: tuple[int, int]
     text: int
     spacings: tuple[Spacing, ...]
+    last: tuple[Spacing, ...] = ()
 
     def scale(self, size: tuple[int, int]) -> float | None:
         """What makes a picture fit in; None where its text would be too small."""
@@ -41,7 +45,7 @@ class Room:
 
 
 ROOMS: dict[Width, Room] = {
-    "page": Room((510, 680), 7, ("tight",)),
+    "page": Room((510, 680), 7, ("tight",), ("stacked",)),
     "column": Room((240, 680), 5, ("narrow", "stacked")),
 }
 """180 × 240 mm, a page without its margins, and a column of it."""
@@ -57,8 +61,10 @@ def columns(figure: Figure, m: Measure, count: int) -> Figure:
     """A figure whose longest column is so many; as it is where it cannot be cut."""
     if count == 1:
         return figure
-    at, column = max(enumerate(figure.columns), key=lambda each: _length(each[1], m))
-    marks = [0, *_cuts(column, m, count), len(column.items)]
+    lengths = [_lengths(column, m) for column in figure.columns]
+    at, longest = max(enumerate(lengths), key=lambda each: sum(each[1]))
+    column = figure.columns[at]
+    marks = [0, *_cuts(column, longest, count), len(column.items)]
     pieces = [column.items[a:b] for a, b in pairwise(marks)]
     found = [Series(pieces[0])]
     for before, piece in pairwise(pieces):
@@ -69,18 +75,15 @@ def columns(figure: Figure, m: Measure, count: int) -> Figure:
     return replace(figure, columns=[*rest[:at], found[0], *rest[at + 1 :], *found[1:]])
 
 
-def _length(column: Series, m: Measure) -> int:
-    """How long a column is by itself, items and arrows."""
+def _lengths(column: Series, m: Measure) -> list[int]:
+    """How long each item of a column is by itself, with an arrow."""
     placer = Placer(m)
     half = placer.natural(column)
-    return sum(placer.item(item, half).length + m.labelled for item in column.items)
+    return [placer.item(item, half).length + m.labelled for item in column.items]
 
 
-def _cuts(column: Series, m: Measure, count: int) -> list[int]:
+def _cuts(column: Series, lengths: Sequence[int], count: int) -> list[int]:
     """Before which items new columns begin, so that all are about equally long."""
-    placer = Placer(m)
-    half = placer.natural(column)
-    lengths = [placer.item(item, half).length + m.labelled for item in column.items]
     ends = list(accumulate(lengths))
     possible = [at for at in range(1, len(lengths)) if made_by(column.items[at - 1]) is not None]
     choices = combinations(possible, count - 1)

@@ -6,8 +6,10 @@ Lengths along the flow grow from the inputs; `place` turns the figure at the end
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations, pairwise
 
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.measure import Measure
@@ -27,6 +29,8 @@ from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, P
 
 Shares = Mapping[Box, float]
 Lines = tuple[str, tuple[str, ...], int]
+_FEW = 6
+"""Knobs of which every way to put them in lines is tried."""
 _CONDITION = re.compile(" (?=(?:and|or) )")
 
 
@@ -56,17 +60,43 @@ class Target:
     arrow: bool = True
 
 
+@dataclass(frozen=True)
+class Across:
+    """A box that reads the column beside its own, where it stands, and how long it is."""
+
+    sources: tuple[Tensor, ...]
+    left: int
+    right: int
+    s: int
+    length: int
+
+
 @dataclass
 class Placer:
-    """Makes blocks of items; what they draw is collected in `out`."""
+    """Makes blocks of items; what they draw is collected in `out`.
+
+    `tapped` are values that other columns read. `mirrored`: residuals and shapes are at the left of
+    trunks, for at the right there is another column.
+    """
 
     m: Measure
     shares: Shares = field(default_factory=dict[Box, float])
     out: Layout = field(default_factory=Layout)
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
+    across: list[Across] = field(default_factory=list[Across])
+    tapped: Collection[Tensor] = ()
     depth: int = 0
+    mirrored: bool = False
     _known: dict[tuple[Box, int], Lines] = field(default_factory=dict[tuple[Box, int], Lines])
+    _widths: dict[Series, int] = field(default_factory=dict[Series, int])
+
+    @contextmanager
+    def turned(self, now: bool) -> Generator[None]:
+        """Work on what is mirrored, and go back."""
+        before, self.mirrored = self.mirrored, now or self.mirrored
+        yield
+        self.mirrored = before
 
     # ---- series
     def label(self, item: Item | Series) -> str:
@@ -78,9 +108,14 @@ class Placer:
         """Items in a row along the trunk, an edge between each two."""
         m = self.m
         blocks = [self.item(item, half) for item in series.items]
-        gaps = [m.gap_for(self.label(item)) for item in series.items[:-1]]
+        lifts = [self._lift(item) for item in series.items[:-1]]
+        gaps = [
+            m.gap_for(self.label(item)) + lift
+            for item, lift in zip(series.items, lifts, strict=False)
+        ]
         labels = [self.beside(self.label(item)) for item in series.items[:-1]]
-        right = max([block.right for block in blocks] + labels, default=0)
+        left = max([block.left for block in blocks] + [each for each, _ in labels], default=0)
+        right = max([block.right for block in blocks] + [each for _, each in labels], default=0)
 
         def draw(x: int, s: int) -> None:
             for at, (item, block) in enumerate(zip(series.items, blocks, strict=True)):
@@ -90,13 +125,17 @@ class Placer:
                 if made is not None:
                     self.ends.setdefault(made, (x, s))
                 if at < len(gaps):
-                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid, self.label(item))
+                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid)
+                    self.shape(x, s + lifts[at], s + gaps[at], self.label(item))
                     s += gaps[at]
 
         length = sum(block.length for block in blocks) + sum(gaps)
-        left = max((block.left for block in blocks), default=0)
         solid = blocks[0].solid if blocks else False
         return Block(left, right, length, draw, solid)
+
+    def _lift(self, item: Item) -> int:
+        """What an edge to elsewhere needs before a shape."""
+        return self.m.lift if self.label(item) and made_by(item) in self.tapped else 0
 
     def edge(self, x: int, start: int, end: int, arrow: bool, label: str = "") -> None:
         """A piece of the trunk, and beside it the shape of what flows there."""
@@ -107,11 +146,14 @@ class Placer:
         """A shape's label, halfway beside the trunk; none where there is nothing to say."""
         if label:
             y = (start + end - self.m.point) // 2
-            self.out.texts.append(Text(x + self.m.beside, y, label, "label", "start"))
+            left, _ = self.beside(label)
+            x += self.m.point - left if self.mirrored else self.m.beside
+            self.out.texts.append(Text(x, y, label, "label", "start"))
 
-    def beside(self, label: str) -> int:
-        """How far a label reaches to the right of the trunk."""
-        return self.m.beside + self.m.width(label, "label") if label else 0
+    def beside(self, label: str) -> tuple[int, int]:
+        """How far a label reaches to the left and the right of the trunk."""
+        width = self.m.beside + self.m.width(label, "label") if label else 0
+        return (width, 0) if self.mirrored else (0, width)
 
     def line(self, points: Sequence[Point], arrow: bool = False) -> None:
         self.out.paths.append(Path(tuple(points), "trunk", arrow))
@@ -134,9 +176,11 @@ class Placer:
     # ---- boxes and names
     def natural(self, series: Series) -> int:
         """Half the width that the boxes along a trunk need to be equally wide."""
-        deep = any(isinstance(item, Card) for item in series.items)
-        least = self.m.trunk if deep else self.m.narrowest
-        return max([self.m.half(least), *map(self.natural_of, series.items)])
+        if series not in self._widths:
+            deep = any(isinstance(item, Card) for item in series.items)
+            least = self.m.half(self.m.trunk if deep else self.m.narrowest)
+            self._widths[series] = max([least, *map(self.natural_of, series.items)])
+        return self._widths[series]
 
     def natural_of(self, item: Item) -> int:
         if isinstance(item, Box) and item.form == "box":
@@ -194,6 +238,8 @@ class Placer:
                 BoxShape(rect, title, whole, knobs, box.kind, box.form, box.block, share, box.nodes)
             )
             self.reached(box, x - half, s + length // 2)
+            if box.across:
+                self.across.append(Across(box.across, rect.x, rect.right, s, length))
 
         return Block(half, half, length, draw)
 
@@ -245,13 +291,18 @@ class Placer:
         before, behind = (0, m.header) if m.up else (m.header, 0)
         length = before + entry + body.length + leave + behind
         count = f"× {card.count}" if card.count > 1 else ""
-        words = m.cut(card.title, "card", m.most // 2)
+        words = m.cut(card.title, "card", 2 * m.most // 3)
         beside = m.frame + m.beside
-        left = max(body.left + m.frame, m.width(words, "card") + beside if words else 0)
+        of_label = self.beside(label)
+        left = max(
+            body.left + m.frame,
+            m.width(words, "card") + beside if words else 0,
+            of_label[0] + m.frame,
+        )
         right = max(
             body.right + m.frame,
             m.width(count, "count") + beside if count else 0,
-            self.beside(label) + m.frame,
+            of_label[1] + m.frame,
         )
 
         def draw(x: int, s: int) -> None:
@@ -283,7 +334,19 @@ def wrapped(m: Measure, knobs: Sequence[str], most: int, apart: bool = False) ->
                 lines.append(piece)
             else:
                 lines[-1] = longer
+    broken = any(m.width(knob, "knob") > most for knob in knobs)
+    if len(lines) > 1 and len(knobs) <= _FEW and not (apart or broken):
+        lines = _even(m, knobs, len(lines))
     return tuple(m.cut(line, "knob", most) for line in lines)
+
+
+def _even(m: Measure, knobs: Sequence[str], count: int) -> list[str]:
+    """Knobs in so many lines, as short as may be: none stands alone below a full line."""
+    ways = (
+        [", ".join(knobs[a:b]) for a, b in pairwise((0, *cuts, len(knobs)))]
+        for cuts in combinations(range(1, len(knobs)), count - 1)
+    )
+    return min(ways, key=lambda lines: max(m.width(line, "knob") for line in lines))
 
 
 def _pieces(m: Measure, knob: str, most: int) -> list[str]:

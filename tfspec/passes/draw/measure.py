@@ -63,6 +63,11 @@ class Measure:
         """Half of a width, so that something of this width has a middle."""
         return width // 2 if self.odd else math.ceil(width / 2)
 
+    @property
+    def lift(self) -> int:
+        """How much farther a shape stands from a box where an edge leaves between the two."""
+        return self.tap if self.point else self.tap + 2
+
     def gap_for(self, label: str) -> int:
         return self.labelled if label else self.gap
 
@@ -97,7 +102,7 @@ def cells(up: bool = False, narrow: bool = False) -> Measure:
     most, line, trunk, lane, column = (26, 16, 13, 2, 2) if narrow else (34, 22, 21, 3, 4)
     return Measure(
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
-        up=up, point=1, most=most, line=line, knobs=3, pad=2, title=3, chip=1, knob=1, share=0,
+        up=up, point=1, most=most, line=line, knobs=6, pad=2, title=3, chip=1, knob=1, share=0,
         gap=1, labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
         channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, odd=True, shapes=not narrow,
     )  # fmt: skip

@@ -8,13 +8,16 @@ from tfspec.graph.class_names import class_name
 from tfspec.graph.graph import Graph
 from tfspec.graph.structure import Stack
 from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.draw.parted import exchanges
 from tfspec.passes.draw.walks import signature
 
 
-def main_blocks(graph: Graph) -> list[Trace]:
-    """The first block of the deepest stack between each two joins, the deepest of all first.
+def main_blocks(graph: Graph) -> list[list[Trace]]:
+    """The first block of the deepest stack between each two joins: one in which parts of a value
+    read each other before all, for that says most of a model, then the deepest.
 
-    One that several stacks have is opened in the deepest of them, of equal ones in the last.
+    Of one that is made of blocks the one in it in which they do so belongs to it. A block that
+    several stacks have is opened in the deepest of them, of equal ones in the last.
     """
     stacks = [node for node in graph.trace.body if _layers(graph, node)]
     chosen: dict[object, Node] = {}
@@ -22,17 +25,32 @@ def main_blocks(graph: Graph) -> list[Trace]:
         key = _line(graph, node)
         if key not in chosen or _layers(graph, node) > _layers(graph, chosen[key]):
             chosen[key] = node
-    order = sorted(chosen.values(), key=lambda node: -_layers(graph, node))
+    order = sorted(chosen.values(), key=lambda node: (not _exchanges(node), -_layers(graph, node)))
     if not order:
         calls = [node for node in graph.trace.body if inner_traces(node.op)]
-        return [inner_traces(calls[0].op)[0]] if calls else []
+        return [[inner_traces(calls[0].op)[0]]] if calls else []
     once: dict[object, Node] = {}
     for node in order:
         block = inner_traces(node.op)[0]
         first = once.setdefault((block.scope.kind, signature(block)), node)
         if _layers(graph, node) == _layers(graph, first):
             once[block.scope.kind, signature(block)] = node
-    return [inner_traces(node.op)[0] for node in order if node in once.values()]
+    blocks = [inner_traces(node.op)[0] for node in order if node in once.values()]
+    return [_exchanging(block) or [block] for block in blocks]
+
+
+def _exchanges(node: Node) -> bool:
+    """Whether parts of a value read each other in its first block."""
+    return bool(_exchanging(inner_traces(node.op)[0]))
+
+
+def _exchanging(block: Trace) -> list[Trace]:
+    """A block in which parts read each other; or one of blocks, and the first such in it."""
+    if exchanges(block):
+        return [block]
+    inner = [trace for node in block.body for trace in inner_traces(node.op)]
+    found = [trace for trace in inner if exchanges(trace)][:1]
+    return [block, *found] if found else []
 
 
 def _layers(graph: Graph, node: Node) -> int:

@@ -16,7 +16,8 @@ class Box:
     """A step, or a module or block that is drawn closed.
 
     `nodes` are the primitive steps that it stands for; `reads` are values that come from elsewhere
-    than from the box below; `label` is the shape of what it makes, where that is a new one.
+    than from the box below, and `across` those of the column beside it in a layer of two; `label`
+    is the shape of what it makes, where that is a new one.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Box:
     label: str = ""
     count: int = 1
     block: bool = False
+    across: tuple[Tensor, ...] = ()
 
 
 @dataclass(eq=False)
@@ -64,13 +66,15 @@ class Fan:
     """Branches side by side. An empty one passes the value on: a residual.
 
     They begin at one value where `split`, else each with its own. They end in `join`; without one
-    each in an output, or where they `meet` all in the sum that follows.
+    each in an output, or where they `meet` all in the sum that follows. Two that read each other
+    are `columns`, with room for lines between them.
     """
 
     branches: tuple[Series, ...]
     join: Box | None
     split: bool
     meet: bool = False
+    columns: bool = False
 
 
 @dataclass(eq=False)

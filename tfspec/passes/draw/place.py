@@ -12,7 +12,7 @@ from tfspec.passes.draw.crossings import runs_over
 from tfspec.passes.draw.layout import Block, Placer, Shares
 from tfspec.passes.draw.measure import Measure
 from tfspec.passes.draw.parts import Figure, Series, jumps, made_by
-from tfspec.passes.draw.route import channels, route
+from tfspec.passes.draw.route import channels, route, sources
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Rect, Text
 
 Shape = TypeVar("Shape", BoxShape, CardShape)
@@ -20,7 +20,8 @@ Shape = TypeVar("Shape", BoxShape, CardShape)
 
 def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
     """The layout of a figure, y growing downwards, its upper left corner at 0, 0."""
-    placer = Placer(m, shares or {})
+    tapped = {tensor for column in figure.columns for tensor in sources(column)}
+    placer = Placer(m, shares or {}, tapped=tapped)
     x = 0
     sides: list[int] = []
     gaps: list[int] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import groupby
 
@@ -15,6 +16,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.draw.branches import flat, forked, met, wanted
 from tfspec.passes.draw.dominators import Dominators
+from tfspec.passes.draw.parted import Sides, first_of_equal, in_columns, read_across, sides
 from tfspec.passes.draw.parts import (
     Box,
     Card,
@@ -25,6 +27,7 @@ from tfspec.passes.draw.parts import (
     Jump,
     Series,
     Start,
+    jumps,
     made_by,
 )
 from tfspec.passes.draw.walks import free, primitives, signature
@@ -69,16 +72,19 @@ class _Reader:
         self.placed: set[Tensor] = set()
         self.uses = Counter[Tensor]()
         self.twins: list[tuple[Node, Node]] = []
+        self.sides: Sides = {}
         self.frozen_around = False
         """Whether the open card around says that all of it is frozen."""
 
     # ---- the graph as it is drawn: composites opened, values by one name
-    def enter(self, trace: Trace, starts: Sequence[Tensor] = ()) -> None:
-        """Learn a trace's steps; `starts` are drawn as inputs."""
+    def enter(self, trace: Trace, starts: Sequence[Tensor] = (), once: bool = False) -> None:
+        """Learn a trace's steps; `starts` are drawn as inputs, and with `once` the first alone of
+        several equal choices of tokens."""
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
         tree = self.dominators[trace] = Dominators(trace.inputs)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
         steps = list(self._steps(trace.body))
+        steps = self._once(steps) if once else steps
         for node in steps:
             inner = (tensor for below in inner_traces(node.op) for tensor in free(below))
             self.uses.update(map(self._known, (*node.inputs, *inner)))
@@ -86,6 +92,14 @@ class _Reader:
             self.maker[node.outputs[0]] = node
             self.inside[node.outputs[0]] = trace
             tree.add(node.outputs[0], self._trunk(node))
+
+    def _once(self, steps: Sequence[Node]) -> list[Node]:
+        """Of equal choices of tokens the first, which stands for the others too."""
+        again = first_of_equal(steps, self._operands)
+        self.twins += ((first, node) for node, first in again.items())
+        for node, first in again.items():
+            self.alias[node.outputs[0]] = first.outputs[0]
+        return [node for node in steps if node not in again]
 
     def _steps(self, body: Iterable[Node]) -> Iterator[Node]:
         """Every step, composites opened where a figure shows ops."""
@@ -115,12 +129,23 @@ class _Reader:
     def _trunk(self, node: Node) -> list[Tensor]:
         """The operands that lines lead to: of its own trace, and none that a step brings along."""
         trace = self.inside[node.outputs[0]]
-        own = [each for each in self._operands(node) if self.inside.get(each) is trace]
+        beside = self._across(node)
+        own = [
+            each
+            for each in self._operands(node)
+            if self.inside.get(each) is trace and each not in beside
+        ]
         entry = self._known(node.inputs[0]) if node.inputs else None
         if entry in own and self._opens(node) and self._brought(entry):
             return [entry]  # a card stands on what enters it, though that comes from nothing
         made = [each for each in own if not self._brought(each)]
         return made or own
+
+    def _across(self, node: Node) -> tuple[Tensor, ...]:
+        """The operands that are values of the column beside its own."""
+        side = self.sides.get(node.outputs[0])
+        operands = self._operands(node) if side is not None else ()
+        return tuple(each for each in operands if self.sides.get(each, side) != side)
 
     def _opens(self, node: Node) -> bool:
         return any(trace in self.opened for trace in inner_traces(node.op))
@@ -195,7 +220,7 @@ class _Reader:
         node = self.maker.get(value)
         if node is None:
             name = self.starts.get(value, escape(value.role or ""))
-            return Start(name, self.words.shape(value.shape), value), None
+            return Start(name, self.words.shape(value), value), None
         trunk = self._trunk(node)
         if len(trunk) < 2:
             return self._item(node), next(iter(trunk), None)
@@ -223,20 +248,59 @@ class _Reader:
         traces, made = inner_traces(node.op), node.outputs[0]
         entry = traces[0].inputs[0]
         if not isinstance(node.op, Stack):
-            self._enter_module(node, traces[0])
-            return Card(box.title, 1, self._body(traces[0]), entry, made, self._label(node), box)
+            body = self._layer(traces[0], node.inputs)
+            return Card(box.title, 1, body, entry, made, self._label(node), box)
         count = self.words.count(node.op.count)
         if len(traces) == 1:
-            self.enter(traces[0])
-            return Card(box.title, count, self._body(traces[0]), entry, made, "", box)
+            return Card(box.title, count, self._layer(traces[0]), entry, made, "", box)
         title = self.words.shared(node.op)
         return Card(title, count, Series(tuple(self._pattern(traces))), entry, made, "", box)
 
-    def _enter_module(self, node: Node, trace: Trace) -> None:
-        """A module's further inputs are the values that it is called with."""
+    def _layer(self, trace: Trace, given: Sequence[Tensor] = ()) -> Series:
+        """What is in a card; a module's further inputs are the values that it is given."""
+        if len(trace.inputs) == 1 and not self.ops:
+            simpler = self._columns(trace) or self._simpler(trace)
+            if simpler is not None:
+                return simpler
         self.enter(trace)
-        for inner, outer in zip(trace.inputs[1:], node.inputs[1:], strict=True):
+        for inner, outer in zip(trace.inputs[1:], given[1:], strict=True):
             self.alias[inner] = self._known(outer)
+        return self._body(trace)
+
+    def _columns(self, trace: Trace) -> Series | None:
+        """A layer of two parts that read each other as columns; None where it is no such layer."""
+        steps, result = list(self._steps(trace.body)), self._known(trace.results[0])
+        found = sides(trace.inputs[0], result, steps, self._operands)
+        if not read_across(steps, found, self._operands):
+            return None
+        body = self._tried(trace, found, in_columns)
+        fans = (item for item in body.items if isinstance(item, Fan)) if body is not None else ()
+        return Series([replace(fan, columns=True) for fan in fans]) if body is not None else None
+
+    def _simpler(self, trace: Trace) -> Series | None:
+        """A layer that chooses the same tokens again, with each choice once: where this makes a
+        residual of them. None where it would be read elsewhere."""
+        if not first_of_equal(self._steps(trace.body), self._operands):
+            return None
+        return self._tried(trace, {}, lambda body: not any(True for _ in jumps(body)))
+
+    def _tried(self, trace: Trace, found: Sides, good: Callable[[Series], bool]) -> Series | None:
+        """A layer with equal choices drawn once, if that is good; else nothing has been read."""
+        trial = self._copy()
+        trial.sides.update(found)
+        trial.enter(trace, once=True)
+        body = trial._body(trace)
+        if not good(body):
+            return None
+        vars(self).update(vars(trial))
+        return body
+
+    def _copy(self) -> _Reader:
+        """Another that knows the same, and whose findings may be dropped."""
+        other = copy(self)
+        vars(other).update({name: copy(value) for name, value in vars(self).items()})
+        other.words, other.opened = self.words, self.opened
+        return other
 
     def _body(self, trace: Trace) -> Series:
         entry = trace.inputs[0]
@@ -250,10 +314,9 @@ class _Reader:
             first, made = group[0], group[-1].results[0]
             closed = self._closed(escape(kind), len(group), group, made)
             if first in self.opened:
-                self.enter(first)
                 for other in group[1:]:
                     self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
-                body = self._body(first)
+                body = self._layer(first)
                 yield Card(closed.title, len(group), body, first.inputs[0], made, "", closed)
             else:
                 yield closed
@@ -279,6 +342,7 @@ class _Reader:
         return Box(
             self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
             knobs, node.outputs[0], nodes, self._reads(node), self._label(node),
+            across=self._across(node),
         )  # fmt: skip
 
     def _frozen(self, nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -288,10 +352,11 @@ class _Reader:
         return (FROZEN,) if learned and not trained and not self.frozen_around else ()
 
     def _stands_for(self, nodes: Sequence[Node]) -> tuple[Node, ...]:
-        """The primitive steps below, and those of equal layers that one open card shows."""
-        own = list(primitives(nodes))
-        twins = [twin for node in own for first, twin in self.twins if first is node]
-        return (*own, *twins)
+        """The primitive steps below, and those of equal layers and columns that they show too."""
+        found = list(primitives(nodes))
+        for node in found:  # those that are added have twins too
+            found += [twin for first, twin in self.twins if first is node]
+        return tuple(found)
 
     def _is_brought(self, node: Node, tensor: Tensor) -> bool:
         """What a module is given may go to several of its steps."""
@@ -335,5 +400,5 @@ class _Reader:
     def _label(self, node: Node) -> str:
         trunk = self._trunk(node)
         made = node.outputs[0]
-        changed = not trunk or any(each.shape != made.shape for each in trunk)
-        return self.words.shape(made.shape) if changed else ""
+        changed = not trunk or any(each.shapes != made.shapes for each in trunk)
+        return self.words.shape(made) if changed else ""

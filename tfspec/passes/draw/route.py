@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 def channels(column: Series) -> int:
     """How many values come to a column from elsewhere: each has a channel at its left."""
-    return len(_sources(column))
+    return len(sources(column))
 
 
-def _sources(column: Series) -> list[Tensor]:
+def sources(column: Series) -> list[Tensor]:
+    """Those values."""
     read = [tensor for box in boxes(column) for tensor in box.reads]
     return list(dict.fromkeys([*read, *(jump.source for jump in jumps(column))]))
 

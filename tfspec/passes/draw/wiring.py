@@ -90,7 +90,7 @@ class _Walk:
         if not isinstance(stop, End):
             self._made(stop.made, [stop])
         if isinstance(stop, Box):
-            self.waiting += [(tensor, stop) for tensor in stop.reads]
+            self.waiting += [(tensor, stop) for tensor in (*stop.reads, *stop.across)]
         return stop
 
     def _made(self, tensor: Tensor, by: Sequence[Stop]) -> None:

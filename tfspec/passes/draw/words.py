@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tfspec.diagnostics.escape import escape
 from tfspec.graph.graph import Graph
 from tfspec.graph.look import Knob
+from tfspec.graph.names import written
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.shared import shared
@@ -33,13 +32,9 @@ class Words:
             return str(size.value(self.fixed))
         return self._symbols(size.subs(self.fixed), size)
 
-    def shape(self, sizes: Sequence[Dim]) -> str:
+    def shape(self, tensor: Tensor) -> str:
         """As the checker shows it: [B, N, d]."""
-        return f"[{', '.join(map(self.size, sizes))}]"
-
-    def change(self, before: Tensor, after: Tensor) -> str:
-        """The shape of a value, where it is another than before."""
-        return "" if before.shape == after.shape else self.shape(after.shape)
+        return written(tensor.shapes, self.size)
 
     def knob(self, knob: Knob) -> str:
         return escape(

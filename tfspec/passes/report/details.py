@@ -13,6 +13,7 @@ from tfspec.passes.cost.text import scaled
 from tfspec.passes.draw.parts import Box, Card, Figure, boxes
 from tfspec.passes.draw.words import Words
 from tfspec.passes.report.amounts import Amounts
+from tfspec.passes.shapes.text import numbers
 from tfspec.passes.time.text import seconds
 
 LONGEST = 160
@@ -61,7 +62,7 @@ class Details:
             ("", box.title),
             ("kind", "block" if box.block else KINDS[box.kind]),
             ("settings", ", ".join(box.knobs)),
-            ("output", self.words.shape(made.shape)),
+            ("output", self.words.shape(made)),
             ("sizes", self._sizes(made)),
             ("repeated", f"× {count}" if count > 1 else ""),
             ("parameters", _share(f"{params:,}", params, self.total_params)),
@@ -79,7 +80,7 @@ class Details:
         )
 
     def _sizes(self, made: Tensor) -> str:
-        return " × ".join(f"{size.value(self._values):,}" for size in made.shape)
+        return numbers(made.shapes, self._values, ",")
 
     @property
     def _values(self) -> dict[str, int]:

@@ -51,7 +51,7 @@ class Page:
     def __init__(self, figure: Figure, amounts: Amounts, words: Words) -> None:
         graph = amounts.cost.graph
         self.details = Details(amounts, figure, words)
-        self.opened = {trace.inputs[0] for trace in main_blocks(graph)}
+        self.opened = {each.inputs[0] for block in main_blocks(graph) for each in block}
         self.names = {tensor.original: escape(name) for name, tensor in graph.streams.items()}
         self.numbers: dict[Start | Box | Card, int] = {}
         self.makers: dict[Tensor, tuple[int, str]] = {}

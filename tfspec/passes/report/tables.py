@@ -149,8 +149,8 @@ def flow(cost: Cost) -> FlowTable:
     at = Flow(found.graph, found.mode, found.rows, {**found.bindings, **_sizes(cost)})
     rows = [
         FlowRow(
-            row.depth, _name(row_label(row)), _name(row.tokens), _name(cost.graph.show(row.shape)),
-            sizes(at, row), params(row),
+            row.depth, _name(row_label(row)), _name(row.tokens),
+            _name(cost.graph.show(*row.shapes)), sizes(at, row), params(row),
         )
         for row in at.rows
     ]  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape
-from tfspec.passes.shapes.text import TITLES, params, row_label
+from tfspec.graph.names import written
+from tfspec.passes.shapes.text import TITLES, params, row_label, sizes
 from tfspec.symbolic import Dim, sym
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def latex(flow: Flow) -> str:
 
 def _cells(flow: Flow, row: Row) -> str:
     indent = rf"\hspace*{{{row.depth}em}}" if row.depth else ""
-    shape = ", ".join(size(flow, each) for each in row.shape)
-    numbers = r" \times ".join(map(str, flow.sizes(row)))
-    cells = [indent + words(row_label(row)), words(row.tokens), f"$[{shape}]$", f"${numbers}$"]
+    shape = written(row.shapes, lambda each: size(flow, each))
+    numbers = sizes(flow, row).replace("×", r"\times")
+    cells = [indent + words(row_label(row)), words(row.tokens), f"${shape}$", f"${numbers}$"]
     return " & ".join([*cells, words(params(row))])
 
 

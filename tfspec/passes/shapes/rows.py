@@ -22,7 +22,8 @@ Shape = tuple[Dim, ...]
 class Row:
     """One step. A row with deeper rows under it stands for all of them: its shape is what comes
     out, its parameters are theirs together. `count` copies of a block run in turn; the rows under
-    it show one. `shared`: its weights are counted in an earlier row.
+    it show one. `shared`: its weights are counted in an earlier row. `parts` are the shapes of a
+    value's parts, where these have widths of their own.
 
     `nodes` are the primitive steps that the row stands for, and `weights` those that no earlier row
     has counted: what a pass sums to say what the row costs."""
@@ -32,11 +33,17 @@ class Row:
     label: str
     tokens: str
     shape: Shape
+    parts: tuple[Shape, ...] = ()
     params: int = 0
     count: int = 1
     shared: bool = False
     nodes: tuple[Node, ...] = ()
     weights: tuple[Weight, ...] = ()
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Of each part, where their widths differ; else the one of all."""
+        return self.parts or (self.shape,)
 
 
 @dataclass
@@ -128,7 +135,9 @@ class _Walk:
         return self.rows
 
     def row(self, depth: int, kind: Kind, label: str, tensor: Tensor, count: int = 1) -> Row:
-        return Row(depth, kind, label, self._tokens(tensor), self.shape_of(tensor), count=count)
+        tokens, shape = self._tokens(tensor), self.shape_of(tensor)
+        parts = tensor.shapes if tensor.widths else ()
+        return Row(depth, kind, label, tokens, shape, parts, count=count)
 
     def _tokens(self, tensor: Tensor) -> str:
         """The token space; while decoding keys and values stand in the slots of the cache."""

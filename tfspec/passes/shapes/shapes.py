@@ -55,7 +55,13 @@ class Flow:
     def symbols(self) -> list[Symbol]:
         """Every symbol that the shapes show, in the order of the spec, then of appearance."""
         graph = self.graph
-        shown = {name for row in self.rows for size in row.shape for name in self._letters(size)}
+        shown = {
+            name
+            for row in self.rows
+            for s in row.shapes
+            for size in s
+            for name in self._letters(size)
+        }
         found = [
             Symbol(name, str(domain), self.bindings[name])
             for name, domain in graph.facts.domains.items()
@@ -101,7 +107,8 @@ class Flow:
         A symbol has `name`, `meaning` and `value`. A row has `depth`, `kind` (input, stream,
         output, block, module or step), `label`, `tokens`, `shape` (a list of symbols), `sizes` (a
         list of numbers), `params`, `count` (how often a block is repeated) and `shared` (true where
-        an earlier row counts the parameters). These keys stay.
+        an earlier row counts the parameters). These keys stay. Where parts of a value have widths
+        of their own, `parts` has the `shape` and `sizes` of each.
         """
         from tfspec.passes.shapes.text import as_json
 

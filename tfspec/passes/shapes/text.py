@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape, shorten
@@ -12,6 +13,7 @@ from tfspec.passes.text_table import Column, joined, table
 if TYPE_CHECKING:
     from tfspec.passes.shapes.rows import Row
     from tfspec.passes.shapes.shapes import Flow, Symbol
+    from tfspec.symbolic import Dim
 
 _TABLE = (
     Column("step", 40, gives=0),
@@ -36,7 +38,7 @@ def _title(flow: Flow) -> str:
 
 def _cells(flow: Flow, row: Row) -> tuple[str, ...]:
     label = "  " * row.depth + row_label(row)
-    shape = flow.graph.show(row.shape)
+    shape = flow.graph.show(*row.shapes)
     return (escape(label), escape(row.tokens), escape(shape), sizes(flow, row), params(row))
 
 
@@ -49,8 +51,14 @@ def row_label(row: Row) -> str:
 
 
 def sizes(flow: Flow, row: Row) -> str:
-    """2 × 16 × 768"""
-    return " × ".join(map(str, flow.sizes(row)))
+    """2 × 16 × 768, or of each part: 2 × 16 × 768 + 2 × 9 × 1024"""
+    return numbers(row.shapes, flow.bindings)
+
+
+def numbers(shapes: Iterable[Sequence[Dim]], values: Mapping[str, int], style: str = "") -> str:
+    """The same of a value's shapes; `style` is how a number is formatted."""
+    each = (" × ".join(f"{size.value(values):{style}}" for size in shape) for shape in shapes)
+    return " + ".join(each)
 
 
 def params(row: Row) -> str:
@@ -93,7 +101,7 @@ def markdown(flow: Flow) -> str:
     lines.append("|:---|:---|:---|:---|---:|")
     for row in flow.rows:
         label = "&emsp;" * row.depth + plain(row_label(row))
-        cells = (label, code(row.tokens), code(flow.graph.show(row.shape)))
+        cells = (label, code(row.tokens), code(flow.graph.show(*row.shapes)))
         lines.append(f"| {' | '.join(cells)} | {sizes(flow, row)} | {params(row)} |")
     lines += ["", "; ".join(f"{code(s.name)} = {plain(meaning(s))}" for s in flow.symbols())]
     return "\n".join(lines)
@@ -116,14 +124,23 @@ def as_json(flow: Flow) -> str:
 
 
 def _object(flow: Flow, row: Row) -> dict[str, object]:
+    parts = [
+        {"shape": _letters(flow, shape), "sizes": [size.value(flow.bindings) for size in shape]}
+        for shape in row.parts
+    ]
     return {
         "depth": row.depth,
         "kind": row.kind,
         "label": row.label,
         "tokens": row.tokens,
-        "shape": [flow.graph.names.show(size) for size in row.shape],
+        "shape": _letters(flow, row.shape),
         "sizes": list(flow.sizes(row)),
         "params": row.params,
         "count": row.count,
         "shared": row.shared,
+        **({"parts": parts} if parts else {}),
     }
+
+
+def _letters(flow: Flow, shape: Iterable[Dim]) -> list[str]:
+    return [flow.graph.names.show(size) for size in shape]
