@@ -118,7 +118,7 @@ CALLS = {
     code: shlex.split(written(code))[1:]
     for code in (
         *("TS001", "TS002", "TS118", "TS420", "TS421", "TS422", "TS423", "TS450", "TS451", "TS452"),
-        *("TS460", "TS461", "TS470", "TS471", "TS472", "TS473", "TS474", "TS479"),
+        *("TS460", "TS461", "TS470", "TS471", "TS472", "TS473", "TS474", "TS475", "TS479"),
         *("TS480", "TS481", "TS482", "TS483", "TS490", "TS491", "TS494"),
     )
 }
@@ -142,6 +142,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("specs").mkdir()
     for name in ("gpt2", "mine"):
         Path(f"{name}.yaml").write_text(spec())
+    frozen = "streams: {text: {do: [tokens, {embed: d}, {linear: d}], freeze: true}}"
+    Path("frozen.yaml").write_text(spec(streams=frozen, outputs="outputs: {logits: text}"))
     Path("h200.json").write_text(f"{TABLE}{MEASURED}\n")
     return tmp_path
 

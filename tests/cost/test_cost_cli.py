@@ -47,6 +47,7 @@ def test_json_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str]) -
     assert found["params"] | {"formula": ""} == {
         "total": 86567656,
         "active": 86567656,
+        "trained": 86567656,
         "formula": "",
     }
     assert {"forward", "backward", "formula", "by_module"} <= found["flops"].keys()

@@ -89,7 +89,13 @@ def wrong(spec: Architecture, style: Style, seed: int = 0) -> list[str]:
 
 def with_dropout(name: str, sets: Mapping[str, int | str], rate: object = 0.1) -> Architecture:
     """A bundled spec with dropout wherever it can have it."""
-    tree = _whole(name)
+    tree = dropped(whole(name), rate)
+    tree.pop("expect", None)
+    return Architecture(load_text(yaml.safe_dump(tree, sort_keys=False)), dict(sets))
+
+
+def dropped(tree: dict[str, Any], rate: object = 0.1) -> dict[str, Any]:
+    """A spec's tree with dropout in all of its blocks."""
     for block in tree["blocks"].values():
         if not isinstance(block, dict):
             continue
@@ -97,8 +103,7 @@ def with_dropout(name: str, sets: Mapping[str, int | str], rate: object = 0.1) -
         if "extends" not in block:
             for knobs in _branches(block["do"]):
                 knobs["dropout"] = rate
-    tree.pop("expect", None)
-    return Architecture(load_text(yaml.safe_dump(tree, sort_keys=False)), dict(sets))
+    return tree
 
 
 def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -111,12 +116,12 @@ def _branches(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield knobs
 
 
-def _whole(name: str) -> dict[str, Any]:
+def whole(name: str) -> dict[str, Any]:
     """A spec's tree with what it extends: sections merge by key, blocks by step too."""
     tree: dict[str, Any] = yaml.safe_load(zoo.path(name).read_text())
     if "extends" not in tree:
         return tree
-    base = _whole(tree.pop("extends"))
+    base = whole(tree.pop("extends"))
     blocks = tree.pop("blocks", {})
     for key, knobs in blocks.items():
         if key not in base["blocks"]:

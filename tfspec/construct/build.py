@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tfspec.construct.assume import assumed
 from tfspec.construct.builder import Builder
+from tfspec.construct.frozen import check_frozen
 from tfspec.construct.holders import Defaults
 from tfspec.construct.init import check_init, check_zeros
 from tfspec.construct.stop import Stop
@@ -48,6 +49,7 @@ def build_graph(
         outputs = {name: _output(g, name) for name in spec.outputs}
     if found.ok:
         check_zeros(g)
+        check_frozen(g)
     if not found.ok or any(tensor.unknown for tensor in outputs.values()):
         assert not found.ok, "a value is unknown, and no message says why"
         return None, found

@@ -10,8 +10,9 @@ from tfspec.construct.per import as_seen, check_axes
 from tfspec.construct.rules import KINDS, NO_VALUE, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label
+from tfspec.graph.scope import Owner
 from tfspec.graph.tensor import UNKNOWN, Tensor
-from tfspec.graph.trace import placed, tracing
+from tfspec.graph.trace import owned, placed, tracing
 from tfspec.layers.base import Layer
 from tfspec.ops.tokens import Rows
 from tfspec.spec.pipeline import Pipeline, Ref, Series, last_place
@@ -158,9 +159,7 @@ class Builder(Holders):
         """A stream's value, recorded at the root, before whoever asked goes on."""
         self.values[name] = UNKNOWN
         decl = self.spec.streams[name]
-        if decl.freeze is not None:
-            self.not_yet("`freeze`", decl.key_span("freeze"))
-            return
+        owner = Owner(name, frozen=decl.freeze is True)
         per = tuple(map(str, decl.per or ()))
         prefix = f"{name}_" if len(self.spec.streams) > 1 else ""
         fresh = {
@@ -171,7 +170,7 @@ class Builder(Holders):
             "places": frozenset((name,)),
             "per": per,
         }
-        with tracing(self.top), self.using(**fresh, **self.no_layers_yet(decl.do)):
+        with tracing(self.top), owned(owner), self.using(**fresh, **self.no_layers_yet(decl.do)):
             value = self.rows(self.run(decl.do, None))
         check_axes(self, decl, value)
         self.values[name] = value

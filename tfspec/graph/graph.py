@@ -103,6 +103,11 @@ class Graph:
         return self.scope.params
 
     @cached_property
+    def trained(self) -> Dim:
+        """Parameters that are trained: all, but for those of frozen streams."""
+        return self.scope.trained
+
+    @cached_property
     def active(self) -> Dim:
         """Parameters that one token uses: all, but for experts that it does not go to."""
         return self.scope.active

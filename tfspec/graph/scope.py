@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tfspec.diagnostics import Span
 from tfspec.graph.member_names import member_name
 from tfspec.graph.rates import Rate
 from tfspec.symbolic import Dim, product
@@ -28,13 +29,26 @@ class WeightSpec:
     active: Dim | None = None
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The stream whose steps a weight belongs to, or an output, which cannot be frozen: ""."""
+
+    stream: str = ""
+    frozen: bool = False
+
+
+OUTPUT = Owner()
+
+
 @dataclass(eq=False, repr=False)
 class Weight:
-    """One learned tensor, named like a state-dict key."""
+    """One learned tensor, named like a state-dict key. `owners` are those whose steps read it, each
+    with the place of the first such step."""
 
     spec: WeightSpec
     group: Group
     attribute: str
+    owners: dict[Owner, Span | None] = field(default_factory=dict["Owner", "Span | None"])
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -43,6 +57,11 @@ class Weight:
     @property
     def learned(self) -> bool:
         return self.spec.learned
+
+    @property
+    def trained(self) -> bool:
+        """Whether it gets a gradient: what a frozen stream has is not trained anywhere."""
+        return self.learned and not any(owner.frozen for owner in self.owners)
 
     @property
     def elements(self) -> Dim:
@@ -86,6 +105,11 @@ class Group(Entry):
     """The weights of one op: `weight` and `bias` of a linear map, or one parameter under ""."""
 
     weights: dict[str, Weight] = field(default_factory=dict[str, Weight])
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are; those of one group always are alike."""
+        return any(weight.trained for weight in self.weights.values())
 
     def add(self, attribute: str, spec: WeightSpec) -> Weight:
         return self.weights.setdefault(attribute, Weight(spec, self, attribute))
@@ -162,6 +186,11 @@ class Scope(Entry):
     def params(self) -> Dim:
         """Parameters here and below, shared weights once."""
         return sum((weight.elements * times for weight, times in self.walk()), Dim.of(0))
+
+    @property
+    def trained(self) -> Dim:
+        """Parameters here and below that are trained: all but those of frozen streams."""
+        return sum((w.elements * times for w, times in self.walk() if w.trained), Dim.of(0))
 
     @property
     def active(self) -> Dim:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tfspec.diagnostics import Span
 from tfspec.graph.look import Look
-from tfspec.graph.scope import Group, Scope, WeightSpec
+from tfspec.graph.scope import OUTPUT, Group, Owner, Scope, WeightSpec
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.symbolic import Dim
 
@@ -77,6 +77,12 @@ class Op(ABC):
         """What a figure shows of it: its label, unless an op says more."""
         del inputs
         return Look(self.label())
+
+    def moved(self, *inputs: Tensor) -> tuple[tuple[int, int], ...]:
+        """Of an op that leaves parts as they are, in tensors of their own: for each part of the
+        result which operand it was in, and which of its parts it was. All others make theirs."""
+        del inputs
+        return ()
 
     @abstractmethod
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
@@ -208,6 +214,7 @@ def _follow(trace: Trace, found: set[Tensor]) -> None:
 
 _CURRENT: ContextVar[Trace] = ContextVar("trace")
 _SPAN: ContextVar[Span | None] = ContextVar("span", default=None)
+_OWNER: ContextVar[Owner] = ContextVar("owner", default=OUTPUT)
 
 
 def current() -> Trace:
@@ -234,6 +241,16 @@ def placed(span: Span | None) -> Generator[None]:
         _SPAN.reset(token)
 
 
+@contextmanager
+def owned(owner: Owner) -> Generator[None]:
+    """Weights that are read inside are this owner's."""
+    token = _OWNER.set(owner)
+    try:
+        yield
+    finally:
+        _OWNER.reset(token)
+
+
 def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | None) -> Tensor:
     """Run an op: infer, make its weights, define it if it is a composite, and note the node."""
     if any(tensor.unknown for tensor in inputs):
@@ -245,7 +262,7 @@ def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | No
         group = trace.scope.group(name or op.label())
     for attribute, spec in specs.items():
         assert group is not None
-        group.add(attribute, spec)
+        group.add(attribute, spec).owners.setdefault(_OWNER.get(), _SPAN.get())
     node = Node(op, tuple(tensor.original for tensor in inputs), (output,), group, _SPAN.get())
     trace.body.append(node)
     _define(node, trace.scope)

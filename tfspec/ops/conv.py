@@ -73,7 +73,7 @@ class Conv(Op):
             ex.Call(module, (x.ref,)),
             shape,
             "float",
-            saves(Keep(x), learns=True),
+            saves(Keep(x), learns=node.group.trained),
             strides=in_order(shape, _order(low, x)),
             kernel=CONVOLUTION.after([product(x.shape)]) if copied else CONVOLUTION,
         )

@@ -113,7 +113,7 @@ def look_up(low: Lowering, group: Group, ids: Value) -> Value:
     make = ex.Call(ex.Name("nn.Embedding"), sizes)
     table = low.own(group, lambda name: Member(name, make, {"weight": (weight,)}))
     if table is not None:
-        kept = saves(Keep(ids), learns=True)
+        kept = saves(Keep(ids), learns=group.trained)
         return low.method.emit(ex.Call(table, (ids.ref,)), shape, "float", kept, kernel=GATHER)
     kept = saves(Keep(ids))
     weights = low.weight(group, "weight")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tfspec.graph.look import Look
-from tfspec.graph.scope import Weight, WeightSpec
+from tfspec.graph.scope import Group, Weight, WeightSpec
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program.kernels import PRODUCT, Kernel
 from tfspec.program.lowering import Lowering
 from tfspec.program.program import Member
-from tfspec.program.saves import Keep, saves
+from tfspec.program.saves import FROZEN_MAP, Keep, saves
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
@@ -86,19 +86,22 @@ def apply_linear(low: Lowering, nodes: Sequence[Node], x: Value, name: str | Non
     width = sum((node_rows(node) for node in nodes), Dim.of(0))
     shape = (*x.shape[:-1], width)
     rows = x.merged(0, len(x.shape) - 2)
-    kernel = PRODUCT if rows.storage is x.storage else _laid_anew(x, shape, "bias" in group.weights)
+    apart = rows.storage is not x.storage
+    kernel = _laid_anew(x, shape, group) if apart else PRODUCT
     module = low.own(group, lambda _: linear_member(low, nodes, x.shape[-1], width, name))
     if module is not None:
-        kept = saves(Keep(rows), learns=True)
+        kept = saves(Keep(rows), learns=True) if group.trained else FROZEN_MAP
         return x.fresh(ex.Call(module, (x.ref,)), shape, kept, kernel=kernel)
     weight = low.weight(group, "weight")
     kept = saves(Keep(rows, (weight,)), Keep(weight, (x,)))
     return low.torch("F.linear", x, weight, shape=shape, saves=kept, kernel=kernel)
 
 
-def _laid_anew(x: Value, shape: Sequence[Dim], bias: bool) -> Kernel:
-    """The product of a copy that lies in order; torch then adds the bias by itself."""
-    return PRODUCT.after([product(x.shape), *([product(shape)] if bias else ())])
+def _laid_anew(x: Value, shape: Sequence[Dim], group: Group) -> Kernel:
+    """The product of a copy that lies in order, but where the weight is frozen: then torch takes
+    the rows as they lie. It adds the bias by itself."""
+    copied = [product(x.shape)] if group.trained else []
+    return PRODUCT.after([*copied, *([product(shape)] if "bias" in group.weights else ())])
 
 
 def _rows(low: Lowering, nodes: Sequence[Node], total: Dim) -> ex.Expr:

@@ -87,7 +87,8 @@ class Norm(Op):
         if module is None:  # it lives outside, where another step of its share made it
             weights = (low.weight(node.group, attribute) for attribute in holds)
             return self._functional(low, x, *weights)
-        return x.fresh(ex.Call(module, (x.ref,)), x.shape, self._saves(low, x, own=True))
+        kept = self._saves(low, x, own=True, trained=node.group.trained)
+        return x.fresh(ex.Call(module, (x.ref,)), x.shape, kept)
 
     @property
     def _module(self) -> str:
@@ -109,24 +110,26 @@ class Norm(Op):
         eps = ex.Number(self.eps, "eps")
         return low.torch(function, x, size, *weights, eps=eps, shape=x.shape, saves=kept)
 
-    def _saves(self, low: Lowering, x: Value, *gain: Value, own: bool = False) -> Saves:
+    def _saves(
+        self, low: Lowering, x: Value, *gain: Value, own: bool = False, trained: bool = False
+    ) -> Saves:
         """The input and two numbers a row, or one. A CPU computes RMS norm step by step, in fp32.
 
-        `own`: the weights are a module's.
+        `own`: the weights are a module's, and maybe `trained`.
         """
         rows, gpu = product(x.shape[:-1]), low.target.kind == "cuda"
         if self.kind == "layer":
             dtype = "float32" if gpu else "float"
             numbers = Made("mean and deviation", 2 * rows, dtype)
-            return saves(Keep(x), numbers, *map(Keep, gain), learns=own)
+            return saves(Keep(x), numbers, *map(Keep, gain), learns=trained)
         rate = Made("inverse of the root mean square", rows, "float32", (x,))
         if gpu:
-            return saves(Keep(x), rate, *map(Keep, gain), learns=own)
+            return saves(Keep(x), rate, *map(Keep, gain), learns=trained)
         wide = Made("x in fp32", product(x.shape), "float32", (x,)) if low.half else Keep(x, (x,))
-        if not gain and not own:
-            return saves(wide, rate)
+        if not gain and not trained:
+            return Saves((wide, rate), weighs=own)
         scaled = Made("x before its gain", product(x.shape), "float32", gain)
-        return saves(wide, rate, scaled, *(Keep(g, (x,)) for g in gain), learns=own)
+        return saves(wide, rate, scaled, *(Keep(g, (x,)) for g in gain), learns=trained)
 
     def _with_offset(self, low: Lowering, node: Node, x: Value) -> Value:
         assert node.group is not None

@@ -69,6 +69,12 @@ class Concat(Rearrangement):
             return replace(over(self.space), widths=self.widths)
         return over(self.space, features(inputs[0].width))
 
+    def moved(self, *inputs: Tensor) -> tuple[tuple[int, int], ...]:
+        if not self.widths:
+            return ()
+        each = (range(len(x.space.parts)) if x.widths else [0] * len(x.space.parts) for x in inputs)
+        return tuple((of, part) for of, parts in enumerate(each) for part in parts)
+
     def label(self) -> str:
         return "side by side" if self.widths else "concat"
 
@@ -128,6 +134,9 @@ class Take(Rearrangement):
                 return replace(over(self.space), widths=(first, *others))
             return over(self.space, features(first))
         return over(self.space, x.axes[-1])
+
+    def moved(self, *inputs: Tensor) -> tuple[tuple[int, int], ...]:
+        return tuple((0, at) for at in self._places(inputs[0])) if inputs[0].widths else ()
 
     def _places(self, x: Tensor) -> list[int]:
         """Which of the value's parts these are."""

@@ -10,7 +10,7 @@ from tfspec.program import expr as ex
 from tfspec.program import starting, starting_stacks
 from tfspec.program.method import Method
 from tfspec.program.program import Member
-from tfspec.program.saves import A_BUFFER, A_WEIGHT
+from tfspec.program.saves import A_BUFFER, A_FROZEN_WEIGHT, A_WEIGHT
 from tfspec.program.scene import Scene
 from tfspec.program.value import Storage, Value
 from tfspec.symbolic import Dim, product
@@ -44,14 +44,15 @@ class Holding(Scene):
 
     def _held(self, group: Group, attribute: str, shape: Sequence[Dim], name: str) -> Value:
         """The tensor that holds a group's weight, of this shape: its own, or one with others'."""
-        learned = group.weights[attribute].learned
+        weight = group.weights[attribute]
         with self.inside(self.home(group)):
             member = self.program.holders[group]
             expr: ex.Expr = ex.Member(member.name)
             if attribute:
                 expr = ex.Attribute(expr, attribute)
-            storage = Storage(product(shape), "float", "weight" if learned else "buffer")
-            why = A_WEIGHT if learned else A_BUFFER
+            storage = Storage(product(shape), "float", "weight" if weight.learned else "buffer")
+            held = A_FROZEN_WEIGHT if weight.learned else A_BUFFER
+            why = A_WEIGHT if weight.trained else held
             value = self.method.emit(expr, shape, "float", why, storage=storage)
         return self.localize(value.named(name))
 

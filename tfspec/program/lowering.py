@@ -179,7 +179,7 @@ class Lowering(Caching):
         if key is None:
             return [node]
         alike = (n for n in trace.body if n.inputs == node.inputs and n.op.fusion(n) == key)
-        return list(alike)
+        return [each for each in alike if _trained(each) == _trained(node)]
 
     # ---- scopes
     def call(self, trace: Trace, inputs: Sequence[Value]) -> Value:
@@ -317,6 +317,11 @@ class Lowering(Caching):
     def _register(self, method: Method) -> None:
         method.decoding = self.mode == "decode"
         self.program.methods.setdefault(method.scope, []).append(method)
+
+
+def _trained(node: Node) -> bool:
+    """Whether it has weights that are."""
+    return node.group is not None and node.group.trained
 
 
 def _by_token(node: Node) -> bool:

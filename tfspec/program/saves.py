@@ -50,7 +50,8 @@ class Saves:
     """All that one step keeps. `learns`: it reads weights of its own, which need gradients.
 
     `why` is the reason of a step that keeps nothing; `without` is what is known to be missing here.
-    `stops`: no gradient goes through it, whatever its inputs need.
+    `stops`: no gradient goes through it, whatever its inputs need. `weighs`: backward reads weights
+    of its own, which are there anyway, where an operand needs a gradient.
     """
 
     kept: tuple[Kept, ...]
@@ -58,6 +59,7 @@ class Saves:
     why: str = ""
     without: str = ""
     stops: bool = False
+    weighs: bool = False
 
 
 def saves(*kept: Kept, learns: bool = False, without: str = "") -> Saves:
@@ -75,6 +77,8 @@ VIEW = nothing("a view: backward needs shapes alone")
 LINEAR = nothing("a sum, a copy or a multiple by a number: its gradient needs no values")
 NO_GRADIENT = nothing("indices, flags, sizes and constants have no gradient")
 A_WEIGHT = nothing("a weight as it is", learns=True)
+A_FROZEN_WEIGHT = nothing("a weight that is not trained")
+FROZEN_MAP = Saves((), why="of a weight that is not trained: it alone is read", weighs=True)
 A_BUFFER = nothing("a constant as it is")
 DETACHED = Saves((), why="cut off: no gradient goes on from here", stops=True)
 CALL = nothing("what a child's steps keep is said by them")

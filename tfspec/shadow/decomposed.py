@@ -29,6 +29,7 @@ from tfspec.shadow.traced_math import (
     gelu_back,
     layer_norm,
     layer_norm_back,
+    layer_norm_weight_back,
     moment,
     pow_back,
     relu_back,
@@ -162,7 +163,8 @@ BACKWARD: dict[str, Backward] = {
     "GroupedMm": read_far,
     **dict.fromkeys(("tanh", "sigmoid"), slope),
     "Bmm": bmm_back, "Roll": roll_back, "gelu": gelu_back, "silu": silu_back, "relu":
-    relu_back, "Abs": abs_back, "LayerNorm": layer_norm_back, "Pow": pow_back, "Rsqrt":
-    rsqrt_back, "Softmax": softmax_back, "LogSoftmax": log_softmax_back, "NllLoss": nll_back,
-    "NativeDropout": dropout_back, "Gather": gather_back, "Index": index_back,
+    relu_back, "Abs": abs_back, "LayerNorm": layer_norm_back, "LayerNormOfWeights":
+    layer_norm_weight_back, "Pow": pow_back, "Rsqrt": rsqrt_back, "Softmax": softmax_back,
+    "LogSoftmax": log_softmax_back, "NllLoss": nll_back, "NativeDropout": dropout_back,
+    "Gather": gather_back, "Index": index_back,
 }  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import FLOAT32, Dtype
 from tfspec.shadow.joining import embedding
 from tfspec.shadow.machine import Machine, Record, Storage, Unpriced
@@ -16,11 +15,9 @@ from tfspec.shadow.tensor import Parameter, Tensor
 
 
 def parameter(machine: Machine, shape: Ints, dtype: Dtype = FLOAT32) -> Parameter:
-    """A weight that learns: a known storage, and a leaf of autograd."""
+    """A weight: a known storage, and a leaf of autograd, until it is told to need no gradient."""
     storage = Storage(machine, Record("weight", numel(shape), dtype, True, ()))
-    made = Parameter(storage, shape, dense(shape), dtype)
-    made.node = Leaf(shape, made.strides)
-    return made
+    return Parameter(storage, shape, dense(shape), dtype).requires_grad_()
 
 
 class Module:
@@ -87,7 +84,8 @@ class Module:
             for name, x in list(vars(module).items()):
                 if isinstance(x, Parameter):
                     if id(x) not in moved:
-                        moved[id(x)] = parameter(x.machine, x.shape, dtype)
+                        made = parameter(x.machine, x.shape, dtype)
+                        moved[id(x)] = made.requires_grad_(x.node is not None)
                     setattr(module, name, moved[id(x)])
                 elif isinstance(x, Tensor) and x.dtype.is_floating_point:
                     storage = Storage(x.machine, Record("table", numel(x.shape), dtype, True, ()))
@@ -103,7 +101,9 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, needs: bool = True) -> Module:
-        raise Unpriced("nn.Module.requires_grad_")
+        for weight in self.parameters():
+            weight.requires_grad_(needs)
+        return self
 
 
 class ModuleList(Module):

@@ -100,18 +100,21 @@ def layer_norm(
     """It keeps its input and two statistics a row."""
     learned = [each for each in (weight, bias) if each is not None]
     inputs = (x, *learned)
-    node = opened("LayerNorm", inputs, inputs)
+    name = "LayerNorm" if x.node is not None else "LayerNormOfWeights"
+    node = opened(name, inputs, inputs)
     rows = (*x.shape[: -len(shape)], *(1,) * len(shape))
     low = x.machine.device == "cpu" and x.dtype.size == 2
     stat = x.dtype if low and all(each.dtype is x.dtype for each in learned) else FLOAT32
     out = fresh("layer_norm", inputs, x.shape)
     average = fresh("layer_norm_mean", (x,), rows, stat)
     spread = fresh("layer_norm_rstd", (x,), rows, stat)
-    had, needs, sizes = x.shape, x.node is not None, [(w.shape, w.dtype) for w in learned]
+    had, needs = x.shape, x.node is not None
+    sizes = [(w.shape, w.dtype) if w.node is not None else None for w in learned]
 
     def back(given: list[Tensor]) -> Grads:
         to_x = fresh("layer_norm_backward", given, had) if needs else None
-        return [to_x, *[fresh("layer_norm_to_weight", given, *size) for size in sizes]]
+        made = [size and fresh("layer_norm_to_weight", given, *size) for size in sizes]
+        return [to_x, *made]
 
     return closed(node, out, back, (average, spread))
 
@@ -150,12 +153,13 @@ def _rms_fused(x: Tensor, shape: Ints, weight: Tensor | None) -> Tensor:
     node = opened("RMSNorm", inputs, inputs)
     out = like("rms_norm", x)
     rstd = fresh("rms_norm_rstd", (x,), (*x.shape[: -len(shape)], *(1,) * len(shape)), FLOAT32)
-    had, size = x.shape, None if weight is None else weight.shape
+    needs, had, size = x.node is not None, x.shape, None if weight is None else weight.shape
+    trained = weight is not None and weight.node is not None
 
     def back(given: list[Tensor]) -> Grads:
-        grads: Grads = [fresh("rms_norm_backward", given, had)]
+        grads: Grads = [fresh("rms_norm_backward", given, had) if needs else None]
         if size is not None:
-            grads.append(fresh("rms_norm_to_weight", given, size))
+            grads.append(fresh("rms_norm_to_weight", given, size) if trained else None)
         return grads
 
     return closed(node, out, back, (rstd,))

@@ -9,7 +9,15 @@ from tfspec.shadow.arithmetic import add
 from tfspec.shadow.autocast import lowered
 from tfspec.shadow.autograd import Grads, closed, opened
 from tfspec.shadow.machine import Unpriced
-from tfspec.shadow.strides import Ints, broadcast, channels_last, dense, numel, with_channels_last
+from tfspec.shadow.strides import (
+    Ints,
+    broadcast,
+    channels_last,
+    dense,
+    numel,
+    viewed,
+    with_channels_last,
+)  # fmt: skip
 from tfspec.shadow.tensor import Tensor, alias, fresh, in_place
 from tfspec.shadow.views import expand, reshape, seen
 
@@ -56,8 +64,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         flat = reshape(x, numel(lead), x.shape[-1])
         out = reshape(mm(flat, transposed(weight), bias), *lead, width)
     else:
-        turned = transposed(weight)
-        out = reshape(mm(reshape(x, numel(lead), x.shape[-1]), turned), *lead, width)
+        out = matmul(x, transposed(weight))
         if bias is not None:
             return add_onto(out, bias)
     out.is_view = False
@@ -98,9 +105,11 @@ def grouped_mm(rows: Tensor, weight: Tensor, *, offs: Tensor) -> Tensor:
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """[..., n, m] @ [..., m, p], batch axes as one; copies where they do not merge.
 
-    Rows of many axes by one matrix are rows of one axis, where the rows need a gradient.
+    Rows of many axes by one matrix are rows of one axis where they lie so, or, laid anew, where the
+    matrix needs a gradient (`should_fold`).
     """
-    if len(b.shape) == 2 and (len(a.shape) == 2 or a.node is not None):
+    rows = numel(a.shape[:-1]), a.shape[-1]
+    if len(b.shape) == 2 and (b.node is not None or viewed(a.shape, a.strides, rows) is not None):
         out = mm(reshape(a, numel(a.shape[:-1]), a.shape[-1]), b) if len(a.shape) > 2 else mm(a, b)
         return reshape(out, *a.shape[:-1], b.shape[1]) if len(a.shape) > 2 else out
     lead = broadcast(a.shape[:-2], b.shape[:-2])
@@ -135,19 +144,20 @@ def conv(
     pads = (padding,) * axes if isinstance(padding, int) else tuple(padding)
     sizes = zip(x.shape[2:], weight.shape[2:], stride, pads, strict=True)
     grid = tuple([(n + 2 * p - k) // s + 1 for n, k, s, p in sizes])
-    to_x, had, w_shape = x.node is not None, x.shape, weight.shape
+    to_x, to_w, had, w_shape = x.node is not None, weight.node is not None, x.shape, weight.shape
     inputs = (x, weight) if bias is None else (x, weight, bias)
     node = opened("Conv", inputs, (x, weight))
     last = any(channels_last(each.shape, each.strides) for each in (x, weight))
     laid = with_channels_last if last else dense
     out = _laid("conv", inputs, (x.shape[0], weight.shape[0], *grid), laid)
     b_shape = None if bias is None else bias.shape
+    to_b = bias is not None and bias.node is not None
 
     def back(given: list[Tensor]) -> Grads:
         grads: Grads = [_laid("conv_to_input", given, had, laid) if to_x else None]
-        grads.append(_laid("conv_to_weight", given, w_shape, laid))
+        grads.append(_laid("conv_to_weight", given, w_shape, laid) if to_w else None)
         if b_shape is not None:
-            grads.append(fresh("conv_to_bias", given, b_shape))
+            grads.append(fresh("conv_to_bias", given, b_shape) if to_b else None)
         return grads
 
     return closed(node, out, back)

@@ -52,9 +52,15 @@ class Tensor:
 
 
 class Parameter(Tensor):
-    """A weight: a leaf of autograd."""
+    """A weight: a leaf of autograd where it needs a gradient."""
 
     __slots__ = ()
+
+    def requires_grad_(self, needs: bool = True) -> Parameter:
+        from tfspec.shadow.autograd import Leaf
+
+        self.node = Leaf(self.shape, self.strides) if needs else None
+        return self
 
 
 class Layout:

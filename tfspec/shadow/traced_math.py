@@ -91,6 +91,16 @@ def moment(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object)
 
 
 def layer_norm_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    spread = _normalized_again(joint, kept, outs)
+    is_near(joint.step("div", (spread,), spread.elements, spread.dtype))
+
+
+def layer_norm_weight_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
+    """Gradients of its weights alone."""
+    _normalized_again(joint, kept, outs)
+
+
+def _normalized_again(joint: Joint, kept: list[Step], outs: list[Step]) -> Step:
     """It makes its normalized rows again, of statistics at the dtype that the eager op has them."""
     normal, average, spread = joint.within[outs[0]]
     stat = kept[-1].dtype
@@ -100,7 +110,7 @@ def layer_norm_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
         apart = joint.step("sub", (x, average), x.elements, FLOAT32)
         normal = joint.step("mul", (apart, spread), x.elements, FLOAT32)
     is_near(normal)
-    is_near(joint.step("div", (spread,), spread.elements, spread.dtype))
+    return spread
 
 
 def pow_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:

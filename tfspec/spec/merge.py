@@ -12,6 +12,9 @@ from tfspec.spec.nodes import Mapping, Node, Scalar, Sequence
 NOT_INHERITED = frozenset(("name", "about", "expect"))
 """What a spec says of itself alone."""
 
+STREAM_KEYS = frozenset(("do", "per", "freeze"))
+"""What a stream's mapping has; without one of them it is a pipeline."""
+
 Entry = tuple[Scalar, Node]
 
 
@@ -35,10 +38,34 @@ def merge_entries(base: Mapping, place: Mapping, changes: Iterable[Entry]) -> Ma
 
 def inherit(base: Mapping, child: Mapping) -> Mapping:
     """A spec that extends another, as one spec; what it calls `none` is gone."""
+    base = _with_streams(base, child)
     kept = [(key, value) for key, value in base.entries if key.text not in NOT_INHERITED]
     whole = merge_entries(Mapping(base.span, tuple(kept)), child, child.entries)
     entries = ((key, _left(base.get(key.text), value)) for key, value in whole.entries)
     return replace(whole, entries=tuple(entries))
+
+
+def _with_streams(base: Mapping, child: Mapping) -> Mapping:
+    """The base, its streams that are pipelines alone as mappings where the child changes keys of
+    theirs: `image: {freeze: true}`."""
+    streams, changes = base.get("streams"), child.get("streams")
+    if not isinstance(streams, Mapping) or not isinstance(changes, Mapping):
+        return base
+    entries = tuple(
+        (key, _declared(value, changes.get(key.text))) for key, value in streams.entries
+    )
+    return replaced(base, "streams", replace(streams, entries=entries))
+
+
+def _declared(stream: Node, change: Node | None) -> Node:
+    changed = isinstance(change, Mapping) and _is_declaration(change)
+    if not changed or (isinstance(stream, Mapping) and _is_declaration(stream)):
+        return stream
+    return Mapping(stream.span, ((Scalar(stream.span, "do", "do"), stream),))
+
+
+def _is_declaration(stream: Mapping) -> bool:
+    return any(key.text in STREAM_KEYS for key, _ in stream.entries)
 
 
 def _left(base: Node | None, section: Node) -> Node:

@@ -15,6 +15,7 @@ from tfspec.spec.declare import DimField, InputField
 from tfspec.spec.expression import NOT_WHOLE, OUT_OF_RANGE
 from tfspec.spec.located import Located, mistyped, only, unknown_choice
 from tfspec.spec.located_values import LocatedStr, span_of
+from tfspec.spec.merge import STREAM_KEYS
 from tfspec.spec.parts import ShareField
 from tfspec.spec.pipeline import Pipeline, Series, check_pipeline, items
 from tfspec.spec.predicate import Predicate
@@ -113,13 +114,15 @@ class StreamDecl(Located):
     do: Pipeline = Field(description="the pipeline")
     per: AxisNames | None = Field(None, description="axes that are batch in this whole stream")
     freeze: Flag | None = Field(
-        None, description="true: its weights are not trained (Alayrac et al. 2022)"
+        None,
+        description="true: its weights are not trained, nor where an output shares them; dropout "
+        "in it stays as the model's `train()` and `eval()` have it (Alayrac et al. 2022)",
     )
 
     @classmethod
     def spread(cls, value: Any) -> Any:
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
-        return given if given.keys() & {"do", "per", "freeze"} else only("do", value)
+        return given if given.keys() & STREAM_KEYS else only("do", value)
 
     @classmethod
     def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from tfspec.graph.trace import Node
 from tfspec.passes.cost.names import Counts
 from tfspec.passes.cost.report import Cost, CostMode, Row
 from tfspec.passes.cost.sizes import PRECISIONS, cached
+from tfspec.passes.cost.training import check_trained
 from tfspec.passes.cost.work import ShapeOf, Work, work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.memory.saved import Saves
@@ -51,9 +52,12 @@ def cost(
     """The costs of a checked graph. Raises NotYet for a mode that this model has not, or not yet.
 
     `bound` are the sizes of dims that vary, by default those that the graph was bound to. A dim
-    that is not bound counts as its largest value, a batch as 1; NotYet where there is none. `how`
+    that is not bound counts as its largest value, a batch as 1; NotYet where there is none, and for
+    training that changes nothing. `how`
     the model runs says how long it takes; `compiled`: activations are those of a compiled step.
     """
+    if mode == "train":
+        check_trained(graph)
     counts, precision = Counts(graph), PRECISIONS[dtype]
     shape_of, results = _shapes(graph, mode, counts)  # first: it refuses what has not the mode
     values, taken = _bindings(graph, mode, graph.bound if bound is None else bound)
@@ -130,6 +134,7 @@ def _rows(
         Row(
             row.depth, row.kind, row.label, row.count,
             _params(row.weights), _together(row.nodes, done), row.shared, row.nodes,
+            _params([weight for weight in row.weights if weight.trained]),
         )
         for row in rows if row.kind != "input"
     ]  # fmt: skip

@@ -70,7 +70,8 @@ def _kinds(rows: Sequence[Row], costs: Callable[[Row], bool]) -> list[Row]:
         params = row.params + (known.params if known else Dim.of(0))
         work = row.work + (known.work if known else Work())
         nodes = (*(known.nodes if known else ()), *row.nodes)
-        found[name] = type(row)(0, "step", name, 1, params, work, nodes=nodes)
+        trained = row.trained + (known.trained if known else Dim.of(0))
+        found[name] = type(row)(0, "step", name, 1, params, work, nodes=nodes, trained=trained)
     return list(found.values())
 
 

@@ -26,6 +26,8 @@ COLUMNS = (
 )  # fmt: skip
 TIMED = ("time_seconds", "bound")
 """Columns that a target adds."""
+FROZEN = ("trained_params",)
+"""Columns that a frozen stream adds."""
 
 
 def as_json(cost: Cost, by: By = "step") -> str:
@@ -43,6 +45,7 @@ def as_json(cost: Cost, by: By = "step") -> str:
         "params": {
             "total": cost.number(params),
             "active": cost.number(cost.graph.active),
+            "trained": cost.number(cost.graph.trained),
             "formula": params.ascii(),
         },
         "flops": _flops(cost, by),
@@ -109,7 +112,7 @@ def as_csv(cost: Cost, by: By = "step") -> str:
     """A line for each row, the first with the columns' names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = COLUMNS if cost.times is None else (*COLUMNS, *TIMED)
+    columns = (*COLUMNS, *(FROZEN if freezes(cost) else ()), *(TIMED if cost.times else ()))
     writer.writerow(columns)
     for path, row in _paths(cost, by):
         found = _module(cost, path, _expanded(cost, row))
@@ -121,6 +124,11 @@ def as_csv(cost: Cost, by: By = "step") -> str:
         rest = {"path": OPTIMIZER, "time_seconds": cost.times.rest.typical, "bound": "memory"}
         writer.writerow([rest.get(name, "") for name in columns])
     return text.getvalue().rstrip("\n")
+
+
+def freezes(cost: Cost) -> bool:
+    """Whether something is not trained."""
+    return cost.graph.trained != cost.graph.params
 
 
 def _paths(cost: Cost, by: By) -> list[tuple[str, Row]]:
@@ -148,7 +156,8 @@ def _expanded(cost: Cost, row: Row) -> Row:
         each.subs(cost.letters) for each in (work.forward, work.needed, work.backward)
     )
     plain = Work(forward, needed, backward, work.exact)
-    return replace(row, params=row.params.subs(cost.letters), work=plain)
+    params, trained = (each.subs(cost.letters) for each in (row.params, row.trained))
+    return replace(row, params=params, trained=trained, work=plain)
 
 
 def _module(cost: Cost, path: str, row: Row) -> dict[str, object]:
@@ -157,6 +166,7 @@ def _module(cost: Cost, path: str, row: Row) -> dict[str, object]:
         "count": row.count,
         "params": cost.number(row.params),
         "params_formula": row.params.ascii(),
+        "trained_params": cost.number(row.trained),
         "forward_flops": cost.number(row.work.forward),
         "forward_formula": row.work.forward.ascii(),
         "needed_flops": cost.number(row.work.needed),

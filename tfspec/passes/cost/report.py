@@ -12,7 +12,7 @@ from tfspec.graph.trace import Node
 from tfspec.passes.cost import peaks
 from tfspec.passes.cost.groups import GROUPS, By, grouped
 from tfspec.passes.cost.sizes import OPTIMIZERS, Cached, Precision
-from tfspec.passes.cost.work import Work
+from tfspec.passes.cost.work import ZERO, Work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.memory.compiled import Compiled
 from tfspec.passes.memory.peak import Peak
@@ -49,6 +49,8 @@ class Row:
     work: Work
     shared: bool = False
     nodes: tuple[Node, ...] = ()
+    trained: Dim = ZERO
+    """Of its parameters, those that are trained."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ class Cost:
         found = [
             self._of("parameters", "parameters", self.graph.params),
             *self._active(),
+            *self._trained(),
             self._of("forward", "FLOPs", done.forward),
         ]
         if not done.exact:
@@ -173,6 +176,12 @@ class Cost:
         if self.graph.active == self.graph.params:
             return []
         return [self._of("active", "parameters", self.graph.active)]
+
+    def _trained(self) -> list[Quantity]:
+        """Parameters that training changes, where a stream is frozen."""
+        if self.graph.trained == self.graph.params:
+            return []
+        return [self._of("trained", "parameters", self.graph.trained)]
 
     @cached_property
     def peak(self) -> Peak | str | None:
@@ -203,10 +212,12 @@ class Cost:
 
     def _sizes(self) -> list[Quantity]:
         each = self.precision
-        found = [self._each("weights", each.weight)]
+        params, trained = self.graph.params, self.graph.trained
+        found = [self._each("weights", each.weight, params)]
         if self.mode == "train":
-            found.append(self._each("gradients", each.weight))
-            found.append(self._each("optimizer", OPTIMIZERS[self.optimizer] * each.state))
+            states = OPTIMIZERS[self.optimizer] * each.state
+            found.append(self._each("gradients", each.weight, trained))
+            found.append(self._each("optimizer", states, trained))
             found += self._activations()
         if self.cache is not None:
             found.append(self._of("cache", "bytes", each.weight * self.cache.held))
@@ -247,9 +258,10 @@ class Cost:
             Quantity(name, "bytes", Dim.of(size), size, said) for name, size, said in found
         )
 
-    def _each(self, name: str, size: int) -> Quantity:
-        """So many bytes for each parameter."""
-        return self._of(name, "bytes", size * self.graph.params, f"{size} bytes a parameter")
+    def _each(self, name: str, size: int, params: Dim) -> Quantity:
+        """So many bytes for each parameter, or each that is trained."""
+        kind = "parameter" if params == self.graph.params else "trained parameter"
+        return self._of(name, "bytes", size * params, f"{size} bytes a {kind}")
 
     def _of(self, name: str, unit: str, formula: Dim, said: str = "") -> Quantity:
         return Quantity(name, unit, formula, self.number(formula), said)
@@ -279,7 +291,7 @@ class Cost:
 
     def json(self, by: By = "step") -> str:
         """An object: `name`, `mode`, `dims` (each symbol's value), `letters` (what N stands for),
-        `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `formula`), `flops`
+        `chosen`, `convention`, `dtype`, `params` (`total`, `active`, `trained`, `formula`), `flops`
         (`forward`, `needed`, `backward`, their formulas, `macs`, `by_module`), `memory` (bytes by
         kind, `peak_where`, and of experts `peak_routing`), `growth`. Formulas are over the symbols
         of `dims`. These keys stay.

@@ -61,7 +61,12 @@ SCALES = (
 def text(cost: Cost, by: By = "module") -> str:
     rows = [*(_cells(cost, row) for row in cost.grouped(by)), *_rest(cost)]
     parts = [
-        [_title(cost), *_active(cost), *_wrapped([*facts(cost), *plans(cost), *taken(cost)])],
+        [
+            _title(cost),
+            *_active(cost),
+            *_trained(cost),
+            *_wrapped([*facts(cost), *plans(cost), *taken(cost)]),
+        ],
         table(_TIMED if cost.timing else _TABLE, rows) if rows else [],
         list(_formulas(cost)),
         _wrapped(growths(cost)),
@@ -93,6 +98,14 @@ def _active(cost: Cost) -> list[str]:
     if active == params:
         return []
     return [f"parameters that one token uses: {rounded(active)} of {rounded(params)} active"]
+
+
+def _trained(cost: Cost) -> list[str]:
+    """How many of the parameters are trained, where a stream is frozen."""
+    trained, params = (cost.number(each) for each in (cost.graph.trained, cost.graph.params))
+    if trained == params:
+        return []
+    return [f"parameters that are trained: {trained:,} of {params:,}, the rest is frozen"]
 
 
 def rounded(count: int) -> str:
@@ -245,9 +258,12 @@ def _rule_of_thumb(cost: Cost) -> list[str]:
     active = cost.number(cost.graph.active)
     rule = 6 * active * tokens
     share = rule / cost.number(cost.flops)
-    kind = "parameters" if active == cost.number(cost.graph.params) else "active parameters"
+    params = cost.graph.params
+    kind = "parameters" if active == cost.number(params) else "active parameters"
     words = f"of {active:,} {kind} and {tokens:,} tokens"
-    return [f"The rule 6·N·D {words} gives {scaled(rule, 'FLOPs')}, {share:.1%} of this step's."]
+    frozen = "; it takes all of them to be trained" if cost.graph.trained != params else ""
+    given = f"{scaled(rule, 'FLOPs')}, {share:.1%} of this step's{frozen}"
+    return [f"The rule 6·N·D {words} gives {given}."]
 
 
 def _wrapped(lines: Iterable[str]) -> list[str]:

@@ -50,21 +50,37 @@ def work(
     the text, which the prompt has made.
     """
     walk = _Walk(shape_of, graph.follows if decoding else None)
-    asked = list(graph.outputs.values())[:outputs]
-    walk.trace(replace(graph.trace, body=leading_to(graph.trace.body, asked)), Dim.of(1))
+    walk.whole(graph, list(graph.outputs.values())[:outputs])
     return walk.found
+
+
+def trained(graph: Graph) -> list[str]:
+    """The outputs that training changes: those that need a gradient."""
+    outputs, walk = graph.outputs, _Walk(lambda tensor: tensor.shape)
+    walk.whole(graph, list(outputs.values()))
+    return [name for name, tensor in outputs.items() if walk.needing(tensor)]
+
+
+def _parts(tensor: Tensor) -> range:
+    """Its parts by their numbers, where they lie apart; else one."""
+    return range(len(tensor.widths) or 1)
 
 
 @dataclass
 class _Walk:
-    """Goes over traces in order; `learned` has the tensors that need a gradient so far,
-    `known` each tensor in its shape here."""
+    """Goes over traces in order; `learned` has what needs a gradient so far, as a tensor and which
+    of its parts, where these lie in tensors of their own; `known` each tensor in its shape here."""
 
     shape_of: ShapeOf
     follows: frozenset[Tensor] | None = None
     found: dict[Node, Work] = field(default_factory=dict[Node, Work])
-    learned: set[Tensor] = field(default_factory=set[Tensor])
+    learned: set[tuple[Tensor, int]] = field(default_factory=set[tuple[Tensor, int]])
     known: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
+
+    def whole(self, graph: Graph, outputs: Sequence[Tensor]) -> None:
+        """The model, as far as these outputs depend on it."""
+        body = leading_to(graph.trace.body, outputs)
+        self.trace(replace(graph.trace, body=body), Dim.of(1))
 
     def trace(self, trace: Trace, times: Dim) -> None:
         for node in trace.body:
@@ -88,14 +104,14 @@ class _Walk:
     def _pass(self, given: Sequence[Tensor], taken: Sequence[Tensor]) -> None:
         """Values that go into a trace, or come out, under other names."""
         for one, other in zip(given, taken, strict=True):
-            if one.original in self.learned:
-                self.learned.add(other.original)
+            self.learned.update((other.original, part) for part in self.needing(one))
 
     def _stack(self, node: Node, traces: Sequence[Trace], rounds: Dim, times: Dim) -> None:
         """A first round may read what needs no gradient; every later one reads a layer's result."""
-        at_once = not self._needs(node.inputs) and rounds != times
-        self._round(traces, node.inputs, times if at_once else rounds)
-        if at_once:
+        (x,) = node.inputs
+        apart = self.needing(x) != list(_parts(x)) and rounds != times
+        self._round(traces, node.inputs, times if apart else rounds)
+        if apart:
             self._round(traces, traces[-1].results, rounds - times)
         self._pass(traces[-1].results, node.outputs)
 
@@ -105,8 +121,9 @@ class _Walk:
             self.trace(trace, times)
             given = trace.results
 
-    def _needs(self, tensors: Sequence[Tensor]) -> bool:
-        return any(tensor.original in self.learned for tensor in tensors)
+    def needing(self, tensor: Tensor) -> list[int]:
+        """Which of its parts need a gradient."""
+        return [part for part in _parts(tensor) if (tensor.original, part) in self.learned]
 
     def _composite(self, node: Node, inner: Trace, times: Dim) -> None:
         """Its definition; what its mask needs is the definition's work on fewer pairs."""
@@ -146,14 +163,24 @@ class _Walk:
         """Counts a primitive step; gives its outputs for these inputs, and for those needed."""
         out, out_needed = self._out(node, inputs), self._out(node, needed)
         flops = node.op.flops(inputs, [out]) * times
-        operands = sum(self._needs([tensor]) for tensor in node.inputs)
-        learns = any(weight.learned for weight in node.op.weights(*node.inputs).values())
+        operands = sum(bool(self.needing(tensor)) for tensor in node.inputs)
+        learns = node.group is not None and any(
+            node.group.weights[name].trained for name in node.op.weights(*node.inputs)
+        )
         done = Work(flops, node.op.flops(needed, [out_needed]) * times, flops * (operands + learns))
         self.found[node] = self.found.get(node, Work()) + done
         if operands or learns:
-            floats = (tensor for tensor in node.outputs if tensor.kind == "float")  # no choices
-            self.learned.update(tensor.original for tensor in floats)
+            self._learn(node)
         return out, out_needed
+
+    def _learn(self, node: Node) -> None:
+        """What it makes needs a gradient; of parts that it leaves as they are, those that did."""
+        moved, needing = node.op.moved(*node.inputs), [*map(self.needing, node.inputs)]
+        left = [at for at, (of, part) in enumerate(moved) if part in needing[of]]
+        for tensor in node.outputs:
+            if tensor.kind == "float":  # no choices
+                parts = left if moved else _parts(tensor)
+                self.learned.update((tensor.original, part) for part in parts)
 
     def _out(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
         """The output as it is where these inputs are the node's own, else as it follows of them."""

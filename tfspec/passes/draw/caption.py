@@ -27,7 +27,10 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     graph = drawing.graph
     figure = drawing.figure
     name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
-    yield [name, "bars: the share of each"] if drawing.cost == "params" else [name]
+    trained = graph.facts.value(graph.trained)
+    told = [] if graph.trained == graph.params else [f"of the model {trained:,} are trained"]
+    bars = ["bars: the share of each"] if drawing.cost == "params" else []
+    yield [name, *told, *bars]
     shapes = drawing.words.shape
     unseen = [f"{escape(t.role or '')} {shapes(t)}" for t in figure.unseen]
     if unseen:

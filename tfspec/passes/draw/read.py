@@ -33,6 +33,8 @@ from tfspec.passes.draw.parts import (
 from tfspec.passes.draw.walks import free, primitives, signature
 from tfspec.passes.draw.words import Words
 
+FROZEN = "frozen"
+
 
 def read(graph: Graph, words: Words, opened: Collection[Trace], ops: bool = False) -> Figure:
     """The figure of a whole model, these blocks and modules drawn open."""
@@ -71,6 +73,8 @@ class _Reader:
         self.uses = Counter[Tensor]()
         self.twins: list[tuple[Node, Node]] = []
         self.sides: Sides = {}
+        self.frozen_around = False
+        """Whether the open card around says that all of it is frozen."""
 
     # ---- the graph as it is drawn: composites opened, values by one name
     def enter(self, trace: Trace, starts: Sequence[Tensor] = (), once: bool = False) -> None:
@@ -230,16 +234,23 @@ class _Reader:
 
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""
-        traces = inner_traces(node.op)
         if not self._opens(node):
             return self._box(node)
-        made = node.outputs[0]
+        box, outer = self._box(node), self.frozen_around
+        self.frozen_around = outer or FROZEN in box.knobs
+        card = self._card(node, box)
+        if self.frozen_around and not outer:
+            card.title = f"{card.title}, {FROZEN}" if card.title else FROZEN
+        self.frozen_around = outer
+        return card
+
+    def _card(self, node: Node, box: Box) -> Card:
+        traces, made = inner_traces(node.op), node.outputs[0]
         entry = traces[0].inputs[0]
         if not isinstance(node.op, Stack):
-            box = self._box(node)
             body = self._layer(traces[0], node.inputs)
             return Card(box.title, 1, body, entry, made, self._label(node), box)
-        count, box = self.words.count(node.op.count), self._box(node)
+        count = self.words.count(node.op.count)
         if len(traces) == 1:
             return Card(box.title, count, self._layer(traces[0]), entry, made, "", box)
         title = self.words.shared(node.op)
@@ -326,12 +337,19 @@ class _Reader:
         brought = [
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
         ]
+        nodes = self._stands_for([*brought, node])
+        knobs = (*map(self.words.knob, look.knobs), *self._frozen(nodes))
         return Box(
             self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
-            tuple(map(self.words.knob, look.knobs)), node.outputs[0],
-            self._stands_for([*brought, node]), self._reads(node), self._label(node),
+            knobs, node.outputs[0], nodes, self._reads(node), self._label(node),
             across=self._across(node),
         )  # fmt: skip
+
+    def _frozen(self, nodes: Iterable[Node]) -> tuple[str, ...]:
+        """A word for steps whose weights are not trained, where no card around says it."""
+        learned = [x for x in nodes if x.group and any(w.learned for w in x.group.weights.values())]
+        trained = any(node.group.trained for node in learned if node.group)
+        return (FROZEN,) if learned and not trained and not self.frozen_around else ()
 
     def _stands_for(self, nodes: Sequence[Node]) -> tuple[Node, ...]:
         """The primitive steps below, and those of equal layers and columns that they show too."""
@@ -358,11 +376,12 @@ class _Reader:
         """Layers that are not open: what modules they have is said below their name."""
         looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
         seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
-        nodes = [node for trace in traces for node in trace.body]
+        nodes = tuple(primitives([node for trace in traces for node in trace.body]))
+        knobs = (*map(escape, seen), *self._frozen(nodes))
         reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
         inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}
         return Box(
-            title, "other", "box", tuple(map(escape, seen)), made, tuple(primitives(nodes)),
+            title, "other", "box", knobs, made, nodes,
             tuple(each for each in reads if each not in inside), "", count, block=True,
         )  # fmt: skip
 

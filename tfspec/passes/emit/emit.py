@@ -53,9 +53,12 @@ def program_of(
 
 def _loss(graph: Graph, text: str) -> Chosen:
     from tfspec.losses.choose import choose
+    from tfspec.passes.cost.training import check_trained
 
     kind, _, output = text.partition(":")
-    return choose(graph, kind, output or None)
+    chosen = choose(graph, kind, output or None)
+    check_trained(graph, chosen.output)
+    return chosen
 
 
 def _one_text(graph: Graph) -> None:

@@ -19,6 +19,8 @@ def head(program: Program, body: str) -> str:
     about = sentence((graph.spec.about or "").strip() or graph.name)
     made = f"Written by tfspec {VERSION} from the spec {quiet(graph.name)} ({graph.digest})"
     count = f"{graph.facts.value(graph.params):,} parameters"
+    if graph.trained != graph.params:
+        count += f", of which {graph.facts.value(graph.trained):,} are trained"
     first = f"{about} {made} for {program.target.about}: {count}."
     lines = docstring(first, legend(program))
     return "\n".join([*lines, "", *_imports(body)]) + "\n"

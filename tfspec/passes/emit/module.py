@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tfspec.passes.emit.cache_room import cache_method
+from tfspec.passes.emit.frozen import frozen
 from tfspec.passes.emit.text import docstring, sentence
 from tfspec.program import expr as ex
 from tfspec.program import layout, starting
@@ -112,7 +113,8 @@ class ClassWriter:
         return lines + (self._start() if self.is_root else [])
 
     def _start(self) -> list[str]:
-        return ["        init_weights(self)"] if starting.function(self.program) else []
+        drawn = ["        init_weights(self)"] if starting.function(self.program) else []
+        return [*drawn, *(f"        {line}" for line in frozen(self.book, self.names))]
 
     def _member(self, member: Member) -> list[str]:
         if member.kind == "buffer":

@@ -91,21 +91,23 @@ def peak(
     with uncollected():
         run = ready(graph, source, graph.bindings() if sizes is None else sizes, dtype, machine)
         saved = train(run) if mode == "train" else infer(run)
-    weights = [parameter.storage.record.bytes for parameter in run.model.parameters()]
+    parameters = list(run.model.parameters())
+    weights = [parameter.storage.record.bytes for parameter in parameters]
     if mode == "forward":
         where = _where(run)
         total, kinds = machine.peak + sum(weights), _kinds(machine)
         return Peak(machine.peak, where, kinds, saved, total, where, routed=machine.routed)
-    step = optimizer_bytes(weights, optimizer, foreach=sheet.kind == "cuda")
-    return _whole(run, saved, weights, OPTIMIZERS[optimizer], step)
+    trained = [size for x, size in zip(parameters, weights, strict=True) if x.node is not None]
+    step = optimizer_bytes(trained, optimizer, foreach=sheet.kind == "cuda")
+    return _whole(run, saved, sum(weights) + OPTIMIZERS[optimizer] * sum(trained), step)
 
 
-def _whole(run: Run, saved: int, weights: list[int], states: int, step: int | None) -> Peak:
+def _whole(run: Run, saved: int, stays: int, step: int | None) -> Peak:
     """The peak with all that stays; the optimizer's step has gradients and its own tensors."""
     machine, where = run.machine, _where(run)
     last = machine.now + (step or 0)  # when backward has ended, gradients alone are alive
     at = where if machine.peak >= last else Where("optimizer", "", "temporary tensors")
-    total = max(machine.peak, last) + (1 + states) * sum(weights)
+    total = max(machine.peak, last) + stays
     without = () if step is not None else ("the optimizer's step",)
     return Peak(machine.peak, where, _kinds(machine), saved, total, at, without, machine.routed)
 

@@ -52,7 +52,8 @@ class Backward:
         together = bool(self._put_together(run).terms)
         together += 0 if self.traffic.compiled else len(run.again)
         if run.kernel.kind in ("product", "convolution"):
-            return together + len(list(self._learning(run))) + len(run.weights)
+            trained = sum(weight.trained for weight in run.weights)
+            return together + len(list(self._learning(run))) + trained
         return together + (self.traffic.launches(run) if self._alone(run).terms else 0)
 
     # ---- kernels of their own
@@ -73,14 +74,14 @@ class Backward:
                 return self._handed(run, gradient)
 
     def _product(self, run: Run, gradient: Dim) -> Dim:
-        weights = [(w.elements * self.traffic.each["float"], w.rank) for w in run.weights]
+        each = self.traffic.each["float"]
+        weights = [w for w in run.weights if w.rank > 1]
         matrices = [self.traffic.bytes(region) for region in run.reads]
-        matrices += [size for size, rank in weights if rank > 1]
-        every = sum(matrices, ZERO)
-        learning = [self.traffic.bytes(region) for region in self._learning(run)]
-        learning += [size for size, rank in weights if rank > 1]
-        found = sum((gradient + every for _ in learning), ZERO)  # the others, and its own
-        return found + sum((gradient + size for size, rank in weights if rank == 1), ZERO)
+        every = sum((w.elements * each for w in weights), sum(matrices, ZERO))
+        learning = len(list(self._learning(run))) + sum(w.trained for w in weights)
+        biases = [w.elements * each for w in run.weights if w.rank == 1 and w.trained]
+        found = learning * (gradient + every)  # the others, and its own
+        return found + sum((gradient + size for size in biases), ZERO)
 
     def _handed(self, run: Run, gradient: Dim) -> Dim:
         """A sum's operands share its gradient; one that was repeated gets the sum over that.
@@ -101,8 +102,9 @@ class Backward:
         return (region for region in run.reads if region.needs)
 
     def _gradients(self, run: Run) -> Dim:
-        """A gradient for each operand, and for its module's weights."""
-        return sum(map(self._gradient, self._learning(run)), self.traffic.weights(run))
+        """A gradient for each operand, and for its module's weights that are trained."""
+        weights = self.traffic.weights(run, trained=True)
+        return sum(map(self._gradient, self._learning(run)), weights)
 
     def _gradient(self, operand: Region) -> Dim:
         """What is written; of a part of a weight, the whole's gradient is made of it."""
@@ -143,7 +145,8 @@ class Backward:
         sizes = list(map(self._gradient, outer))
         written = sum(sizes if run.kept or run.left else dict.fromkeys(sizes), ZERO)
         read = self.traffic.all((*outside, *result, *again))
-        return read + written + 2 * self.traffic.weights(run)  # read, and their gradients written
+        weights = self.traffic.weights(run) + self.traffic.weights(run, trained=True)
+        return read + written + weights  # read, and their gradients written
 
     def _again(self, run: Run, kept: Iterable[Region]) -> Iterator[Region]:
         """What is read to have kept values again: themselves, or what they were made of."""

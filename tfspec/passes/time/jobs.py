@@ -70,7 +70,7 @@ class Setting:
 
 def jobs(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> list[Job]:
     """The jobs of a mode. `done` is the work of each primitive step. Raises NotYet as lowering."""
-    return list(_Jobs(_runs(graph, setting), done, setting).all(graph.params))
+    return list(_Jobs(_runs(graph, setting), done, setting).all(graph.trained))
 
 
 def recomputed(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> Dim:

@@ -173,7 +173,7 @@ class Order:
     def _again(self, run: Run) -> Iterator[Dim]:
         """Sizes of weights that a run before has too: of layers, each has weights of its own."""
         read = [x.block.weights for x in run.reads if x.needs and x.block.weights]
-        for weights in (*read, *(held.weights for held in run.weights)):
+        for weights in (*read, *(held.weights for held in run.weights if held.trained)):
             key = weights, self._owner[: _stacks_around(weights[0])]
             if key in self._used:
                 yield Held(weights).elements

@@ -61,6 +61,11 @@ class Held:
     def rank(self) -> int:
         return len(self.weights[0].shape)
 
+    @property
+    def trained(self) -> bool:
+        """Whether it gets a gradient. (Maps that run as one are all trained, or all frozen.)"""
+        return self.weights[0].trained
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -96,8 +101,9 @@ class Run:
 
     @property
     def saves(self) -> bool:
-        """Whether it keeps anything for its backward."""
-        return bool(self.kept or self.left)
+        """Whether it keeps anything for its backward, be it weights, which are there anyway."""
+        weighs = self.needs and isinstance(self.step, Assign) and self.step.saves.weighs
+        return bool(self.kept or self.left or weighs)
 
     @property
     def saves_made(self) -> bool:

@@ -66,9 +66,10 @@ class Traffic:
     def bytes(self, region: Region) -> Dim:
         return region.elements * self.each[region.dtype]
 
-    def weights(self, run: Run) -> Dim:
-        """Those of its module."""
-        return sum((weight.elements for weight in run.weights), ZERO) * self.each["float"]
+    def weights(self, run: Run, trained: bool = False) -> Dim:
+        """Those of its module, or such of them as get gradients."""
+        held = (weight for weight in run.weights if weight.trained or not trained)
+        return sum((weight.elements for weight in held), ZERO) * self.each["float"]
 
     @cached_property
     def each(self) -> Mapping[str, int]:
