@@ -61,8 +61,10 @@ def shared(self: Value) -> Value:
     return self.view(self._call("clone"), self.shape, self.strides)
 
 
-def input_alone(self: Norm, low: object, x: Value, *_: Value, own: bool = False) -> sv.Saves:
-    return sv.saves(sv.Keep(x), learns=own)
+def input_alone(
+    self: Norm, low: object, x: Value, *_: Value, own: bool = False, trained: bool = True
+) -> sv.Saves:
+    return sv.saves(sv.Keep(x), learns=own and trained)
 
 
 Broken = tuple[object, str, object]
