@@ -32,6 +32,7 @@ def json_schema() -> Schema:
     names = {model: _target(refs[model, "validation"]) for model, _ in refs}
     definitions["Step"] = _step({step: names[layer] for step, layer in layers.items()})
     definitions["Pipeline"] = _pipeline(layers)
+    definitions["StreamDecl"] = _relaxed(definitions["StreamDecl"])  # of an extended spec's stream
     definitions["BlockDecl"] = _block(
         definitions, {step: names[each] for step, each in layers.items()}
     )
