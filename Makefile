@@ -29,16 +29,20 @@ demo: $(STAMP)
 	$(BIN)/tfspec cost llama-3-8b --mode train --dtype bf16 --compiled --set T=4096
 	$(BIN)/tfspec cost deepseek-v3 --mode decode --dtype bf16 --set B=1,T=4096
 	$(BIN)/tfspec cost deepseek-v3 --mode train --dtype bf16 --target h200 --sweep T=512..4096
+	$(BIN)/tfspec cost examples/frozen/llava-stage-1.yaml --mode train --dtype bf16
 	$(BIN)/tfspec diff gpt2 llama-3-8b
 	$(BIN)/tfspec draw transformer-base
 	$(BIN)/tfspec draw vit-b16 --cost flops -o $(OUT)/vit_b16.svg
 	$(BIN)/tfspec draw dit-xl-2 -o $(OUT)/dit.svg
 	$(BIN)/tfspec draw uniter-base --width column -o $(OUT)/uniter.svg
 	$(BIN)/tfspec draw examples/cross/both-at-once.yaml -o $(OUT)/both.svg
+	$(BIN)/tfspec draw vilbert -o $(OUT)/vilbert.svg
+	$(BIN)/tfspec draw examples/detr.yaml -o $(OUT)/detr.svg
 	$(BIN)/tfspec report llama-3-8b --dtype bf16 --target h200 --set B=8 -o $(OUT)/llama_3_8b.html
 	$(BIN)/tfspec build swin-t -o $(OUT)/swin_t.py
 	$(BIN)/tfspec build vit-b16 -o $(OUT)/vit_b16.py
 	$(BIN)/tfspec build gpt2 --loss next-token -o $(OUT)/gpt2.py
+	$(BIN)/tfspec build markuplm-base --verify -o $(OUT)/markuplm.py
 	$(BIN)/tfspec build llava-1.5-7b --with generate -o $(OUT)/llava.py
 	$(BIN)/tfspec build vit-b16 --run
 	$(BIN)/python examples/photo.py

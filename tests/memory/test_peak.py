@@ -117,6 +117,32 @@ def test_what_the_allocator_hands_out(name: str) -> None:
     assert allocated(step) == peak(spec.semantics, sizes=sizes).bytes
 
 
+GRID = """
+tfspec: 1
+name: grid
+dims: {B: batch, H: multiple(4), W: multiple(4), C: 6, d: 16, h: 2}
+inputs: {features: float B H W (C)}
+streams: {grid: [features, {linear: d}, STEPS]}
+outputs: {seen: grid}
+"""
+COMPUTED = {
+    "added": "{pos: {sinusoidal: H*W}}, {attend: {heads: h}}",
+    "added to queries": "{attend: {heads: h, pos: {query: {sinusoidal: H*W}}}}",
+    "in windows": "{pos: {sinusoidal: H*W}}, {attend: {heads: h, window: {H: 2, W: 2}}}",
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("steps", COMPUTED)
+def test_a_table_that_each_forward_computes(steps: str, style: Style, dtype: Precision) -> None:
+    """A grid without a largest one: its table is no buffer, and has the model's dtype."""
+    spec = Architecture(load_text(GRID.replace("STEPS", COMPUTED[steps])))
+    for sizes in ({"B": 2, "H": 4, "W": 8}, {"B": 3, "H": 8, "W": 4}):
+        at = {**spec.semantics.bindings(), **sizes}
+        assert differences(spec, style, dtype, at, "none") == []
+
+
 # ---- random specs: all that a file may hold
 def random_spec(seed: int) -> Architecture:
     spec = Architecture(load_text(written(make(Random(seed)))))

@@ -62,9 +62,9 @@ def shared(self: Value) -> Value:
 
 
 def input_alone(
-    self: Norm, low: object, x: Value, *_: Value, own: bool = False, trained: bool = False
+    self: Norm, low: object, x: Value, *_: Value, own: bool = False, trained: bool = True
 ) -> sv.Saves:
-    return sv.saves(sv.Keep(x), learns=trained)
+    return sv.saves(sv.Keep(x), learns=own and trained)
 
 
 Broken = tuple[object, str, object]

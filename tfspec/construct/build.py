@@ -9,6 +9,7 @@ from tfspec.construct.builder import Builder
 from tfspec.construct.frozen import check_frozen
 from tfspec.construct.holders import Defaults
 from tfspec.construct.init import check_init, check_zeros
+from tfspec.construct.shape_only import check_shapes
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostics
 from tfspec.graph.class_names import class_name
@@ -50,6 +51,7 @@ def build_graph(
     if found.ok:
         check_zeros(g)
         check_frozen(g)
+        check_shapes(g, top, outputs.values())
     if not found.ok or any(tensor.unknown for tensor in outputs.values()):
         assert not found.ok, "a value is unknown, and no message says why"
         return None, found

@@ -41,6 +41,9 @@ class Op(ABC):
     forgets: ClassVar[bool] = False
     """Whether backward does without its input, whose storage the result does not share."""
 
+    shape_only: ClassVar[bool] = False
+    """Whether it reads its input's shape and none of its numbers."""
+
     @abstractmethod
     def infer(self, *inputs: Tensor) -> Tensor:
         """The output's axes. Layers check shapes before they call: they know the spec's places."""
@@ -164,24 +167,29 @@ def inner_traces(op: Op) -> tuple[Trace, ...]:
     return getattr(op, "traces", ())
 
 
-def leading_to(nodes: Sequence[Node], tensors: Iterable[Tensor]) -> list[Node]:
-    """Those of the nodes of one trace that some tensors are made by, in order of execution."""
+def leading_to(
+    nodes: Sequence[Node], tensors: Iterable[Tensor], *, numbers: bool = False
+) -> list[Node]:
+    """Those of the nodes of one trace that some tensors are made by, in order of execution; with
+    `numbers`, without those of which only shapes are read."""
     wanted = {tensor.original for tensor in tensors}
     found: list[Node] = []
     for node in reversed(nodes):
         if not wanted.isdisjoint(node.outputs):
-            wanted.update(_reads(node))
+            wanted.update(_reads(node, numbers))
             found.append(node)
     return found[::-1]
 
 
-def _reads(node: Node) -> Iterator[Tensor]:
+def _reads(node: Node, numbers: bool) -> Iterator[Tensor]:
     """What a node reads, also from outside by what is in it."""
+    if numbers and node.op.shape_only:
+        return
     yield from (tensor.original for tensor in node.inputs)
     traces = [*inner_traces(node.op), *([node.inner] if node.inner is not None else [])]
     for trace in traces:
         for step in trace.body:
-            yield from _reads(step)
+            yield from _reads(step, numbers)
 
 
 def flags(op: Op) -> tuple[Tensor, ...]:

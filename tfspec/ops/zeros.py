@@ -52,6 +52,7 @@ class ZerosLike(Op):
     """Zeros in the space of a value: [..., width] -> [..., width]."""
 
     reach: ClassVar[Reach] = "token"
+    shape_only: ClassVar[bool] = True
 
     def infer(self, *inputs: Tensor) -> Tensor:
         return Tensor(inputs[0].axes, inputs[0].space)

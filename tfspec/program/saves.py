@@ -75,7 +75,7 @@ def nothing(why: str, *, learns: bool = False) -> Saves:
 
 VIEW = nothing("a view: backward needs shapes alone")
 LINEAR = nothing("a sum, a copy or a multiple by a number: its gradient needs no values")
-NO_GRADIENT = nothing("indices, flags, sizes and constants have no gradient")
+NO_GRADIENT = Saves((), why="indices, flags, sizes and constants have no gradient", stops=True)
 A_WEIGHT = nothing("a weight as it is", learns=True)
 A_FROZEN_WEIGHT = nothing("a weight that is not trained")
 FROZEN_MAP = Saves((), why="of a weight that is not trained: it alone is read", weighs=True)

@@ -106,8 +106,9 @@ def cosine(x: Tensor) -> Tensor:
 
 
 def to(x: Tensor, *args: Any, dtype: Dtype | None = None, device: object = None) -> Tensor:
-    """A copy in another dtype, or x itself."""
+    """A copy in another dtype, or in that of another tensor, or x itself."""
     dtype = next((each for each in args if isinstance(each, Dtype)), dtype)
+    dtype = next((each.dtype for each in args if isinstance(each, Tensor)), dtype)
     if dtype is None or dtype is x.dtype:
         return x
     had = x.dtype

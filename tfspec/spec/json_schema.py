@@ -32,10 +32,10 @@ def json_schema() -> Schema:
     names = {model: _target(refs[model, "validation"]) for model, _ in refs}
     definitions["Step"] = _step({step: names[layer] for step, layer in layers.items()})
     definitions["Pipeline"] = _pipeline(layers)
+    definitions["StreamDecl"] = _relaxed(definitions["StreamDecl"])  # of an extended spec's stream
     definitions["BlockDecl"] = _block(
         definitions, {step: names[each] for step, each in layers.items()}
     )
-    definitions["StreamDecl"] = _stream(definitions["StreamDecl"])
     root = definitions.pop(names[Spec])
     return {"$schema": DRAFT, "title": "tfspec", **_root(root), "$defs": definitions}
 
@@ -49,12 +49,6 @@ def _root(spec: Schema) -> Schema:
     required = [key for key in spec["required"] if key != "outputs"]
     extends = [{"required": ["outputs"]}, {"required": ["extends"]}]
     return {**spec, "required": required, "anyOf": extends}
-
-
-def _stream(stream: Schema) -> Schema:
-    """One that another spec has need not be written again where a key of it changes."""
-    forms = [{key: form[key] for key in form if key != "required"} for form in stream["anyOf"]]
-    return {**stream, "anyOf": forms}
 
 
 def _step(names: dict[str, str]) -> Schema:

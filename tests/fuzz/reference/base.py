@@ -162,16 +162,15 @@ class Reading:
         return length if now == then else then * length // now
 
     @contextmanager
-    def next_layer(self, ahead: int | None = None):
-        """i and n for what is inside; a layer inside of a layer is the same one. `ahead`: those of
-        a layer so much later, which has not come yet."""
+    def next_layer(self):
+        """i and n for what is inside; a layer inside of a layer is the same one."""
         if self.layer:
             yield
             return
         count = self._layers(self.tree["streams"].get(self.stream, []))
-        with self._using(layer={"i": self.depth + (ahead or 0), "n": count}):
+        with self._using(layer={"i": self.depth, "n": count}):
             yield
-        self.depth += ahead is None
+        self.depth += 1
 
     def _layers(self, pipeline: Any) -> int:
         """Layers of all stacks, and blocks that stand alone."""
