@@ -110,8 +110,9 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     """
     rows = numel(a.shape[:-1]), a.shape[-1]
     if len(b.shape) == 2 and (b.node is not None or viewed(a.shape, a.strides, rows) is not None):
-        out = mm(reshape(a, numel(a.shape[:-1]), a.shape[-1]), b) if len(a.shape) > 2 else mm(a, b)
-        return reshape(out, *a.shape[:-1], b.shape[1]) if len(a.shape) > 2 else out
+        if len(a.shape) == 2:
+            return mm(a, b)
+        return reshape(mm(reshape(a, *rows), b), *a.shape[:-1], b.shape[1])
     lead = broadcast(a.shape[:-2], b.shape[:-2])
     count = numel(lead)
     out = bmm(
