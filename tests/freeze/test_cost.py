@@ -13,10 +13,12 @@ from tests.cost.counted import costs, forward_and_backward, given, model, sizes
 from tests.freeze.specs import CASES, frozen
 from tests.memory.live import differences
 from tests.memory.measure import dropped, whole, wrong
+from tfspec.api import Architecture
 from tfspec.passes.cost import work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.program import saves
 from tfspec.program.program import Precision, Style
+from tfspec.spec.load import load_text
 
 STYLES: tuple[Style, ...] = ("fast", "explicit")
 FULL = tfspec.load("examples/frozen/llava-stage-1.yaml", {"B": 2, "T": 1024, "M": 1})
@@ -60,6 +62,25 @@ def test_a_step(
     name: str, streams: Sequence[str], style: Style, dtype: Precision, checkpoint: Checkpoint
 ) -> None:
     assert differences(frozen(name, streams), style, dtype, checkpoint=checkpoint) == []
+
+
+FIXED_KEYS = """
+tfspec: 1
+name: fixed-keys
+dims: {B: batch, S: 1..9, T: 1..9, d: 16, h: 2}
+inputs: {x: float B T (d), y: float B S (d)}
+streams:
+  begin: [x, {linear: d}]
+  memory: {do: [y, {linear: d}], freeze: true}
+  out: {do: [begin, {attend: {heads: h, to: memory, dropout: 0.1}}], freeze: true}
+outputs: {z: out}
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_keys_without_a_gradient(style: Style) -> None:
+    """Frozen maps of frozen tokens: products of matrices keep no queries for them."""
+    assert wrong(Architecture(load_text(FIXED_KEYS)), style) == []
 
 
 def test_these_tests_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,8 @@ class AttendWindows(Unlearned):
         last = lead + 1 if self.windows.shifted else lead
         mask = None if scores is None else self._given(scores, q)
         given, (q, k, v) = (q, k, v), (x.merged(first, last) for x in (q, k, v))
-        kernel = Attention(low, q, k, v, mask, low.drops(self.dropout))
+        read = (*given, *([] if scores is None else [scores]))
+        kernel = Attention(low, q, k, v, mask, low.drops(self.dropout), read)
         copied = [x for x, y in zip((q, k, v), given, strict=True) if x.storage is not y.storage]
         runs = kernel.runs.after([product(x.shape) for x in copied])
         strides = cut(kernel.strides, first, shape[first : last + 1])

@@ -66,4 +66,4 @@ def _kernel(low: Lowering, q: Value, k: Value, v: Value, mask: Value) -> Attenti
     groups = k.shape[1]
     shape = (batch, groups, heads.exact_div(groups) * tokens, width)
     rows = replace(q, shape=shape, strides=in_order(shape))
-    return Attention(low, rows, k, v, mask, dropout=False)
+    return Attention(low, rows, k, v, mask, dropout=False, read=(q, k, v, mask))

@@ -29,7 +29,8 @@ def flash(low: Lowering, q: Shape, v: Shape, *, learned: bool, dropout: bool) ->
 class Attention:
     """One call: q [..., h, N, k], k [..., g, M, k], v [..., g, M, w], laid out as they are passed.
 
-    `mask` has booleans, or numbers that are added to the scores.
+    `mask` has booleans, or numbers that are added to the scores. `read` are all of these as the
+    step reads them, where its helper lays them out anew.
     """
 
     low: Lowering
@@ -38,6 +39,7 @@ class Attention:
     v: Value
     mask: Value | None
     dropout: bool
+    read: tuple[Value, ...] = ()
 
     @property
     def kernel(self) -> Kernel:
@@ -139,22 +141,26 @@ class Attention:
         return kept
 
     def _math(self) -> list[Kept]:
-        """Products of matrices, in fp32 at least: q and k scaled, grouped heads repeated."""
+        """Products of matrices, in fp32 at least: q and k scaled, grouped heads repeated. Each
+        operand is kept for the other's gradient: frozen keys of frozen tokens need none."""
         dtype = "float32" if self.low.half else "float"
         heads = self.q.shape[:-2]
         weights = product(self.q.shape[:-1]) * self.k.shape[-2]
+        given = (self.q, self.k, self.v, *(() if self.mask is None else (self.mask,)))
+        q, k, v, *masks = self.read or given
+        scored = (q, k, *masks)
         kept: list[Kept] = [
-            Made("scaled queries", product(self.q.shape), dtype),
-            Made("scaled keys", product((*heads, *self.k.shape[-2:])), dtype),
-            Made("weights", weights, dtype),
+            Made("scaled queries", product(self.q.shape), dtype, (k,)),
+            Made("scaled keys", product((*heads, *self.k.shape[-2:])), dtype, (q,)),
+            Made("weights", weights, dtype, scored if self.dropout else ()),
         ]
         if self.dropout:
             on_cpu = self.low.target.kind == "cpu"
-            kept.append(Made("dropout", weights, dtype if on_cpu else "bool"))
-            kept.append(Made("dropped weights", weights, dtype))
+            kept.append(Made("dropout", weights, dtype if on_cpu else "bool", scored))
+            kept.append(Made("dropped weights", weights, dtype, (v,)))
         grouped = not self.low.same(self.q.shape[-3], self.v.shape[-3])
         if self.low.half or grouped:
-            kept.append(Made("values", product((*heads, *self.v.shape[-2:])), dtype))
+            kept.append(Made("values", product((*heads, *self.v.shape[-2:])), dtype, scored))
         else:
-            kept.append(Keep(self.v.batched()))
+            kept.append(Keep(self.v.batched(), scored))
         return kept
