@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.cost.counted import costs, forward_and_backward, given, model
+from tests.cost.counted import miscounted
 from tests.memory.measure import wrong
 from tests.parity.compare import functional
 from tests.parity.running import gradients, place, relative, run_file
@@ -170,10 +170,7 @@ def test_a_gpu_multiplies_by_group_where_rows_are_whole_16_bytes() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_flops_are_counted_exactly(case: str, before: str, style: str) -> None:
     architecture = spec(case, before)
-    at = {"B": 3, "T": 7}
-    made, cost = model(architecture, style=style), costs(architecture, at)
-    counted = forward_and_backward(made, given(architecture.semantics, at))
-    assert (cost.number(cost.work.forward), cost.number(cost.work.backward)) == counted
+    assert [*miscounted(architecture, {"B": 3, "T": 7}, style=style)] == []
 
 
 @pytest.mark.parametrize("style", STYLES)

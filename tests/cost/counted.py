@@ -6,7 +6,7 @@ a token goes through as many experts, and the count is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -83,6 +83,19 @@ def forward_and_backward(made: nn.Module, values: list[Tensor]) -> tuple[int, in
     total = sum(result.sum() for result in results)
     assert isinstance(total, Tensor)
     return forward, flops(total.backward)
+
+
+def miscounted(
+    architecture: Architecture, *several: Mapping[str, int], **how: Any
+) -> Iterator[str]:
+    """Where what is told of a forward and its backward is not what torch counts, at each size."""
+    made = model(architecture, **how)
+    for at in several:
+        counted = forward_and_backward(made, given(architecture.semantics, at))
+        cost = costs(architecture, at)
+        told = cost.number(cost.work.forward), cost.number(cost.work.backward)
+        if told != counted:
+            yield f"forward and backward are told as {told}, and are {counted}, at {at}"
 
 
 def costs(architecture: Architecture, at: Mapping[str, int], mode: Any = "forward") -> Cost:

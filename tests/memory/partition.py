@@ -17,7 +17,12 @@ from torch._functorch import config as functorch
 from torch._inductor import config
 from torch.fx import GraphModule, Node
 
+from tests.memory.live import Sizes, drawn, labels
+from tests.memory.measure import DTYPES
+from tests.parity.running import run_file
+from tfspec.api import Architecture
 from tfspec.passes.memory.loss import STEP
+from tfspec.program.program import Precision, Style
 
 
 class Cut:
@@ -72,6 +77,12 @@ class Cut:
 
 def _key(value: Tensor) -> int:
     return value.untyped_storage()._cdata
+
+
+def cut_step(spec: Architecture, sizes: Sizes, dtype: Precision, style: Style = "fast") -> Cut:
+    """A step of the emitted file at these sizes, with numbers and labels drawn."""
+    model = run_file(spec.emit(style=style)).build(dtype=DTYPES[dtype])
+    return cut(model, drawn(spec, sizes, DTYPES[dtype]), labels(spec, sizes))
 
 
 def cut(

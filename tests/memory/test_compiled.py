@@ -10,10 +10,9 @@ import pytest
 
 import tfspec
 from tests.bundled import NAMES, small
-from tests.memory.live import drawn, labels, small_sizes
+from tests.memory.live import small_sizes
 from tests.memory.measure import DTYPES, STYLES, with_dropout
-from tests.memory.partition import cut
-from tests.parity.running import run_file
+from tests.memory.partition import cut_step
 from tfspec.api import Architecture
 from tfspec.passes.memory import partition
 from tfspec.passes.memory.compiled import kept_compiled
@@ -78,8 +77,7 @@ def told(name: str, dtype: Precision, style: Style, dropout: bool, **given: int)
 
 def measured(name: str, dtype: Precision, style: Style, dropout: bool, **given: int) -> int:
     spec, sizes = spec_of(name, dropout, **given)
-    model = run_file(spec.emit(style=style)).build(dtype=DTYPES[dtype])
-    return cut(model, drawn(spec, sizes, DTYPES[dtype]), labels(spec, sizes)).bytes
+    return cut_step(spec, sizes, dtype, style).bytes
 
 
 @pytest.mark.parametrize(("name", "dtype", "style", "dropout"), FEW)

@@ -34,9 +34,14 @@ def body_names(theirs: Tensors) -> dict[str, Tensor]:
         for ours, name in EMBEDDINGS.items()
     }
     found["pos"] = theirs["embeddings.position_embeddings.weight"]
-    table = {"embeddings.LayerNorm": "norm"}
-    for i in range(3):
-        layer, block = f"encoder.layer.{i}", f"blocks.{i}"
+    return found | renamed(theirs, {"embeddings.LayerNorm": "norm", **layer_names("blocks")})
+
+
+def layer_names(blocks: str, layers: int = 3) -> dict[str, str]:
+    """Our modules by theirs, of an encoder's layers."""
+    table: dict[str, str] = {}
+    for i in range(layers):
+        layer, block = f"encoder.layer.{i}", f"{blocks}.{i}"
         table |= {
             f"{layer}.attention.output.dense": f"{block}.attention.out",
             f"{layer}.attention.output.LayerNorm": f"{block}.norm1",
@@ -44,11 +49,9 @@ def body_names(theirs: Tensors) -> dict[str, Tensor]:
             f"{layer}.output.dense": f"{block}.mlp.down",
             f"{layer}.output.LayerNorm": f"{block}.norm2",
         }
-        table |= {
-            f"{layer}.attention.self.{name}": f"{block}.attention.{name[0]}"
-            for name in ("query", "key", "value")
-        }
-    return found | renamed(theirs, table)
+        for name in ("query", "key", "value"):
+            table[f"{layer}.attention.self.{name}"] = f"{block}.attention.{name[0]}"
+    return table
 
 
 def bert_results(output: Any) -> tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import MarkupLMConfig, MarkupLMModel
 
-from tests.parity.bert import bert_results
+from tests.parity.bert import bert_results, layer_names
 from tests.parity.reference import SIZES, Reference, Tensors, renamed
 
 LEVELS, TAGS, NUMBERS, UNIT = 4, 9, 13, 6
@@ -47,18 +47,8 @@ def markuplm_names(theirs: Tensors) -> dict[str, Tensor]:
         f"{PATHS}.inner2emb": "path_linear2",
         "embeddings.LayerNorm": "text_norm",
         "pooler.dense": "pooled",
+        **layer_names("text_blocks"),
     }
-    for i in range(3):
-        layer, block = f"encoder.layer.{i}", f"text_blocks.{i}"
-        table |= {
-            f"{layer}.attention.output.dense": f"{block}.attention.out",
-            f"{layer}.attention.output.LayerNorm": f"{block}.norm1",
-            f"{layer}.intermediate.dense": f"{block}.mlp.up",
-            f"{layer}.output.dense": f"{block}.mlp.down",
-            f"{layer}.output.LayerNorm": f"{block}.norm2",
-        }
-        for name in ("query", "key", "value"):
-            table[f"{layer}.attention.self.{name}"] = f"{block}.attention.{name[0]}"
     return found | renamed(theirs, table)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEncoder, BertPooler
 
+from tests.parity.bert import layer_names
 from tests.parity.reference import SIZES, Reference, Tensors, renamed
 from tests.parity.words_and_regions import pairs
 
@@ -93,18 +94,8 @@ def uniter_names(theirs: Tensors) -> dict[str, Tensor]:
         "regions.where_norm": "image_norm2",
         "regions.norm": "image_norm3",
         "pooler.dense": "pooled",
+        **layer_names("joint_blocks"),
     }
-    for i in range(3):
-        layer, block = f"encoder.layer.{i}", f"joint_blocks.{i}"
-        table |= {
-            f"{layer}.attention.output.dense": f"{block}.attention.out",
-            f"{layer}.attention.output.LayerNorm": f"{block}.norm1",
-            f"{layer}.intermediate.dense": f"{block}.mlp.up",
-            f"{layer}.output.dense": f"{block}.mlp.down",
-            f"{layer}.output.LayerNorm": f"{block}.norm2",
-        }
-        for name in ("query", "key", "value"):
-            table[f"{layer}.attention.self.{name}"] = f"{block}.attention.{name[0]}"
     return found | renamed(theirs, table)
 
 

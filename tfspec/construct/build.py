@@ -41,13 +41,7 @@ def build_graph(
     facts = Facts(env.domains, assumed(spec, env.sizes, env.domains, found))
     g = Builder(spec, env.sizes, facts, found, names, top)
     check_init(g)
-    with tracing(top):
-        top.inputs = tuple(_input(g, name, decl) for name, decl in spec.inputs.items())
-        for name in spec.streams:
-            if name not in g.values:
-                g.build_stream(name)
-        outputs_at = len(top.body)
-        outputs = {name: _output(g, name) for name in spec.outputs}
+    outputs, outputs_at = _trace(g)
     if found.ok:
         check_zeros(g)
         check_frozen(g)
@@ -58,18 +52,22 @@ def build_graph(
     top.results = tuple(tensor.original for tensor in outputs.values())
     streams = {name: g.values[name] for name in spec.streams}
     names.prefer(value.space.length for value in streams.values() if value.space.parts)
+    given = bound or {}
     graph = Graph(
-        spec,
-        top,
-        env.sizes,
-        facts,
-        names,
-        outputs,
-        bound or {},
-        streams=streams,
-        outputs_at=outputs_at,
+        spec, top, env.sizes, facts, names, outputs, given, streams=streams, outputs_at=outputs_at
     )
     return graph, found
+
+
+def _trace(g: Builder) -> tuple[dict[str, Tensor], int]:
+    """The outputs, and how many steps are recorded before the first of them is made."""
+    with tracing(g.top):
+        g.top.inputs = tuple(_input(g, name, decl) for name, decl in g.spec.inputs.items())
+        for name in g.spec.streams:
+            if name not in g.values:
+                g.build_stream(name)
+        before = len(g.top.body)
+        return {name: _output(g, name) for name in g.spec.outputs}, before
 
 
 def _output(g: Builder, name: str) -> Tensor:

@@ -107,6 +107,11 @@ class Graph:
         """Parameters that are trained: all, but for those of frozen streams."""
         return self.scope.trained
 
+    @property
+    def freezes(self) -> bool:
+        """Whether some are not trained."""
+        return self.trained != self.params
+
     @cached_property
     def active(self) -> Dim:
         """Parameters that one token uses: all, but for experts that it does not go to."""

@@ -175,7 +175,7 @@ def ones_like(x: Tensor, dtype: Dtype | None = None) -> Tensor:
 
 
 def zeros_like(x: Tensor) -> Tensor:
-    return like("new_ones", x)
+    return like("zeros", x)
 
 
 def index(x: Tensor, key: Any) -> Tensor:

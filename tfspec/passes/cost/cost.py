@@ -53,8 +53,8 @@ def cost(
 
     `bound` are the sizes of dims that vary, by default those that the graph was bound to. A dim
     that is not bound counts as its largest value, a batch as 1; NotYet where there is none, and for
-    training that changes nothing. `how`
-    the model runs says how long it takes; `compiled`: activations are those of a compiled step.
+    training that changes nothing. `how` the model runs says how long it takes; `compiled`:
+    activations are those of a compiled step.
     """
     if mode == "train":
         check_trained(graph)

@@ -112,7 +112,7 @@ def as_csv(cost: Cost, by: By = "step") -> str:
     """A line for each row, the first with the columns' names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = (*COLUMNS, *(FROZEN if freezes(cost) else ()), *(TIMED if cost.times else ()))
+    columns = (*COLUMNS, *(FROZEN if cost.graph.freezes else ()), *(TIMED if cost.times else ()))
     writer.writerow(columns)
     for path, row in _paths(cost, by):
         found = _module(cost, path, _expanded(cost, row))
@@ -124,11 +124,6 @@ def as_csv(cost: Cost, by: By = "step") -> str:
         rest = {"path": OPTIMIZER, "time_seconds": cost.times.rest.typical, "bound": "memory"}
         writer.writerow([rest.get(name, "") for name in columns])
     return text.getvalue().rstrip("\n")
-
-
-def freezes(cost: Cost) -> bool:
-    """Whether something is not trained."""
-    return cost.graph.trained != cost.graph.params
 
 
 def _paths(cost: Cost, by: By) -> list[tuple[str, Row]]:

@@ -179,7 +179,7 @@ class Cost:
 
     def _trained(self) -> list[Quantity]:
         """Parameters that training changes, where a stream is frozen."""
-        if self.graph.trained == self.graph.params:
+        if not self.graph.freezes:
             return []
         return [self._of("trained", "parameters", self.graph.trained)]
 

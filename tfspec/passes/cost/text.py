@@ -102,9 +102,9 @@ def _active(cost: Cost) -> list[str]:
 
 def _trained(cost: Cost) -> list[str]:
     """How many of the parameters are trained, where a stream is frozen."""
-    trained, params = (cost.number(each) for each in (cost.graph.trained, cost.graph.params))
-    if trained == params:
+    if not cost.graph.freezes:
         return []
+    trained, params = (cost.number(each) for each in (cost.graph.trained, cost.graph.params))
     return [f"parameters that are trained: {trained:,} of {params:,}, the rest is frozen"]
 
 
@@ -261,7 +261,7 @@ def _rule_of_thumb(cost: Cost) -> list[str]:
     params = cost.graph.params
     kind = "parameters" if active == cost.number(params) else "active parameters"
     words = f"of {active:,} {kind} and {tokens:,} tokens"
-    frozen = "; it takes all of them to be trained" if cost.graph.trained != params else ""
+    frozen = "; it takes all of them to be trained" if cost.graph.freezes else ""
     given = f"{scaled(rule, 'FLOPs')}, {share:.1%} of this step's{frozen}"
     return [f"The rule 6·N·D {words} gives {given}."]
 

@@ -23,7 +23,7 @@ NOTHING_TRAINED = Rule(
 
 def check_trained(graph: Graph, output: str | None = None) -> None:
     """Raises NotYet where no output needs a gradient, or not this one."""
-    if graph.trained == graph.params and graph.params.terms:
+    if graph.params.terms and not graph.freezes:
         return
     found = trained(graph)
     if found if output is None else output in found:

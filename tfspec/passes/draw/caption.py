@@ -28,7 +28,7 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     figure = drawing.figure
     name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
     trained = graph.facts.value(graph.trained)
-    told = [] if graph.trained == graph.params else [f"of the model {trained:,} are trained"]
+    told = [] if not graph.freezes else [f"of the model {trained:,} are trained"]
     bars = ["bars: the share of each"] if drawing.cost == "params" else []
     yield [name, *told, *bars]
     shapes = drawing.words.shape

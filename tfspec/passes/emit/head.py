@@ -19,7 +19,7 @@ def head(program: Program, body: str) -> str:
     about = sentence((graph.spec.about or "").strip() or graph.name)
     made = f"Written by tfspec {VERSION} from the spec {quiet(graph.name)} ({graph.digest})"
     count = f"{graph.facts.value(graph.params):,} parameters"
-    if graph.trained != graph.params:
+    if graph.freezes:
         count += f", of which {graph.facts.value(graph.trained):,} are trained"
     first = f"{about} {made} for {program.target.about}: {count}."
     lines = docstring(first, legend(program))
