@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -40,23 +42,22 @@ outputs: {x: right}
 """
 
 
-# four stacks of up to 24 layers on 2,048 tokens take a minute
-LONG = pytest.param("video-swin-t", marks=pytest.mark.slow)
-# Every check looks at both styles' numbers; the shapes of the other style's lines are long to run.
-EXPLICIT = [
-    name
-    if name in ("gpt2", "swin-t", "transformer-base")
-    else pytest.param(name, marks=pytest.mark.slow)
-    for name in NAMES
-]
+# four stacks of up to 24 layers on 2,048 tokens take a minute, others some seconds each
+LONG = ("video-swin-t", "palm-e-562b", "flamingo", "dall-e", "llava-1.5-7b", "vilbert")
 
 
-@pytest.mark.parametrize("name", [LONG if n == "video-swin-t" else n for n in BY_STRUCTURE])
+def slowly(names: Iterable[Any], which: Container[Any]) -> list[Any]:
+    """All of them, some in the slow tests."""
+    return [pytest.param(n, marks=pytest.mark.slow) if n in which else n for n in names]
+
+
+@pytest.mark.parametrize("name", slowly(BY_STRUCTURE, LONG))
 def test_bundled_specs_hold(name: str):
     held(name, "fast")
 
 
-@pytest.mark.parametrize("name", EXPLICIT)
+# every check looks at both styles' numbers; the shapes of the other style's lines are long to run
+@pytest.mark.parametrize("name", slowly(NAMES, {*NAMES} - {"gpt2", "swin-t", "transformer-base"}))
 def test_bundled_specs_hold_in_the_textbook_form(name: str):
     held(name, "explicit")
 
@@ -67,7 +68,7 @@ def held(name: str, style: Style) -> None:
     assert [check.what for check in report.checks] == CHECKS
 
 
-@pytest.mark.parametrize("name", GENERATING)
+@pytest.mark.parametrize("name", slowly(GENERATING, {"mistral-7b", "gemma-2-2b", "palm-540b"}))
 def test_bundled_specs_generate(name: str):
     report = verify(tfspec.load(name), parts=("generate",), seed=5)
     assert report.ok, report.text()
