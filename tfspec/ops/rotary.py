@@ -39,15 +39,11 @@ class RotaryTable:
 
     def lower(self, low: Lowering) -> Value:
         """The table as a buffer of the root."""
-        settings = [(name, _real(value)) for name, value in self.settings]
+        settings = [(name, ex.written(value)) for name, value in self.settings]
         function = low.helper("rotary_table", table_function(self.scaling, settings))
         sizes = (low.number(self.rows, "rows"), low.number(self.width, "width"))
-        make = ex.Call(function, (*sizes, ex.Name(_real(self.base))))
+        make = ex.Call(function, (*sizes, ex.Name(ex.written(self.base))))
         return low.buffer("rope", make, (Dim.of(2), self.rows, self.width.exact_div(2)))
-
-
-def _real(value: float) -> str:
-    return repr(int(value) if value == int(value) else value)
 
 
 @dataclass(frozen=True)

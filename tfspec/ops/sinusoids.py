@@ -44,8 +44,7 @@ LAYOUTS: dict[Layout, tuple[str, str]] = {
 def written(low: Lowering, name: str, template: str, base: float, layout: Layout) -> ex.Name:
     """The emitted function with this base and layout."""
     words, join = LAYOUTS[layout]
-    number = int(base) if base == int(base) else base
-    return low.helper(name, template.format(base=number, layout=words, join=join))
+    return low.helper(name, template.format(base=ex.written(base), layout=words, join=join))
 
 
 @dataclass(frozen=True)
