@@ -376,7 +376,7 @@ class _Reader:
         """Layers that are not open: what modules they have is said below their name."""
         looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
         seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
-        nodes = tuple(primitives([node for trace in traces for node in trace.body]))
+        nodes = self._stands_for([node for trace in traces for node in trace.body])
         knobs = (*map(escape, seen), *self._frozen(nodes))
         reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
         inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}
