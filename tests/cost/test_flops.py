@@ -187,6 +187,11 @@ blocks: {layer: {share: one, do: [{ffn: {hidden: 12, act: gelu}}]}}
 streams: {s: [x, layer], t: [z, layer]}
 outputs: {y: s, w: t}
 """,
+    "zeros in the shape of what is trained": """\
+inputs: {x: float B T (d)}
+streams: {s: [x, {linear: d}], queries: [{zeros: s}, {attend: {heads: h}}]}
+outputs: {y: s, w: queries}
+""",
     "wide values and grouped heads": """\
 inputs: {x: float B T (d)}
 blocks: {layer: {do: [{attend: {heads: 4, kv_heads: 2, head_dim: 3, v_head_dim: 5}}]}}

@@ -190,7 +190,7 @@ class _Walk:
     def _flows(self, node: Node) -> list[Flow]:
         """What it makes, of its operands; of parts that it leaves as they are, each of its own."""
         (output,), moved = node.outputs, node.op.moved(*node.inputs)
-        if output.kind != "float":  # choices
+        if output.kind != "float" or node.op.shape_only:  # choices, and zeros
             return []
         given = [*map(self.seen, node.inputs)]
         if not moved:
