@@ -165,3 +165,14 @@ def learn(m: Maker, width: int) -> Made:
     if m.chance(25):
         knobs["share"] = share(m, "tokens", *(axis.top for axis in axes), width)
     return {"learn": knobs}, Val((), (Part(m.stream or "learned", tuple(axes)),), width)
+
+
+def zeros(m: Maker, width: int) -> Made:
+    """A source of zeros: in the space of another value, or in one of their own."""
+    others = [name for name in m.values if m.readable(name)]
+    if others and m.chance(60):
+        name = m.pick(others)
+        return {"zeros": name if m.chance(70) else {"like": name}}, m.values[name]
+    made, value = learn(m, width)
+    knobs = {key: given for key, given in made["learn"].items() if key != "share"}
+    return {"zeros": knobs}, value

@@ -101,6 +101,16 @@ class Steps(Experts):
             new.append(Val(held.reshape(-1, x.width), (), ((name, axes),)))
         return together([*new, x])
 
+    def step_zeros(self, knobs: Any, x: Val | None) -> Val:
+        knobs = knobs if isinstance(knobs, dict) else {"like": knobs}
+        if "like" in knobs:
+            value = self.run(knobs["like"], None)
+            return value.of(torch.zeros_like(value.data))
+        axes = tuple((name, self.size(size)) for name, size in knobs.get("axes", {}).items())
+        shape = int(torch.tensor([n for _, n in axes]).prod()), self.size(knobs["width"])
+        data = torch.zeros(shape, dtype=torch.float64)
+        return Val(data, (), ((self.stream or "zeros", axes),))
+
     def step_learn(self, knobs: Any, x: Val | None) -> Val:
         width = self.size(knobs["width"])
         axes = tuple((name, self.size(size)) for name, size in knobs.get("axes", {}).items())
