@@ -86,7 +86,7 @@ def check_kind(value: Any) -> Any:
     if kind is None:
         helps = (f"`kind` is {either(_KINDS)}",)
         raise wrong(MISSING_KEY, "`scaling` needs `kind`", span_of(given), helps=helps)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         place = getattr(given, "value_spans", {}).get("kind")
         raise Wrong(unknown_choice(str(kind), list(_KINDS)).about("kind", place))
     return given
