@@ -92,6 +92,8 @@ MENDS: list[tuple[str, Mend]] = [
 ]
 BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     # file, how its help begins: what in the spec becomes what
+    ("pool_over_axes", "its axes"): ("frames, {pool: {mean: W}}", "frames, {pool: {mean: F}}"),
+    ("not_yet_in_streams", "`take` one"): ("{prepend: cls}, {pool:", "{pool:"),
     ("branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("parallel_branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("branch_of_other_tokens", "do it"): (

@@ -134,7 +134,9 @@ def _qk_norm(m: Maker) -> Any:
         knobs["offset"] = m.pick([1, 0.5])
         if knobs["kind"] == "layer":
             knobs["bias"] = False
-    return "head" if m.chance(40) else knobs
+    if m.chance(40):
+        return m.pick(["head", "full"])
+    return knobs | ({"over": m.pick(["head", "full"])} if m.chance(40) else {})
 
 
 def _source(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Val | None:

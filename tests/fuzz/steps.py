@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.fuzz.maker import MARKS, PARTS, SHARES, Maker
@@ -135,7 +136,15 @@ def take(m: Maker, x: Val) -> Made | None:
 
 
 def pool(m: Maker, x: Val) -> Made:
-    return {"pool": m.pick(["mean", "max"])}, x.over(Part("pooled" if not m.stream else m.stream))
+    kind, part = m.pick(["mean", "max"]), x.parts[0]
+    if len(x.parts) == 1 and part.axes and m.chance(50):
+        gone = [axis.name for axis in part.axes if m.chance(50)] or [part.axes[0].name]
+        left = tuple(axis for axis in part.axes if axis.name not in gone)
+        m.rng.shuffle(gone)
+        if left:
+            named = gone[0] if len(gone) == 1 else gone
+            return {"pool": {kind: named}}, x.over(replace(part, axes=left))
+    return {"pool": kind}, x.over(Part(m.stream or "pooled"))
 
 
 def mark(m: Maker, x: Val) -> Made | None:

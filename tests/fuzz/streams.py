@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from tests.fuzz import blocks, gathers, modulations, places, steps, tiles
@@ -71,8 +72,15 @@ def _vectors(m: Maker, name: str, width: int) -> tuple[list[Any], Val]:
     value = m.values[name]
     if name in m.vocabularies:
         knobs: Tree = {"width": m.size(width)}
+        rows = m.vocabularies[name]
+        of_one_length = [axis for axis in value.parts[0].axes if axis.low == axis.top]
+        per = [axis for axis in of_one_length if m.chance(40)]
+        if per and m.chance(60):
+            m.rng.shuffle(per)
+            knobs["per"] = [axis.name for axis in per] if len(per) > 1 else per[0].name
+            rows *= prod(axis.low for axis in per)
         if m.chance(30):
-            knobs["share"] = steps.share(m, "table", m.vocabularies[name], width)
+            knobs["share"] = steps.share(m, "table", rows, width)
         return [name, {"embed": knobs if len(knobs) > 1 or m.chance(50) else knobs["width"]}], (
             value.wide(width)
         )

@@ -17,9 +17,6 @@ CASES = 700
 
 # What no random spec has, and why; an entry that one has is refused.
 LEFT_OUT = {
-    "pool.axes": "not built yet",
-    "attend: QKNorm.over=full": "not built yet",
-    "embed.per": "drawn by hand in tests/test_embed.py, against as many tables",
     "A stream.freeze": "test_frozen writes it into random specs",
 }
 

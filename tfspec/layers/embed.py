@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from tfspec.construct.rules import AXIS_TWICE, NO_AXIS
 from tfspec.construct.stop import Stop
 from tfspec.layers.base import Layer, TensorKind
+from tfspec.layers.named_axes import named_axes
 from tfspec.ops import embed as ops
 from tfspec.spec.parts import ShareField
 from tfspec.spec.types import AxisNames, Size
@@ -52,14 +52,8 @@ class Embed(Layer):
 
     def _axes(self, g: Builder, x: Tensor) -> tuple[Axis, ...]:
         """Those of `per`, each of one length: a table is made once."""
-        known = {axis.name: axis for part in x.space.parts for axis in part.axes}
-        names = self.per or ()
-        for at, name in enumerate(names):
-            if name not in known:
-                help = [f"its axes: {', '.join(known)}"] if known else []
-                message = f"the ids here have no axis `{name}`"
-                raise g.refuse(NO_AXIS, message, name.span, help=help)
-            if name in names[:at]:
-                raise g.refuse(AXIS_TWICE, f"`per` names axis `{name}` twice", name.span)
-            g.fixed(known[name].size, name.span)
-        return tuple(known[name] for name in names)
+        names, every = self.per or (), (axis for part in x.space.parts for axis in part.axes)
+        axes = named_axes(g, every, names, "per", "the ids here have")
+        for axis, name in zip(axes, names, strict=True):
+            g.fixed(axis.size, name.span)
+        return axes

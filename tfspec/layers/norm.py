@@ -150,7 +150,8 @@ class Norm(Normalisation, Layer):
 
 
 class QKNorm(Located):
-    """A norm of queries and keys, over each head or over all (Dehghani et al. 2023)."""
+    """A norm of queries and keys: over each head (Dehghani et al. 2023), or over all heads of a
+    token together, before they are split (OLMo Team 2024, section 3.2)."""
 
     called: ClassVar[str] = "`qk_norm`"
     shorthand: ClassVar[str | None] = "over"
@@ -172,9 +173,8 @@ class QKNorm(Located):
         )
 
     def normalise(self, g: Builder, x: Tensor, role: str) -> Tensor:
-        """Queries or keys [..., h, N, k], normalised over each head's features."""
-        if self.over == "full":
-            raise g.not_yet("`qk_norm` over all heads together", self.span)
+        """Queries or keys over their features: of each head [..., h, N, k], or of all together,
+        [..., N, h·k]."""
         block = g.defaults.norm
         kind = self.kind or (block.kind if block is not None else "layer")
         eps = self.eps or (block.eps if block is not None and self.kind is None else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -52,12 +52,9 @@ class Attention(Reading):
             (asks.data, heads, dim, biased[0]), (answers.data, groups, dim, biased[1]),
             (source.data, groups, wide, biased[2]),
         ) if not maps else ():  # fmt: skip
-            y = self.linear(data, count * each, has, frame)
-            maps.append(_headed(y, count))
-        if "qk_norm" in knobs:
-            rule = self._qk_norm(knobs["qk_norm"])
-            with self._using(frame=frame):
-                maps[:2] = [self._normed(rule, y) for y in maps[:2]]
+            maps.append(self.linear(data, count * each, has, frame))
+        if "latent" not in knobs:
+            maps = self._split(knobs, maps, (heads, groups, groups), frame)
         if "rope" in knobs and "latent" not in knobs:
             maps[:2] = [self._turned(knobs["rope"], y, x) for y in maps[:2]]
         scale = self.rate(knobs["scale"], x) if "scale" in knobs else dim**-0.5
@@ -72,13 +69,28 @@ class Attention(Reading):
         batch = max(x.batch, source.batch, key=len)
         return Val(self.linear(y, x.width, biased[3], frame), batch, x.parts)
 
+    def _split(
+        self, knobs: Any, maps: list[Tensor], counts: Sequence[int], frame: Frame
+    ) -> list[Tensor]:
+        """In heads; queries and keys normed after that, or before it over all heads together."""
+
+        def normed(values: list[Tensor]) -> list[Tensor]:
+            with self._using(frame=frame):
+                return [self._normed(rule, y) for y in values[:2]] + values[2:]
+
+        rule = self._qk_norm(knobs["qk_norm"]) if "qk_norm" in knobs else {}
+        if rule.get("over") == "full":
+            maps = normed(maps)
+        maps = [_headed(y, count) for y, count in zip(maps, counts, strict=True)]
+        return normed(maps) if rule and rule.get("over") != "full" else maps
+
     def _read(self, rule: Mapping[str, Any], x: Val, source: Val) -> dict[str, Tensor]:
         """The values that pipelines of `pos` have: of each side, or of both where they are one."""
         found: dict[str, Tensor] = {}
         for side, to in (("query", x), ("key", source)):
             if side not in rule or _is_table(rule[side]):
                 continue
-            if side == "key" and source is x and rule.get("query") == rule["key"]:
+            if side == "key" and source is x and _alike(rule.get("query"), rule["key"]):
                 found[side] = found["query"]
                 continue
             term = self.run(rule[side], to)
@@ -95,7 +107,7 @@ class Attention(Reading):
         """What queries and keys are made of."""
         made: dict[str, Tensor] = {}
         for side, to in (("query", x), ("key", source)):
-            if side == "key" and source is x and rule.get("query") == rule.get("key"):
+            if side == "key" and source is x and _alike(rule.get("query"), rule.get("key")):
                 made[side] = made["query"]
             elif side in rule and _is_table(rule[side]):
                 made[side] = self.step_pos(rule[side], to).data
@@ -194,7 +206,7 @@ class Attention(Reading):
 
     def _qk_norm(self, knobs: Any) -> dict[str, Any]:
         """Its kind, and with it its eps, are the block's where it has none of its own."""
-        given = {} if knobs == "head" else dict(knobs)
+        given = {"over": knobs} if isinstance(knobs, str) else dict(knobs)
         block = self.defaults.get("norm", {})
         block = {} if block == "none" else block
         if "kind" not in given:
@@ -243,6 +255,23 @@ class Attention(Reading):
 
 def _sinks(knobs: Mapping[str, Any], heads: int, frame: Frame) -> Tensor | None:
     return frame.group({"": (heads,)})[""] if knobs.get("sinks") else None
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two pipelines say the same, be it in short or in long."""
+    return _in_full(a) == _in_full(b)
+
+
+def _in_full(pipeline: Any) -> Any:
+    if isinstance(pipeline, list):
+        return [_in_full(step) for step in pipeline]
+    match pipeline:
+        case {"linear": int() | str() as width}:
+            return {"linear": {"width": width}}
+        case "norm" | {"norm": None}:
+            return {"norm": {}}
+        case _:
+            return pipeline
 
 
 def _is_table(rule: Any) -> bool:
