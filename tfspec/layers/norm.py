@@ -150,13 +150,14 @@ class Norm(Normalisation, Layer):
 
 
 class QKNorm(Located):
-    """A norm of queries and keys: over each head (Dehghani et al. 2023), or over all heads of a
-    token together, before they are split (OLMo Team 2024, section 3.2)."""
+    """A norm of queries and keys, over each head or over all (Dehghani et al. 2023)."""
 
     called: ClassVar[str] = "`qk_norm`"
     shorthand: ClassVar[str | None] = "over"
 
-    over: Literal["head", "full"] = Field("head", description="each head, or all heads together")
+    over: Literal["head", "full"] = Field(
+        "head", description="each head, or all together before they are split (OLMo Team 2025)"
+    )
     kind: NormKind | None = Field(None, description="default: the block's")
     eps: Rate | None = Field(None, description="default: the block's")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
