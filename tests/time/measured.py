@@ -22,14 +22,17 @@ from tfspec.targets import Target, find
 ROWS = ("aten.embedding.", "aten.index.")
 OF_A_CPU = ("aten.where.", "aten.scalar_tensor.")
 """A CPU's attention makes numbers of a mask of booleans first."""
+PUT, ZEROS = "aten.index_put.", "aten.new_zeros."
 CONVOLUTION = "aten.convolution_backward."
 
 
 class Moves(TorchDispatchMode):
-    """The bytes of each operation, by its name."""
+    """The bytes of each operation, by its name; `flags`: what is made of a mask of booleans counts
+    as these."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, flags: bool = False) -> None:
         super().__init__()
+        self.flags = flags
         self.by = Counter[str]()
         self.masks: list[Tensor] = []  # held, so that no other gets their addresses
 
@@ -44,13 +47,17 @@ class Moves(TorchDispatchMode):
             self.by[str(func)] += _convolution(args, out)
         elif made and not view:
             self.by[str(func)] += self._moved(str(func), given, made)
-        if str(func).startswith(OF_A_CPU):
+        if self.flags and str(func).startswith(OF_A_CPU):
             self.masks += made
         return out
 
     def _moved(self, name: str, given: list[Tensor], made: list[Tensor]) -> int:
         if name.startswith(ROWS):  # the indices, and as many rows as there are in the result
             return sum(map(_bytes, given[1:])) + 2 * _bytes(made[0])
+        if name.startswith(ZEROS):  # it is asked for a dtype alone
+            given = []
+        if name.startswith(PUT):  # a watcher has torch copy what it adds rows to in place
+            given, made = given[1:], []
         masks = {x.untyped_storage().data_ptr() for x in self.masks}
         each = {id(x): x for x in given}.values()
         flags = [x for x in each if x.untyped_storage().data_ptr() in masks]
@@ -91,7 +98,7 @@ def _bytes(x: Tensor) -> int:
 
 
 def forward(model: nn.Module, given: Mapping[str, Tensor]) -> Moves:
-    with torch.no_grad(), Moves() as moves:
+    with torch.no_grad(), Moves(flags=True) as moves:
         model.eval()(**given)
     return moves
 

@@ -3,6 +3,8 @@
 - A product reads its gradient and the other operand once for each operand that needs a gradient,
   and writes that; a bias reads the gradient again.
 - A look-up reads its gradient and the index, and writes its whole table's gradient.
+- A product element by element reads its gradient for each factor that learns; the gradient of a
+  factor that is spread over the other is written whole, and read for its sum.
 - All others read their gradient, weights and what was kept for it, and write a gradient for every
   operand that needs one; of a part of a weight, the whole's gradient is written too. What keeps
   nothing hands its gradient on: operands of one size share it, and line by line a sum of such moves
@@ -25,6 +27,8 @@ from dataclasses import dataclass
 
 from tfspec.passes.time.regions import Region, Run
 from tfspec.passes.time.traffic import ZERO, Traffic
+from tfspec.program import expr as ex
+from tfspec.program.method import Assign
 from tfspec.symbolic import Dim
 
 
@@ -66,9 +70,8 @@ class Backward:
                 rest = [region for region in run.reads if region.dtype != "float"]
                 return gradient + self.traffic.all(rest) + self._gradients(run)
             case _ if run.kept or run.left:
-                kept = self.traffic.all((*run.kept, *run.left)) + self.traffic.inside(
-                    run, backward=True
-                )
+                kept = self.traffic.all((*run.kept, *run.left))
+                kept += self.traffic.inside(run, backward=True) + self._factors(run, gradient)
                 return gradient + kept + self.traffic.weights(run) + self._gradients(run)
             case _:
                 return self._handed(run, gradient)
@@ -83,6 +86,16 @@ class Backward:
         found = learning * (gradient + every)  # the others, and its own
         return found + sum((gradient + size for size in biases), ZERO)
 
+    def _factors(self, run: Run, gradient: Dim) -> Dim:
+        """Of a product element by element: each factor's gradient is a product of its own; of one
+        that is spread over the other, it is written whole, and read for its sum."""
+        assert isinstance(run.step, Assign), "a cache learns nothing"
+        learning = list(self._learning(run))
+        if not (isinstance(run.step.expr, ex.Binary) and run.step.expr.op == "*" and learning):
+            return ZERO
+        spread = [region for region in learning if region.plain != run.makes[0].plain]
+        return gradient * (len(learning) - 1 + 2 * len(spread))
+
     def _handed(self, run: Run, gradient: Dim) -> Dim:
         """A sum's operands share its gradient; one that was repeated gets the sum over that.
         What was joined gets a view of its part, summed over repeats."""
@@ -91,7 +104,7 @@ class Backward:
             summed = [region for region in learning if region in run.repeated]
             read = sum((run.repeated[x] for x in summed), ZERO) * self.traffic.each["float"]
             return sum(map(self._gradient, summed), read)
-        whole = [region for region in learning if self.traffic.bytes(region) == gradient]
+        whole = [region for region in learning if region.plain == run.makes[0].plain]
         if len(run.reads) == 1 and not run.weights:
             return sum(map(self._gradient, learning), gradient)
         smaller = [region for region in learning if region not in whole]
@@ -120,10 +133,13 @@ class Backward:
     def _put_together(self, run: Run) -> Dim:
         whole = self.traffic.bytes(run.makes[0])
         parts = [*(part for _, part in self._pieces(run)), *run.makes[0].block.results]
-        sizes = list(map(self.traffic.bytes, parts))
-        if not sizes or sizes == [whole]:
+        if not parts or [part.plain for part in parts] == [run.makes[0].plain]:
             return ZERO
-        return sum(sizes, whole) if self.traffic.compiled else self._added(parts, whole)
+        return (
+            sum(map(self.traffic.bytes, parts), whole)
+            if self.traffic.compiled
+            else self._added(parts, whole)
+        )
 
     def _added(self, parts: Sequence[Region], whole: Dim) -> Dim:
         """Those of one part first, then laid into zeros with what was cut out beside it."""

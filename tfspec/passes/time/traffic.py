@@ -87,7 +87,9 @@ class Traffic:
         made = sum((made.elements for made in run.makes), ZERO)
         between = made * (2 * (_operations(run) - 1) + _repeats(run) * (6 if backward else 1))
         said = run.kernel.back if backward else None
-        return ((run.kernel.hidden if said is None else said) + between) * self.each["float"]
+        hidden = run.kernel.hidden if said is None else said
+        flags = run.kernel.back_flags * self.each["bool"] if backward else ZERO
+        return (hidden + between) * self.each["float"] + flags
 
     # ---- one kernel of several steps
     def fuses(self, run: Run) -> bool:
