@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tfspec.graph.scope import Place, Weight
-from tfspec.passes.time.regions import Block, Held, Layer, Region, Run
+from tfspec.passes.time.regions import Block, Dtype, Given, Held, Layer, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE
 from tfspec.program.method import Assign, Loop, Method, When
@@ -126,16 +126,20 @@ class Order:
 
     def _makes(self, method: Method, step: Assign, known: Mapping[Value, Region]) -> Run:
         (output,) = step.outputs
+        given = self._read(method, step, known)
+        known = given.known
         reads = list(dict.fromkeys(known.values()))
-        weights = list(self._held(method, step))
-        run = self._add(Run(step, step.kernel, self._times, self._layer, reads, [], weights))
+        kernel = given.kernel or step.kernel
+        run = self._add(Run(step, kernel, self._times, self._layer, reads, [], given.weights))
         run.needs = output.dtype == "float" and step.needs_gradient(
             lambda value: value in known and known[value].needs
         )
-        run.makes.append(self._of(output, Block(run, ZERO)))
+        for copy in given.copies:
+            copy.block.pieces.append((run, copy))
+        run.makes.append(self._of(output, Block(run, ZERO), given.dtype))
         run.makes[0].block.elements = run.makes[0].plain
         run.makes[0].needs = run.needs
-        run.again += self._again(run) if run.needs else ()
+        self._gets(run)
         if step.kernel.joins:
             often = ((v, x) for v, x in known.items() if product(v.shape) != x.plain)
             run.repeated = {region: self._size(value.shape) for value, region in often}
@@ -144,15 +148,23 @@ class Order:
                 self._keeps(run, each, known)
         return run
 
+    def _read(self, method: Method, step: Assign, known: Mapping[Value, Region]) -> Given:
+        """What a step reads, as it reads it."""
+        return Given(known, list(self._held(method, step)))
+
     def _keeps(self, run: Run, kept: Kept, known: Mapping[Value, Region]) -> None:
+        own = run.makes[0].dtype
         match kept:
-            case Made(_, elements, dtype):
+            case Made(_, elements, dtype):  # in the wider of two: of weights and of what is made
+                wide = any(held.dtype == "float" for held in run.weights)
+                dtype = own if dtype == "float" and not wide else dtype
                 run.left.append(Region(Block(None, elements), elements, elements, dtype, 0))
             case Keep(value):
                 same = (known[v] for v in known if v.storage is value.storage)
                 assert value.dtype != "state", "only tensors are kept"
                 size = product(value.shape)
-                copied = Region(Block(None, size), size, size, value.dtype, len(value.shape))
+                dtype = own if value.dtype == "float" else value.dtype
+                copied = Region(Block(None, size), size, size, dtype, len(value.shape))
                 run.kept.append(next(same, copied))
             case _:
                 run.kept.append(run.makes[0])
@@ -170,14 +182,22 @@ class Order:
             if isinstance(leaf, ex.Member) and leaf.name in members:
                 yield from map(Held, members[leaf.name].holds.values())
 
+    def _gets(self, run: Run) -> None:
+        """Its weights' gradients."""
+        run.again += self._again(run) if run.needs else ()
+
     def _again(self, run: Run) -> Iterator[Dim]:
         """Sizes of weights that a run before has too: of layers, each has weights of its own."""
         read = [x.block.weights for x in run.reads if x.needs and x.block.weights]
-        for weights in (*read, *(held.weights for held in run.weights if held.trained)):
-            key = weights, self._owner[: _stacks_around(weights[0])]
+        for weights in (*read, *(held.weights for held in run.weights if held.trains)):
+            key = self._key(weights)
             if key in self._used:
                 yield Held(weights).elements
             self._used.add(key)
+
+    def _key(self, weights: tuple[Weight, ...]) -> object:
+        """Weights, and whose they are: of layers, each has weights of its own."""
+        return weights, self._owner[: _stacks_around(weights[0])]
 
     # ---- values in memory
     def _region(self, frame: dict[Value, Region], value: Value) -> Region:
@@ -193,18 +213,19 @@ class Order:
         return region
 
     def _view(self, base: Region, value: Value, step: Assign) -> Region:
-        region = self._of(value, base.block)
+        region = self._of(value, base.block, base.dtype)
         if region.plain == base.plain:
             return base
         region.needs, region.cut = base.needs, step
         return region
 
-    def _of(self, value: Value, block: Block) -> Region:
-        """Its different elements: an axis of stride 0 repeats them."""
+    def _of(self, value: Value, block: Block, dtype: Dtype = "float") -> Region:
+        """Its different elements: an axis of stride 0 repeats them. `dtype` is that of floats."""
         assert value.dtype != "state", "what is no tensor is nowhere in memory"
         laid = zip(value.shape, value.strides, strict=True)
         seen = [size for size, step in laid if step != 0]
-        return Region(block, self._size(seen), product(seen), value.dtype, len(value.shape))
+        dtype = dtype if value.dtype == "float" else value.dtype
+        return Region(block, self._size(seen), product(seen), dtype, len(value.shape))
 
     def _size(self, shape: Sequence[Dim]) -> Dim:
         """Elements, with letters for numbers of tokens."""
