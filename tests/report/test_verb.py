@@ -91,8 +91,8 @@ WRONG = [
         "error[TS451]: vit-b16 reads no ids, and cannot decode\n  = help: leave `--mode` out\n",
     ),
     (
-        ["gpt2", "--dtype", "mixed", "--target", "h200"],
-        "error[TS482]: the time under autocast is not told yet: its casts are not counted\n"
+        ["gpt2", "--mode", "decode", "--dtype", "mixed", "--target", "h200"],
+        "error[TS482]: decode does not run under autocast: its cache stays in fp32\n"
         "  = help: ask for `--dtype bf16`\n",
     ),
 ]

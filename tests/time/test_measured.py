@@ -10,8 +10,11 @@ import tfspec
 from tests.bundled import NAMES, small
 from tests.time import measured
 from tfspec.api import Architecture
+from tfspec.ops import norm
+from tfspec.passes.time.backward import Backward
 from tfspec.passes.time.order import Order
 from tfspec.passes.time.traffic import Traffic
+from tfspec.program.kernels import Kernel
 from tfspec.program.sdpa import Attention
 from tfspec.spec.load import load_text
 from tfspec.symbolic import Dim
@@ -19,8 +22,6 @@ from tfspec.symbolic import Dim
 NEARLY = {"swin-t": 0.003, "video-swin-t": 0.003, "dall-e": 0.002, "timesformer": 0.001}
 """How far off it is where the file's functions for windows and biases, which are some kernels each,
 count as one; and where one line does much arithmetic on coordinates, of a mask or of rows."""
-LACKING = {"clip-vit-b32": 0.002, "siglip-base": 0.001}
-"""How far off a backward is: of rows of length 1, some kernels that count as one."""
 TURNED_BACK = {"perceiver-io": "join heads"}
 """A line that copies, whose backward is a copy too, and in torch one of those that are left out."""
 WITHOUT = {"init_weights", "sinusoids", "build", "compile", "example_inputs"}
@@ -88,7 +89,20 @@ def test_a_backward(name: str) -> None:
     architecture = small(name)
     moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.semantics))
     ours = measured.counted(architecture.semantics, "train", "backward", TURNED_BACK.get(name))
-    assert ours == pytest.approx(moves.total("aten.clone."), rel=LACKING.get(name, 0))
+    assert ours == moves.total("aten.clone.")
+
+
+def test_what_a_scale_and_a_unit_length_need_in_backward_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both factors' gradients read the result's; a length's goes by its bound, and its sign."""
+    graph = small("clip-vit-b32").semantics
+    whole = measured.counted(graph, "train", "backward")
+    monkeypatch.setattr(Backward, "_factors", lambda *_: Dim.of(0))
+    without = measured.counted(graph, "train", "backward")
+    assert without < whole
+    monkeypatch.setattr(norm, "_lines", lambda _: Kernel("pointwise", launches=3))
+    assert measured.counted(graph, "train", "backward") < without
 
 
 def test_a_learned_query_has_a_gradient_of_each_row_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +121,6 @@ def test_the_sum_of_two_gradients_of_a_shared_table_is_seen(
     moves = measured.backward(tfspec.build(small("gpt2")), measured.given_to(graph))
     values = {name: domain.low for name, domain in graph.facts.domains.items()}
     table = 4 * values["V"] * values["d"]
-    monkeypatch.setattr(Order, "_again", lambda *_: iter(()))
+    monkeypatch.setattr(Order, "_gets", lambda *_: None)
     ours = measured.counted(graph, "train", "backward")
     assert moves.total("aten.clone.") == ours + 3 * table

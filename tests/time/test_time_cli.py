@@ -181,8 +181,8 @@ def test_fit_and_a_run(capsys: pytest.CaptureFixture[str]) -> None:
             "known targets: cpu, h200, h100, a100, rtx4090, l4, auto, or a file: `mine.yaml`",
         ),
         (
-            "--target h200 --dtype mixed",
-            "TS482]: the time under autocast is not told yet: its casts are not counted",
+            "--target h200 --mode decode --dtype mixed",
+            "TS482]: decode does not run under autocast: its cache stays in fp32",
             "ask for `--dtype bf16`",
         ),
         (

@@ -41,7 +41,7 @@ def no_kernel_of_several(runs: Any) -> dict[Run, Run]:
     return {run: run for run in runs}
 
 
-def whole_storage(self: Order, value: Value, block: Any) -> Any:
+def whole_storage(self: Order, value: Value, block: Any, dtype: Any = "float") -> Any:
     assert value.dtype != "state"
     return Region(
         block, value.storage.elements, value.storage.elements, value.dtype, len(value.shape)

@@ -140,9 +140,16 @@ class Norm(Op):
 
 
 def _lines(x: Value) -> Kernel:
-    """Norms of rows, their bound, and a quotient that reads x and them: three kernels."""
-    rows = product(x.shape[:-1])
-    return Kernel("pointwise", hidden=product(x.shape) + 4 * rows, launches=3)
+    """Norms of rows, their bound, and a quotient that reads x and them: three kernels.
+
+    Backward (derivatives.yaml: div, clamp_min, linalg_vector_norm): the quotient's gradient for x,
+    two more quotients, a sign and a product for that of the bound, summed over rows; where the
+    bound let it through, by flags, with a zero for the rest; x over its norm, where that is not 0,
+    times it; and the sum of both gradients of x.
+    """
+    rows, size = product(x.shape[:-1]), product(x.shape)
+    back = 16 * size + 8 * rows + 2
+    return Kernel("pointwise", size + 4 * rows, back, back_flags=3 * rows, launches=3)
 
 
 def _unit(x: Value) -> Saves:

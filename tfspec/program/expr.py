@@ -424,13 +424,15 @@ class Invoke(Expr):
 
 
 def operands(expr: Expr) -> Iterator[Ref | Member]:
-    """What is read: not what is only asked for its dtype or device (`tokens.device`)."""
+    """What is read: not what is only asked for its dtype or device (`tokens.device`,
+    `x.new_zeros(...)`)."""
     match expr:
         case Ref() | Member():
             yield expr
         case Call(func, args, keywords):
             base = func.base if isinstance(func, Attribute) else func
-            for part in (base, *args, *(value for _, value in keywords)):
+            asked = isinstance(func, Attribute) and func.name.startswith("new_")
+            for part in (*(() if asked else (base,)), *args, *(value for _, value in keywords)):
                 yield from operands(part)
         case Attribute():
             return

@@ -23,7 +23,8 @@ class Kernel:
 
     `hidden` are elements that move beside the operands and the result, each read or write once: in
     a pointwise step only where torch runs it line by line. `launches` counts kernels there.
-    `back` are those that move in backward beside gradients and what is kept, where it is said.
+    `back` are those that move in backward beside gradients and what is kept, where it is said, and
+    `back_flags` are booleans.
     `skips`: attention that computes no tile of scores that its mask hides; `recomputes`: its
     backward makes the scores anew. `trains`: while the model does not train, the result is the
     operand. `joins`: operands lie side by side in the result, so each one's gradient is a view.
@@ -32,6 +33,7 @@ class Kernel:
     kind: Kind
     hidden: Dim = NOTHING
     back: Dim | None = None
+    back_flags: Dim = NOTHING
     launches: int = 1
     skips: bool = False
     recomputes: bool = False

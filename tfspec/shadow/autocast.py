@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 from tfspec.shadow.autograd import Leaf
 from tfspec.shadow.dtypes import FLOAT32, FLOAT64, Dtype, promoted
@@ -19,6 +19,8 @@ from tfspec.shadow.pointwise import to
 from tfspec.shadow.tensor import Tensor
 
 Function = Callable[..., Any]
+Way = Literal["lower", "full", "widest"]
+_LISTED: dict[Function, tuple[Way, tuple[Device, ...]]] = {}
 
 
 @contextmanager
@@ -31,6 +33,12 @@ def region(machine: Machine, dtype: Dtype | None) -> Generator[None]:
         machine.autocast = before
         if before is None:
             machine.copies.clear()
+
+
+def way(function: Function, device: Device) -> Way | None:
+    """What a function casts to on a device: the lower precision, fp32, or what is widest."""
+    found, devices = _LISTED.get(function, (None, ()))
+    return found if device in devices else None
 
 
 def lowered(function: Function) -> Function:
@@ -46,6 +54,7 @@ def lowered(function: Function) -> Function:
         given = [_cast(x, dtype) for x in reversed(args)]
         return _inside(machine, function, given[::-1], named)
 
+    _LISTED[call] = "lower", ("cpu", "cuda")
     return call
 
 
@@ -61,6 +70,7 @@ def in_full(*devices: Device) -> Callable[[Function], Function]:
             given = [_cast(x, FLOAT32) for x in reversed(args)]
             return _inside(machine, function, given[::-1], options)
 
+        _LISTED[call] = "full", devices
         return call
 
     return decorated
@@ -80,6 +90,7 @@ def widest(function: Function) -> Function:
         given = [_cast(x, dtype) for x in tensors]
         return _inside(machine, function, (given, dim), {})
 
+    _LISTED[call] = "widest", ("cpu",)
     return call
 
 

@@ -196,6 +196,13 @@ LAYERS: dict[str, type[Module]] = {
 }  # fmt: skip
 
 
+CALLS = {
+    "Linear": linear, "Embedding": embedding, "LayerNorm": layer_norm, "RMSNorm": rms_norm,
+    "Conv1d": conv, "Conv2d": conv, "Conv3d": conv,
+}  # fmt: skip
+"""The function that a module stands for."""
+
+
 def layers(machine: Machine) -> dict[str, type[Module]]:
     """The classes of torch.nn, on this machine."""
     bound: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,8 +24,56 @@ class Part:
     users: Sequence[int]
 
 
+Alike = tuple[int | None, bool, bool, tuple[int, ...]]
+"""What a value is to others beside it."""
+
+
 def least_cut(parts: Sequence[Part]) -> list[int]:
     """The places of values to keep; of two cuts of one weight the one nearer to what is needed.
+
+    Nothing flows into a fixed value, so that those between fixed ones are cut by themselves; and
+    what is like another, as most layers are, is cut as that was.
+    """
+    known: dict[tuple[Alike, ...], list[int]] = {}
+    found: list[int] = []
+    for places in _alone(parts):
+        at = {place: number for number, place in enumerate(places)}
+        some = tuple([_within(parts, parts[place], at) for place in places])
+        if some not in known:
+            known[some] = _cut([Part(*each) for each in some])
+        found += [places[number] for number in known[some]]
+    return sorted(found)
+
+
+def _alone(parts: Sequence[Part]) -> list[list[int]]:
+    """Places that flow connects, each group in order."""
+    leader = list(range(len(parts)))
+    for place, part in enumerate(parts):
+        for user in () if part.needed else part.users:
+            if not parts[user].fixed:
+                one, other = _first(leader, place), _first(leader, user)
+                leader[max(one, other)] = min(one, other)
+    groups: dict[int, list[int]] = {}
+    for place in range(len(parts)):
+        groups.setdefault(_first(leader, place), []).append(place)
+    return list(groups.values())
+
+
+def _first(leader: list[int], place: int) -> int:
+    while leader[place] != place:
+        leader[place] = leader[leader[place]]
+        place = leader[place]
+    return place
+
+
+def _within(parts: Sequence[Part], part: Part, at: Mapping[int, int]) -> Alike:
+    """A value among those at these places: users that nothing flows into are left out."""
+    users = () if part.needed else [at[user] for user in part.users if not parts[user].fixed]
+    return part.weight, part.fixed, part.needed, tuple(users)
+
+
+def _cut(parts: Sequence[Part]) -> list[int]:
+    """The cut of values that flow connects.
 
     Each value is an edge with its weight, from 2 · place to 2 · place + 1. As much flows as can
     from each fixed value, one after another (Ford and Fulkerson, 1956): where none flows any more

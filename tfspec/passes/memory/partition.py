@@ -20,6 +20,7 @@ MOST = 100
 """`get_node_weight`: the distance beyond which a step is no dearer."""
 GROWTH = 1.1
 """`get_node_weight`: what each op on the way to backward adds."""
+DEARER = [GROWTH**far for far in range(MOST + 1)]
 LONG = 100
 """`ban_if_long_fusible_chains`: steps that may run again in a row."""
 MUCH = 4
@@ -71,8 +72,8 @@ class Partition:
             if step not in self.order:
                 self.far[step] = 0
                 continue
-            near = [self.far[user] + 1 for user in self.users[step]]
-            self.far[step] = min([*near, 1 if step.needed else FAR, FAR])
+            near = min([self.far[user] for user in self.users[step]], default=FAR) + 1
+            self.far[step] = min(near, 1 if step.needed else FAR)
 
     # ---- what does not run again
     def _ban(self, step: Step) -> None:
@@ -109,7 +110,7 @@ class Partition:
     def _ban_far_uses(self, step: Step) -> None:
         """`ban_if_used_far_apart`: no use after an op apart, which a nearer use leads to."""
         users = [user for user in step.users if user in self.order]
-        if not users:
+        if len(users) < 2:  # a nearer use is another one's
             return
         first = self._first_apart(users)
         for user in users:
@@ -159,7 +160,7 @@ class Partition:
             return None
         if step.free:
             return 0
-        weight = int(int(step.guessed) * GROWTH ** max(min(self.far[step], MOST), 1))
+        weight = int(int(step.guessed) * DEARER[max(min(self.far[step], MOST), 1)])
         return weight if self._stands(step) else weight * 2
 
     def _stands(self, step: Step) -> bool:

@@ -3,6 +3,8 @@
 - A product reads its gradient and the other operand once for each operand that needs a gradient,
   and writes that; a bias reads the gradient again.
 - A look-up reads its gradient and the index, and writes its whole table's gradient.
+- A product element by element reads its gradient for each factor that learns; the gradient of a
+  factor that is spread over the other is written whole, and read for its sum.
 - All others read their gradient, weights and what was kept for it, and write a gradient for every
   operand that needs one; of a part of a weight, the whole's gradient is written too. What keeps
   nothing hands its gradient on: operands of one size share it, and line by line a sum of such moves
@@ -11,6 +13,8 @@
   the whole written; compiled, by the kernel that reads it next, if that is pointwise. Line by line,
   two at a time are added, those of one part first, and parts are laid into zeros.
 - Gradients of a weight that several steps share are added, two at a time, line by line.
+- A gradient of another dtype than its operand's is written in its own first, but where a sum of one
+  size casts it.
 - Compiled, what was not written in the forward is computed again from what was.
 - The optimizer reads weights, gradients and states, and writes weights and states, each once, in
   one kernel (torch's fused optimizers).
@@ -23,8 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tfspec.passes.time.regions import Region, Run
+from tfspec.passes.time.regions import FLOATS, Region, Run
 from tfspec.passes.time.traffic import ZERO, Traffic
+from tfspec.program import expr as ex
+from tfspec.program.method import Assign
 from tfspec.symbolic import Dim
 
 
@@ -63,25 +69,39 @@ class Backward:
             case "product" | "convolution":
                 return self._product(run, gradient)
             case "gather":
-                rest = [region for region in run.reads if region.dtype != "float"]
+                rest = [region for region in run.reads if region.dtype not in FLOATS]
                 return gradient + self.traffic.all(rest) + self._gradients(run)
             case _ if run.kept or run.left:
-                kept = self.traffic.all((*run.kept, *run.left)) + self.traffic.inside(
-                    run, backward=True
-                )
+                kept = self.traffic.all((*run.kept, *run.left))
+                kept += self.traffic.inside(run, backward=True) + self._factors(run, gradient)
                 return gradient + kept + self.traffic.weights(run) + self._gradients(run)
             case _:
                 return self._handed(run, gradient)
 
     def _product(self, run: Run, gradient: Dim) -> Dim:
-        each = self.traffic.each["float"]
         weights = [w for w in run.weights if w.rank > 1]
         matrices = [self.traffic.bytes(region) for region in run.reads]
-        every = sum((w.elements * each for w in weights), sum(matrices, ZERO))
+        every = sum(map(self.traffic.held, weights), sum(matrices, ZERO))
         learning = len(list(self._learning(run))) + sum(w.trained for w in weights)
-        biases = [w.elements * each for w in run.weights if w.rank == 1 and w.trained]
+        biases = [self.traffic.held(w) for w in run.weights if w.rank == 1 and w.trained]
         found = learning * (gradient + every)  # the others, and its own
         return found + sum((gradient + size for size in biases), ZERO)
+
+    def _factors(self, run: Run, gradient: Dim) -> Dim:
+        """Of a product element by element: each factor's gradient is a product of its own; of one
+        that is spread over the other, it is written whole, and read for its sum."""
+        assert isinstance(run.step, Assign), "a cache learns nothing"
+        learning = list(self._learning(run))
+        if not (isinstance(run.step.expr, ex.Binary) and run.step.expr.op == "*" and learning):
+            return ZERO
+        spread = [region for region in learning if region.plain != run.makes[0].plain]
+        return gradient * (len(learning) - 1 + 2 * len(spread)) + self._recast(run, learning)
+
+    def _recast(self, run: Run, learning: Iterable[Region]) -> Dim:
+        """Gradients that are there in the result's dtype first, and then in their own."""
+        dtype = run.makes[0].dtype
+        others = (region.elements for region in learning if region.dtype != dtype)
+        return 2 * sum(others, ZERO) * self.traffic.each[dtype]
 
     def _handed(self, run: Run, gradient: Dim) -> Dim:
         """A sum's operands share its gradient; one that was repeated gets the sum over that.
@@ -89,13 +109,15 @@ class Backward:
         learning = list(self._learning(run))
         if run.kernel.joins:
             summed = [region for region in learning if region in run.repeated]
-            read = sum((run.repeated[x] for x in summed), ZERO) * self.traffic.each["float"]
+            read = sum((run.repeated[x] * self.traffic.each[x.dtype] for x in summed), ZERO)
             return sum(map(self._gradient, summed), read)
-        whole = [region for region in learning if self.traffic.bytes(region) == gradient]
+        whole = [region for region in learning if _alike(region, run.makes[0])]
         if len(run.reads) == 1 and not run.weights:
             return sum(map(self._gradient, learning), gradient)
         smaller = [region for region in learning if region not in whole]
-        return sum((gradient + self._gradient(region) for region in smaller), ZERO)
+        summed = [region for region in smaller if region.plain != run.makes[0].plain]
+        found = sum((gradient + self._gradient(region) for region in smaller), ZERO)
+        return found + self._recast(run, summed)
 
     # ---- gradients
     def _learning(self, run: Run) -> Iterator[Region]:
@@ -120,10 +142,11 @@ class Backward:
     def _put_together(self, run: Run) -> Dim:
         whole = self.traffic.bytes(run.makes[0])
         parts = [*(part for _, part in self._pieces(run)), *run.makes[0].block.results]
-        sizes = list(map(self.traffic.bytes, parts))
-        if not sizes or sizes == [whole]:
+        if not parts or (len(parts) == 1 and _alike(parts[0], run.makes[0])):
             return ZERO
-        return sum(sizes, whole) if self.traffic.compiled else self._added(parts, whole)
+        if self.traffic.compiled:
+            return sum(map(self.traffic.bytes, parts), whole)
+        return self._added(parts, whole)
 
     def _added(self, parts: Sequence[Region], whole: Dim) -> Dim:
         """Those of one part first, then laid into zeros with what was cut out beside it."""
@@ -156,6 +179,11 @@ class Backward:
                 yield region
             else:
                 yield from self._again(maker, maker.reads)
+
+
+def _alike(one: Region, other: Region) -> bool:
+    """Whether a gradient of one is that of the other as it is."""
+    return one.plain == other.plain and one.dtype == other.dtype
 
 
 def optimizer(weights: Dim, size: int, states: int) -> Dim:

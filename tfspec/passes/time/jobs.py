@@ -19,13 +19,14 @@ from tfspec.passes.cost.work import Work
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.time.again import again
 from tfspec.passes.time.backward import Backward, optimizer
-from tfspec.passes.time.order import Order
-from tfspec.passes.time.regions import Run
-from tfspec.passes.time.traffic import ZERO, Traffic
+from tfspec.passes.time.order import Order, ShapeOf
+from tfspec.passes.time.regions import Cast, Run
+from tfspec.passes.time.traffic import MIXED, ZERO, Traffic
 from tfspec.program.kernels import Kernel, Kind
 from tfspec.program.lowering import lower
 from tfspec.program.method import Assign, When
-from tfspec.program.program import Mode, Precision, Style
+from tfspec.program.program import Mode, Precision, Program, Style
+from tfspec.shadow.dtypes import Kept
 from tfspec.symbolic import Dim
 from tfspec.targets import Target
 
@@ -56,7 +57,7 @@ class Setting:
     """What is asked: how the model runs, and where."""
 
     target: Target
-    dtype: Precision
+    dtype: Kept
     mode: str
     compiled: bool = True
     checkpoint: Checkpoint = "none"
@@ -66,6 +67,11 @@ class Setting:
     @property
     def train(self) -> bool:
         return self.mode == "train"
+
+    @property
+    def computes(self) -> Precision:
+        """What products are in."""
+        return MIXED[1] if self.dtype == "mixed" else self.dtype
 
 
 def jobs(graph: Graph, done: Mapping[Node, Work], setting: Setting) -> list[Job]:
@@ -82,10 +88,18 @@ def _runs(graph: Graph, setting: Setting) -> list[Run]:
     cached = setting.mode in ("prefill", "decode")
     modes: tuple[Mode, ...] = ("prefill", "decode") if cached else ("forward",)
     program = lower(
-        graph, setting.target, modes, setting.style, dtype=setting.dtype, learns=setting.train
+        graph, setting.target, modes, setting.style, dtype=setting.computes, learns=setting.train
     )
     root = program.roots["decode" if setting.mode == "decode" else modes[0]]
-    return Order(program, Counts(graph).lettered).root(root)
+    return _order(program, Counts(graph).lettered, setting).root(root)
+
+
+def _order(program: Program, lettered: ShapeOf, setting: Setting) -> Order:
+    if setting.dtype != "mixed":
+        return Order(program, lettered)
+    from tfspec.passes.time.casting import Casting  # it asks the stand-in for torch, which is much
+
+    return Casting(program, lettered, compiled=setting.compiled)
 
 
 class _Jobs:
@@ -185,7 +199,8 @@ def _shared_out(
     left = dict(done)
     found: dict[Step, Work] = {}
     for step in (*filter(_computes, steps), *steps):
-        mine = [leaf for node in step.nodes for leaf in leaves(node, decoding)]
+        nodes = () if isinstance(step, Cast) else step.nodes
+        mine = [leaf for node in nodes for leaf in leaves(node, decoding)]
         work = sum((left.pop(leaf, Work()) for leaf in mine), Work())
         found[step] = found.get(step, Work()) + work
     return found

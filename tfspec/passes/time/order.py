@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tfspec.graph.scope import Place, Weight
 from tfspec.passes.reached import turns
-from tfspec.passes.time.regions import Block, Held, Layer, Region, Run
+from tfspec.passes.time.regions import Block, Dtype, Given, Held, Layer, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE
 from tfspec.program.method import Assign, Loop, Method, When
@@ -145,16 +145,20 @@ class Order:
 
     def _makes(self, method: Method, step: Assign, known: Mapping[Value, Region]) -> Run:
         (output,) = step.outputs
+        given = self._read(method, step, known)
+        known = given.known
         reads = list(dict.fromkeys(known.values()))
-        weights = list(self._held(method, step))
-        run = self._add(Run(step, step.kernel, self._times, self._layer, reads, [], weights))
+        kernel = given.kernel or step.kernel
+        run = self._add(Run(step, kernel, self._times, self._layer, reads, [], given.weights))
         run.needs = output.dtype == "float" and step.needs_gradient(
             lambda value: value in known and known[value].needs
         )
-        run.makes.append(self._of(output, Block(run, ZERO)))
+        for copy in given.copies:
+            copy.block.pieces.append((run, copy))
+        run.makes.append(self._of(output, Block(run, ZERO), given.dtype))
         run.makes[0].block.elements = run.makes[0].plain
         run.makes[0].needs = run.needs
-        self._shared.append((run, list(self._again(run))))
+        self._gets(run)
         if step.kernel.joins:
             often = ((v, x) for v, x in known.items() if product(v.shape) != x.plain)
             run.repeated = {region: self._size(value.shape) for value, region in often}
@@ -163,15 +167,23 @@ class Order:
                 self._keeps(run, each, known)
         return run
 
+    def _read(self, method: Method, step: Assign, known: Mapping[Value, Region]) -> Given:
+        """What a step reads, as it reads it."""
+        return Given(known, list(self._held(method, step)))
+
     def _keeps(self, run: Run, kept: Kept, known: Mapping[Value, Region]) -> None:
+        own = run.makes[0].dtype
         match kept:
-            case Made(_, elements, dtype):
+            case Made(_, elements, dtype):  # in the wider of two: of weights and of what is made
+                wide = any(held.dtype == "float" for held in run.weights)
+                dtype = own if dtype == "float" and not wide else dtype
                 run.left.append(Region(Block(None, elements), elements, elements, dtype, 0))
             case Keep(value):
                 same = (known[v] for v in known if v.storage is value.storage)
                 assert value.dtype != "state", "only tensors are kept"
                 size = product(value.shape)
-                copied = Region(Block(None, size), size, size, value.dtype, len(value.shape))
+                dtype = own if value.dtype == "float" else value.dtype
+                copied = Region(Block(None, size), size, size, dtype, len(value.shape))
                 run.kept.append(next(same, copied))
             case _:
                 run.kept.append(run.makes[0])
@@ -189,11 +201,15 @@ class Order:
             if isinstance(leaf, ex.Member) and leaf.name in members:
                 yield from map(Held, members[leaf.name].holds.values())
 
-    def _again(self, run: Run) -> Iterator[Owned]:
-        """The weights that get gradients, and whose they are: of layers, each has its own."""
+    def _gets(self, run: Run) -> None:
+        """The weights whose gradients it has a part in."""
         read = [x.block.weights for x in run.reads if x.needs and x.block.weights]
-        for weights in (*read, *(held.weights for held in run.weights if held.trained)):
-            yield weights, self._owner[: _stacks_around(weights[0])]
+        held = [held.weights for held in run.weights if held.trains]
+        self._shared.append((run, [self._key(weights) for weights in (*read, *held)]))
+
+    def _key(self, weights: tuple[Weight, ...]) -> Owned:
+        """Weights, and whose they are: of layers, each has weights of its own."""
+        return weights, self._owner[: _stacks_around(weights[0])]
 
     # ---- values in memory
     def _region(self, frame: dict[Value, Region], value: Value) -> Region:
@@ -209,18 +225,19 @@ class Order:
         return region
 
     def _view(self, base: Region, value: Value, step: Assign) -> Region:
-        region = self._of(value, base.block)
+        region = self._of(value, base.block, base.dtype)
         if region.plain == base.plain:
             return base
         region.needs, region.cut = base.needs, step
         return region
 
-    def _of(self, value: Value, block: Block) -> Region:
-        """Its different elements: an axis of stride 0 repeats them."""
+    def _of(self, value: Value, block: Block, dtype: Dtype = "float") -> Region:
+        """Its different elements: an axis of stride 0 repeats them. `dtype` is that of floats."""
         assert value.dtype != "state", "what is no tensor is nowhere in memory"
         laid = zip(value.shape, value.strides, strict=True)
         seen = [size for size, step in laid if step != 0]
-        return Region(block, self._size(seen), product(seen), value.dtype, len(value.shape))
+        dtype = dtype if value.dtype == "float" else value.dtype
+        return Region(block, self._size(seen), product(seen), dtype, len(value.shape))
 
     def _size(self, shape: Sequence[Dim]) -> Dim:
         """Elements, with letters for numbers of tokens."""

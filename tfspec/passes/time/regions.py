@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tfspec.graph.scope import Weight
 from tfspec.program.kernels import Kernel
 from tfspec.program.method import Assign, When
 from tfspec.program.saves import SavedDtype
+from tfspec.program.value import Value
 from tfspec.symbolic import Dim
+
+Dtype = SavedDtype | Literal["lower"]
+"""What a number in memory is. "float" is the weights' dtype, "lower" what autocast casts to."""
+FLOATS: tuple[Dtype, ...] = ("float", "lower", "float32")
 
 
 @dataclass(eq=False, repr=False)
@@ -39,7 +46,7 @@ class Region:
     block: Block
     elements: Dim
     plain: Dim
-    dtype: SavedDtype
+    dtype: Dtype
     rank: int
     needs: bool = False
     """Whether a gradient flows to it."""
@@ -49,9 +56,11 @@ class Region:
 
 @dataclass(frozen=True)
 class Held:
-    """A tensor of a module: several of the graph's weights where maps run as one."""
+    """A tensor of a module, or the copy of it that is read: several of the graph's weights where
+    maps run as one."""
 
     weights: tuple[Weight, ...]
+    dtype: Dtype = "float"
 
     @property
     def elements(self) -> Dim:
@@ -66,6 +75,25 @@ class Held:
         """Whether it gets a gradient. (Maps that run as one are all trained, or all frozen.)"""
         return self.weights[0].trained
 
+    @property
+    def trains(self) -> bool:
+        """Whether its own gradient is made here, not a copy's."""
+        return self.trained and self.dtype == "float"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a step reads: its operands, its module's weights, and which copies these are.
+
+    `dtype` is that of the floats that it makes. `kernel`: what runs, where not what runs elsewhere.
+    """
+
+    known: Mapping[Value, Region]
+    weights: list[Held]
+    copies: Sequence[Region] = ()
+    dtype: Dtype = "float"
+    kernel: Kernel | None = None
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -73,6 +101,11 @@ class Layer:
 
     stack: int
     number: int
+
+
+@dataclass(eq=False)
+class Cast(Assign):
+    """What a step reads in another dtype, made by autocast before it."""
 
 
 @dataclass(eq=False, repr=False)

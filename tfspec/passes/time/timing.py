@@ -27,10 +27,9 @@ _Done = tuple[Kind, Dim, Dim, Dim]
 AUTOCAST = Rule(
     "TS482",
     "a time that cannot be told",
-    "A time is asked for under autocast, whose casts are not counted yet.",
-    "Weights are read in fp32 and written in bf16 before every product: a time without that would "
-    "be too short.",
-    "tfspec cost gpt2 --mode train --dtype mixed --target h200",
+    "A time is asked for of a model with a cache under autocast.",
+    "The cache is in fp32, as the weights are, and torch refuses to write keys in bf16 to it.",
+    "tfspec cost gpt2 --mode decode --dtype mixed --target h200",
     "Ask for `--dtype bf16`, or leave `--target` out.",
 )
 
@@ -137,16 +136,17 @@ class Times:
 
 
 def timing(cost: Cost, work: Mapping[Node, Work], how: How) -> Timing:
-    """The timing of a mode. Raises NotYet for autocast, and for what the target's sheet lacks."""
+    """The timing of a mode. Raises NotYet for a cache under autocast, and for what the target's
+    sheet lacks."""
     dtype = cost.precision.activations
-    if dtype == "mixed":
-        message = "the time under autocast is not told yet: its casts are not counted"
+    if dtype == "mixed" and cost.mode in ("prefill", "decode"):
+        message = f"{cost.mode} does not run under autocast: its cache stays in fp32"
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
-    rates = Rates(how.target, dtype, how.efficiency, how.compiled)
     setting = Setting(
         how.target, dtype, cost.mode, how.compiled, cost.checkpoint, OPTIMIZERS[cost.optimizer],
         cost.style,
     )  # fmt: skip
+    rates = Rates(how.target, setting.computes, how.efficiency, how.compiled)
     found = tuple(jobs(cost.graph, work, setting))
     rates.check(found)
     return Timing(how, rates, found, work)

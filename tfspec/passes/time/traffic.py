@@ -25,13 +25,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tfspec.passes.memory.saved import BYTES
-from tfspec.passes.time.regions import Block, Region, Run
+from tfspec.passes.time.regions import FLOATS, Block, Dtype, Held, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign
 from tfspec.program.program import Precision
+from tfspec.shadow.dtypes import Kept
 from tfspec.symbolic import Dim
 
 ZERO = Dim.of(0)
+MIXED: tuple[Precision, Precision] = ("fp32", "bf16")
+"""What weights are in under autocast, and what it casts to."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Traffic:
     """What runs move, in bytes, each once. `compiled`: pointwise neighbours are one kernel."""
 
     runs: Sequence[Run]
-    dtype: Precision
+    dtype: Kept
     compiled: bool
     train: bool
 
@@ -47,7 +50,7 @@ class Traffic:
         """What one run of it reads and writes."""
         written = [made for made in run.makes if self.stays(made.block)]
         if run.kernel.kind == "gather":  # as many rows as it gives, not the table
-            read, held = [*(x for x in run.reads if x.dtype != "float"), *run.makes], ZERO
+            read, held = [*(x for x in run.reads if x.dtype not in FLOATS), *run.makes], ZERO
         else:
             read, held = self._reads[run], self.weights(run)
         left = run.left if self.train and not self.fuses(run) else []
@@ -69,12 +72,18 @@ class Traffic:
     def weights(self, run: Run, trained: bool = False) -> Dim:
         """Those of its module, or such of them as get gradients."""
         held = (weight for weight in run.weights if weight.trained or not trained)
-        return sum((weight.elements for weight in held), ZERO) * self.each["float"]
+        return sum(map(self.held, held), ZERO)
+
+    def held(self, weight: Held) -> Dim:
+        return weight.elements * self.each[weight.dtype]
 
     @cached_property
-    def each(self) -> Mapping[str, int]:
+    def each(self) -> Mapping[Dtype, int]:
         """Bytes of a number."""
-        return {"float": BYTES[self.dtype], "float32": 4, "int64": 8, "int32": 4, "bool": 1}
+        own, lower = (BYTES[x] for x in (MIXED if self.dtype == "mixed" else (self.dtype,) * 2))
+        return {
+            "float": own, "lower": lower, "float32": 4, "int64": 8, "int32": 4, "bool": 1
+        }  # fmt: skip
 
     def inside(self, run: Run, backward: bool = False) -> Dim:
         """What moves beside operands and results.
@@ -87,7 +96,9 @@ class Traffic:
         made = sum((made.elements for made in run.makes), ZERO)
         between = made * (2 * (_operations(run) - 1) + _repeats(run) * (6 if backward else 1))
         said = run.kernel.back if backward else None
-        return ((run.kernel.hidden if said is None else said) + between) * self.each["float"]
+        hidden = run.kernel.hidden if said is None else said
+        flags = run.kernel.back_flags * self.each["bool"] if backward else ZERO
+        return (hidden + between) * self.each[run.makes[0].dtype] + flags
 
     # ---- one kernel of several steps
     def fuses(self, run: Run) -> bool:
