@@ -92,6 +92,10 @@ MENDS: list[tuple[str, Mend]] = [
 ]
 BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     # file, how its help begins: what in the spec becomes what
+    ("zeros_of_an_unknown_value", "the inputs"): ("zeros: nope", "zeros: text"),
+    ("stream_that_reads_itself", "name another"): ("zeros: queries", "zeros: text"),
+    ("stream_that_reads_itself", "repeat"): ("[norm, round]", "{do: [ffn: {hidden: d, act: relu}]}"),
+    ("no_axis_at_all", "name one"): (", per: []", ""),
     ("branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("parallel_branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("branch_of_other_tokens", "do it"): (

@@ -96,6 +96,8 @@ class _Place:
     """A bare name may be a part of the current value."""
     words: tuple[str, ...] = ()
     """What may stand here for a pipeline."""
+    stream: str = ""
+    """The stream that is made here, which cannot read itself."""
 
 
 @dataclass
@@ -121,9 +123,10 @@ class _Resolver:
                     self._expression(size, ())
         for block in _known(self.spec.blocks):
             self._block(block)
-        for stream in _known(self.spec.streams):
-            self._values((stream.per,), _Place())
-            self.pipeline(stream.do, _Place())
+        for name, stream in self.spec.streams.items():
+            if stream:
+                self._values((stream.per,), _Place())
+                self.pipeline(stream.do, _Place(stream=name))
         for output in self.spec.outputs.values():
             self.pipeline(output, _Place())
         for predicate in self.spec.assume or ():
@@ -178,18 +181,20 @@ class _Resolver:
             if place.part:
                 known = self.names.sources | self.names.parts | self.names.any_mark
                 kind = "part, mark, stream or input"
-            hint = self._sources(ref.name)
+            hint = self._sources(ref.name, place.stream)
             self.unknown.add(kind, ref.name, ref.span, known, hint=hint, also=place.words)
 
-    def _sources(self, name: str) -> tuple[str, ...]:
-        """What there is to read, where a name is none of it."""
-        listed = [*self.spec.inputs, *self.spec.streams]
+    def _sources(self, name: str, here: str) -> tuple[str, ...]:
+        """What there is to read in a stream, where a name is none of it."""
+        listed = [each for each in (*self.spec.inputs, *self.spec.streams) if each != here]
         if name in self.spec.outputs:
             return (f"{quoted(name)} is an output, which nothing can read: name a stream",)
         if name in self.spec.blocks:
             return (f"{quoted(name)} is a block: name first what it reads, `[memory, {name}]`",)
         if not self.spec.streams:
             return ("the spec has no `streams`",)
+        if len(listed) == 1:
+            return (f"only {quoted(listed[0])} is there to read",)
         if len(listed) > MOST_LISTED:
             return ()
         return (f"the inputs and streams are {', '.join(map(quoted, listed))}",)
