@@ -105,7 +105,7 @@ error[TS901]: a stack of layers of which only some read a memory is not supporte
         spec("{stack: {of: layer, depth: 2}}, other", layer=SHARED, other=SHARED),
         GENERATE,
         """\
-error[TS901]: attention whose weights another block shares is not supported yet with a cache
+error[TS901]: attention whose weights are shared is not supported yet with a cache here
  --> toy.yaml:6:24
   |
 6 |   layer: {do: [attend: {heads: h, mask: causal, share: one}]}
@@ -157,3 +157,24 @@ def test_the_way_out_is_one(
     monkeypatch.chdir(tmp_path)
     assert built(text, () if call else ("--style", "explicit"), tmp_path) == 0
     assert "error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["vit-b16", "dit-xl-2"])
+def test_what_reads_no_text_cannot_generate(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No ids at all, or those of a class, which are no tokens."""
+    assert main(["build", name, *GENERATE, "-o", str(tmp_path / "model.py")]) == 2
+    assert capsys.readouterr().err == (
+        f"error[TS451]: {name} reads no text, and cannot generate\n"
+        "  = help: leave `--with generate` out\n"
+    )
+    for mode in ("prefill", "decode"):
+        assert main(["cost", name, "--mode", mode]) == 2
+        assert f"{name} reads no text, and cannot {mode}\n" in capsys.readouterr().err
+
+
+def test_a_class_is_no_text_whose_tokens_a_run_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["cost", "dit-xl-2", "--mode", "train", "--target", "h200", "--dtype", "bf16"]
+    assert main([*call, "--tokens", "1e9", "--gpus", "8"]) == 2
+    assert "dit-xl-2 reads no text, and a run is counted" in capsys.readouterr().err

@@ -96,6 +96,13 @@ BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     ("stream_that_reads_itself", "name another"): ("zeros: queries", "zeros: text"),
     ("stream_that_reads_itself", "repeat"): ("[norm, round]", "{do: [ffn: {hidden: d, act: relu}]}"),
     ("no_axis_at_all", "name one"): (", per: []", ""),
+    ("knobs_in_other_places", "axes stand"): ('"ids(V) [B, T]"', "ids(V) B T"),
+    ("knobs_in_other_places", "`freeze` is"): (", {freeze: true}", ""),
+    ("knobs_in_other_places", "`rows` is"): ("learned, rows: 100", "{learned: T, rows: 100}"),
+    ("knobs_in_other_places", "`share` is"): ("linear: V, share: words", "linear: {width: V, share: words}"),
+    ("knobs_in_other_places", "write"): ("12M", "12e6"),
+    ("window_by_layer", "`i` counts"): ("8 * (i + 1)", "8"),
+    ("window_by_layer", "the inputs"): ("more0", "text"),
     ("branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("parallel_branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("branch_of_other_tokens", "do it"): (

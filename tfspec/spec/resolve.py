@@ -79,6 +79,7 @@ T = TypeVar("T")
 
 _VARIES = ("a size that varies is `batch`, a range `1..512` or `multiple(32)`",)
 _DECLARE = ("declare it in `dims`",)
+_ONE_MASK = "and a mask has one size: write a block for each, and stack them in turn"
 _NO_PART = ("`prepend: cls` makes a part, and `take: {T: 0}` takes an index of axis T",)
 
 
@@ -176,7 +177,7 @@ class _Resolver:
         elif ref.name in self.names.sources:
             self._stands_first(ref.name, ref.span, place)
         else:
-            known = {*self.names.sources, *self.spec.blocks, *steps()}
+            known = {*self.names.sources, *self.spec.blocks, *steps()} - {place.stream}
             kind = "input, stream, block or step"
             if place.part:
                 known = self.names.sources | self.names.parts | self.names.any_mark
@@ -298,11 +299,12 @@ class _Resolver:
         self._values((position.index, position.predicate), place)
 
     def _expression(
-        self, expression: Expression, more: tuple[str, ...], hint: tuple[str, ...] = ()
-    ) -> None:
+        self, expression: Expression, more: tuple[str, ...], hint: tuple[str, ...] = (),
+        where: str = "and is known only in blocks",
+    ) -> None:  # fmt: skip
         for each in expression.places():
             if each.name in ("i", "n") and each.name not in more:
-                helps = (f"`{each.name}` counts layers, and is known only in blocks",)
+                helps = (f"`{each.name}` counts layers, {where}",)
                 self.unknown.add("dim", each.name, each.span, (), helps)
             elif each.name not in more and each.name not in self.spec.dims:
                 also = (*more, "batch") if hint else more
@@ -323,7 +325,7 @@ class _Resolver:
     def _predicate(self, predicate: Predicate, check: Callable[[Predicate], None]) -> None:
         check(predicate)
         for each in predicate.windows():
-            self._expression(each.size, ("width",))
+            self._expression(each.size, ("width",), where=_ONE_MASK)
 
     def _each(
         self, kind: str, names: Iterable[Any], known: Iterable[str], hint: tuple[str, ...] = ()

@@ -77,7 +77,7 @@ def _of_shared(method: Method, kept: Kept) -> ex.Expr:
     return ex.Call(room.func, (*room.args[:-1], like))
 
 
-_DEEP = "attention whose weights another block shares is not supported yet with a cache"
+_DEEP = "attention whose weights are shared is not supported yet with a cache here"
 _OWN = "leave `share` out, or ask for no decoding"
 _MIXED = "a stack of layers with and without attention is not supported yet with a cache"
 _UNLIKE = "a stack of layers of which only some read a memory is not supported yet with a cache"
