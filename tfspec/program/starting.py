@@ -217,7 +217,7 @@ def _xavier(graph: Graph, fused: list[Member]) -> list[str]:
     if not even and len(parts) < len(rows):
         raise _unlike(graph)
     listed = ", ".join(f'"{name}": {part}' for name, part in parts.items())
-    other, cut = ("1", "chunk") if even else ("len(module.weight)", "split")
+    other, cut = ("1", "chunk") if even else ("module.weight.shape[0]", "split")
     return [
         f"parts = {{{listed}}}",
         f'part = parts.get(name.split(".")[-1], {other})',
