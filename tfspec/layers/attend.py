@@ -74,7 +74,9 @@ class Attend(Layer):
     )
     bias: Biases | None = Field(None, description="biases of the maps; default: the block's")
     scale: Rate | None = Field(
-        None, description="of the scores; default head_dim ** -0.5; 1 in T5 (Raffel et al. 2020)"
+        None,
+        description="a constant factor of the scores; default: the features of a query's head ** "
+        "-0.5; 1 in T5 (Raffel et al. 2020)",
     )
     to: Pipeline | None = Field(None, description="where keys and values come from; default self")
     over: AxisNames | None = Field(
@@ -91,7 +93,7 @@ class Attend(Layer):
         description="one learned score a head that takes weight and gives no value (OpenAI 2025)",
     )
     dropout: Rate | None = Field(
-        None, description="of the attention weights, as in the code of Vaswani et al. 2017"
+        None, description="its rate on the attention weights, as in the code of Vaswani et al. 2017"
     )
     rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(

@@ -32,7 +32,9 @@ class Embed(Layer):
 
     width: Size = Field(description="features of a vector")
     per: AxisNames | None = Field(
-        None, description="axes whose places have tables of their own (Li et al. 2022)"
+        None,
+        description="axes whose places have tables of their own: levels of a path (Li et al. "
+        "2022), codebooks of a sound (Copet et al. 2023)",
     )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
 

@@ -70,7 +70,9 @@ class Normalisation(Located):
     eps: Rate | None = Field(None, description="default 1e-5, rms 1e-6")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(
-        None, description="added to the weight, which then starts at 0 (Gemma Team 2024)"
+        None,
+        description="a constant added to the weight, which starts at 1 less it: 1 in the code of "
+        "Gemma Team 2024",
     )
     affine: Flag | None = Field(
         None, description="false: no weight and no bias (Peebles and Xie 2022)"
@@ -126,7 +128,7 @@ class NormKnobs(Normalisation):
 
     @classmethod
     def spread(cls, value: Any) -> Any:
-        return only("at", []) if value == "none" else value
+        return only("at", [], value) if value == "none" else value
 
     @classmethod
     def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:
@@ -162,7 +164,9 @@ class QKNorm(Located):
     eps: Rate | None = Field(None, description="default: the block's")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(
-        None, description="added to the weight, which then starts at 0 (Gemma Team 2024)"
+        None,
+        description="a constant added to the weight, which starts at 1 less it: 1 in the code of "
+        "Gemma Team 2024",
     )
     affine: Flag | None = Field(
         None, description="false: no weight and no bias (Peebles and Xie 2022)"

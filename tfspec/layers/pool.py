@@ -34,7 +34,7 @@ class Pool(Layer):
 
     kind: Literal["mean", "max"] = Field(description="mean or max")
     axes: AxisNames | None = Field(
-        None, description="axes that go; without them, all tokens (Arnab et al. 2021)"
+        None, description="axes that are pooled and go; default: all tokens (Arnab et al. 2021)"
     )
 
     @classmethod

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfspec.diagnostics import Label
 from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
@@ -86,7 +85,7 @@ class Rotate(Op):
         space, length = node.inputs[0].space, x.shape[-2]
         if self.axes and low.mode == "decode":
             message = "`rope` over axes is not supported yet in decoding"
-            raise NotYet.of(message, Label(node.span) if node.span else None)
+            raise NotYet.of(message, low.place, "leave `over` out, or ask for no decoding")
         inner = heads.inside(low, node, x)
         if inner is not None:
             rope = self._hoisted(low, space, length, unit=True)

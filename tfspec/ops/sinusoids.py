@@ -129,7 +129,8 @@ class AddSinusoids(Op):
     ) -> Value:
         if low.mode == "decode":
             what = "a text without a longest length is not supported yet in decoding"
-            raise NotYet.of(what, None)
+            way = f"declare its longest length, as `{length}: 1..1024`, or ask for no decoding"
+            raise NotYet.of(what, low.place, way)
         sizes = (low.number(length, "length"), low.number(width, "width"))
         made = ex.Call(ex.Attribute(ex.Call(function, sizes), "to"), (x.ref,))
         return low.method.emit(made, (length, width), "float", NO_GRADIENT)
