@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import tfspec
-from tests.draw.figures import BUNDLED, loaded
+from tests.draw.figures import BUNDLED, loaded, of
 from tests.report.pages import Reader, html, page
 from tests.test_package import imported, importers
 from tests.time.test_efficiency import TABLE, write
@@ -23,7 +23,7 @@ from tfspec.passes.draw.theme import THEMES
 from tfspec.passes.draw.words import Words
 from tfspec.passes.report.amounts import Amounts
 from tfspec.passes.report.figure import whole
-from tfspec.passes.report.flops_chart import crossing, parts
+from tfspec.passes.report.flops_chart import crossing, flops_chart, parts
 from tfspec.passes.report.lengths import length
 from tfspec.passes.report.scales import LINES
 from tfspec.passes.shapes.text import row_label
@@ -168,6 +168,28 @@ def test_a_step_tells_the_numbers_of_its_row() -> None:
 
 
 # Charts
+
+
+GRID = """
+tfspec: 1
+name: tiles
+dims: {B: batch, H: multiple(8) <= 64, W: multiple(8) <= 64, d: 16}
+inputs: {pixels: float B (3) H W}
+blocks: {layer: {norm: {at: pre}, do: [{attend: {heads: 2}}, {ffn: {hidden: 64, act: gelu}}]}}
+streams: {image: [pixels, {patch: {size: {H: 8, W: 8}, width: d}}, {stack: {of: layer, depth: 2}}]}
+outputs: {y: image}
+"""
+
+
+def test_lengths_of_charts_are_such_as_the_spec_allows() -> None:
+    """A grid that patches tile is asked for at no other size."""
+    cost = of(GRID).cost()
+    along = length(cost.graph)
+    assert along is not None
+    at = crossing(cost, along, *parts(Amounts(cost)))
+    assert at is not None
+    assert at % 8 == 0
+    assert flops_chart(Amounts(cost), along) is not None
 
 
 def test_the_crossing_is_where_the_text_has_it() -> None:

@@ -52,24 +52,24 @@ def parts(amounts: Amounts) -> tuple[Dim, Dim]:
 
 
 def crossing(cost: Cost, length: Length, attention: Dim, rest: Dim) -> int | None:
-    """The least length from which on attention has at least half; None where it always or never
-    has."""
+    """The least length like the spec's from which on attention has at least half; None where it
+    always or never has."""
 
-    def ahead(size: int) -> bool:
-        there = length.at(cost, size)
+    def ahead(steps: int) -> bool:
+        there = length.at(cost, length.after(steps))
         return there.number(attention) >= there.number(rest)
 
-    low, high = 1, 2
+    low, high = 0, 1
     if ahead(low):
         return None
     while not ahead(high):
         low, high = high, high * 2
-        if high > FARTHEST:
+        if length.after(high) > FARTHEST:
             return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if ahead(middle) else (middle, high)
-    return high
+    return length.after(high)
 
 
 def flops_chart(amounts: Amounts, length: Length) -> FlopsChart | None:
@@ -100,7 +100,8 @@ def _sizes(length: Length, size: int) -> list[int]:
     """Lengths to draw at, evenly by their logarithms, as far as the spec and the crossing go."""
     first = max(length.low, min(64, length.high // 4), 1)
     last = max(length.high, 2 * size, 4 * first)
-    return ascending(round(first * (last / first) ** (n / POINTS)) for n in range(POINTS + 1))
+    even = (round(first * (last / first) ** (n / POINTS)) for n in range(POINTS + 1))
+    return ascending(map(length.like, even))
 
 
 def _path(x: Log, y: Log, sizes: list[int], numbers: list[int]) -> str:

@@ -31,10 +31,17 @@ class Length:
         """How an axis names it: `S = T`; while decoding, a text's length is that of the cache."""
         return " = ".join(stands_for(cost, dim) for dim in self.dims)
 
+    def after(self, steps: int) -> int:
+        """The size so many steps from the least one, also beyond the end."""
+        return self.low + steps * self.step
+
+    def like(self, size: int) -> int:
+        """The nearest size from below that lies on these steps."""
+        return self.after(max(0, size - self.low) // self.step)
+
     def allowed(self, size: int) -> int:
         """The nearest size from below that the spec allows."""
-        inside = max(self.low, min(self.high, size))
-        return self.low + (inside - self.low) // self.step * self.step
+        return self.like(min(self.high, size))
 
 
 def length(graph: Graph) -> Length | None:
