@@ -19,6 +19,7 @@ from tests.bundled import batches, small
 from tests.parity.gpt2 import GPT2
 from tests.parity.running import run_file
 from tfspec import api
+from tfspec.passes.cost.report import CostMode
 from tfspec.spec.load import load_text
 
 STYLES = ("fast", "explicit")
@@ -595,3 +596,12 @@ def test_xavier_of_joined_maps_is_that_of_each(groups: int) -> None:
     joint = dict(model.named_parameters())["blocks.0.attention.qkv.weight"]
     for matrix in joint.split(rows):
         assert matrix.std().item() == pytest.approx((2 / sum(matrix.shape)) ** 0.5, rel=0.04)
+
+
+@pytest.mark.parametrize("mode", ["forward", "train"])
+def test_xavier_of_unequal_maps_has_a_cost(mode: CostMode) -> None:
+    """Where memory is asked, the file's own start runs: each matrix by its own rows."""
+    text = SMALL.replace("heads: h", "heads: h, kv_heads: 1")
+    plain = api.Architecture(load_text(text)).cost(mode)
+    text = text.replace("outputs:", "init: {kind: xavier}\noutputs:")
+    assert api.Architecture(load_text(text)).cost(mode).json() == plain.json()

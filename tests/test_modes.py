@@ -319,7 +319,7 @@ REFUSED = {
     ),
     "a mean over the text": (
         [(", norm]", ", norm, pool: mean]")],
-        "`mean over tokens` is not supported yet in decoding",
+        "`pool: mean` is not supported yet in decoding",
     ),
     "keys and values on a grid of free sizes": (
         [

@@ -160,6 +160,13 @@ def test_of_a_text(layout: str) -> None:
         torch.testing.assert_close(model(x), x + torch.stack(rows), rtol=1e-5, atol=1e-5)
 
 
+def test_a_base_that_torch_takes_as_no_whole_number() -> None:
+    model = built(TEXT, f"pos: {{sinusoidal: T, base: {10**30}}}")
+    x = torch.randn(3, 9, 8)
+    rows = torch.stack([sinusoid(at, 8, 1e30) for at in range(9)])
+    torch.testing.assert_close(model(x), x + rows, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("pos", ["pos: sinusoidal", "pos: {sinusoidal: W*H, layout: halves}"])
 def test_sinusoids_need_no_longest_length(pos: str) -> None:
     layout = "halves" if "halves" in pos else "interleaved"

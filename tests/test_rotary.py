@@ -125,6 +125,9 @@ CASES = {
     "interleaved and partial": Case(
         "{base: 50, interleaved: true, partial: 0.5}", LINE, 6, neighbours, plain(6)
     ),
+    "a base that is no whole number to torch": Case(
+        f"{{base: {10**30}}}", LINE, angle=lambda p, j: p * 1e30 ** (-2 * j / K)
+    ),
     "linear": Case("{base: 50, scaling: {kind: linear, factor: 4}}", LINE, angle=linear(4)),
     "llama3": Case(f"{{base: 50, scaling: {LLAMA3}}}", LINE, angle=llama3(8, 1, 4, 40)),
     "over its one axis": Case("{base: 50, over: T}", LINE),

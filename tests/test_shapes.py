@@ -122,7 +122,7 @@ def test_a_model_without_text_cannot_decode():
     with pytest.raises(tfspec.SpecError) as error:
         flow("vit-b16", "decode")
     assert [d.message for d in error.value.diagnostics] == [
-        "vit-b16 reads no ids, and cannot decode"
+        "vit-b16 reads no text, and cannot decode"
     ]
 
 

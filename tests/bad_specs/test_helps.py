@@ -92,6 +92,19 @@ MENDS: list[tuple[str, Mend]] = [
 ]
 BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     # file, how its help begins: what in the spec becomes what
+    ("pool_over_axes", "its axes"): ("frames, {pool: {mean: W}}", "frames, {pool: {mean: F}}"),
+    ("not_yet_in_streams", "`take` one"): ("{prepend: cls}, {pool:", "{pool:"),
+    ("zeros_of_an_unknown_value", "the inputs"): ("zeros: nope", "zeros: text"),
+    ("stream_that_reads_itself", "name another"): ("zeros: queries", "zeros: text"),
+    ("stream_that_reads_itself", "repeat"): ("[norm, round]", "{do: [ffn: {hidden: d, act: relu}]}"),
+    ("no_axis_at_all", "name one"): (", per: []", ""),
+    ("knobs_in_other_places", "axes stand"): ('"ids(V) [B, T]"', "ids(V) B T"),
+    ("knobs_in_other_places", "`freeze` is"): (", {freeze: true}", ""),
+    ("knobs_in_other_places", "`rows` is"): ("learned, rows: 100", "{learned: T, rows: 100}"),
+    ("knobs_in_other_places", "`share` is"): ("linear: V, share: words", "linear: {width: V, share: words}"),
+    ("knobs_in_other_places", "write"): ("12M", "12e6"),
+    ("window_by_layer", "`i` counts"): ("8 * (i + 1)", "8"),
+    ("window_by_layer", "the inputs"): ("more0", "text"),
     ("branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("parallel_branch_of_another_width", "end"): ("gelu]", "gelu, {linear: d}]"),
     ("branch_of_other_tokens", "do it"): (

@@ -116,7 +116,7 @@ def test_a_sweep_over_an_images_height(capsys: pytest.CaptureFixture[str]) -> No
         ("gpt2 --sweep T=1..2048", 2, "`T` is declared as 1..1024, and 2048 is none of its sizes"),
         ("gpt2 --sweep B=1..9:1000000000", 2, "1000000000 points are not between 2 and 10,000"),
         ("gpt2 --set T=4 --sweep T=1..8", 2, "`T` is swept and set"),
-        ("vit-b16 --mode decode", 2, "vit-b16 reads no ids, and cannot decode"),
+        ("vit-b16 --mode decode", 2, "vit-b16 reads no text, and cannot decode"),
         ("swin-t --set H=multiple(224)", 2, "`H` is declared as multiple(224), and has no largest"),
     ],
 )

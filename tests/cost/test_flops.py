@@ -187,6 +187,11 @@ blocks: {layer: {share: one, do: [{ffn: {hidden: 12, act: gelu}}]}}
 streams: {s: [x, layer], t: [z, layer]}
 outputs: {y: s, w: t}
 """,
+    "zeros in the shape of what is trained": """\
+inputs: {x: float B T (d)}
+streams: {s: [x, {linear: d}], queries: [{zeros: s}, {attend: {heads: h}}]}
+outputs: {y: s, w: queries}
+""",
     "wide values and grouped heads": """\
 inputs: {x: float B T (d)}
 blocks: {layer: {do: [{attend: {heads: 4, kv_heads: 2, head_dim: 3, v_head_dim: 5}}]}}
@@ -230,25 +235,28 @@ outputs: {{y: s}}
 
 
 @pytest.mark.parametrize(
-    ("mask", "allowed"),
+    ("mask", "allowed", "exact"),
     [
-        ("causal", lambda q, k: k <= q),
-        ("within(5)", lambda q, k: abs(q - k) < 5),
-        ("causal and within(5)", lambda q, k: q - 5 < k <= q),
-        ("causal and key.valid", lambda q, k: k <= q),
-        ("key.valid", lambda q, k: True),
+        ("causal", lambda q, k: k <= q, True),
+        ("within(5)", lambda q, k: abs(q - k) < 5, True),
+        ("causal and within(5)", lambda q, k: q - 5 < k <= q, True),
+        ("causal and key.valid", lambda q, k: k <= q, False),
+        ("key.valid", lambda q, k: True, False),
     ],
 )
 @pytest.mark.parametrize("tokens", [1, 3, 5, 17])
 def test_needed_counts_the_pairs_that_a_mask_allows(
-    tmp_path, mask: str, allowed, tokens: int
+    tmp_path, mask: str, allowed, exact: bool, tokens: int
 ) -> None:
+    """All of them, or where the mask reads an input at most so many, and the table says so."""
     file = tmp_path / "toy.yaml"
     file.write_text(MASKED.format(mask=mask))
     cost = tfspec.cost(file, {"B": 3, "T": tokens})
     pairs = sum(allowed(q, k) for q in range(tokens) for k in range(tokens))
     dense, needed = cost.number(cost.work.forward), cost.number(cost.work.needed)
     assert dense - needed == 3 * 2 * 2 * (tokens**2 - pairs) * (4 + 4)
+    assert cost.work.exact is exact
+    assert ("at most: a mask" in str(cost)) is not exact
 
 
 def test_an_input_needs_no_gradient(tmp_path) -> None:

@@ -11,7 +11,7 @@ from tests.draw.figures import BUNDLED, loaded, of
 from tests.draw.picture import picture, wrong
 from tfspec.graph.trace import inner_traces
 from tfspec.passes.draw.fit import columns
-from tfspec.passes.draw.measure import points
+from tfspec.passes.draw.measure import Spacing, points
 from tfspec.passes.draw.parts import Box, Card, End, Fan, Series, Start, boxes
 from tfspec.passes.draw.wiring import wiring
 
@@ -176,6 +176,18 @@ def test_a_column_is_cut_where_text_gets_much_larger() -> None:
     assert (swin.cut, swin.spacing) == (2, "narrow")
     assert (whole.fitting, round(cut.scale, 2)) == (None, 0.88)
     assert [loaded(name).draw(width="column").cut for name in ("gpt2", "uniter-base")] == [1, 1]
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+@pytest.mark.parametrize("spacing", ["loose", "stacked"])
+def test_what_a_figure_takes_at_least_is_known_before_it_is_drawn(
+    spacing: Spacing, cut: int
+) -> None:
+    """No figure is smaller than it was measured, so none that fits is passed over."""
+    for name in BUNDLED:
+        drawing = replace(loaded(name).draw(), spacing=spacing, cut=cut)
+        assert drawing.least[0] <= drawing.layout.width, name
+        assert drawing.layout.height - 40 <= drawing.least[1] <= drawing.layout.height, name
 
 
 def test_one_block_is_open_where_two_do_not_fit() -> None:

@@ -95,6 +95,25 @@ def test_equal_neighbours_of_a_pattern_all_count() -> None:
     assert shown["Linear"] == pytest.approx(linear / total)
 
 
+def test_equal_neighbours_of_several_blocks_all_count() -> None:
+    """Of two layers of two blocks each block is drawn once, closed, and costs what two cost."""
+    model = of("""
+tfspec: 1
+name: pairs
+dims: {B: batch, T: 1..8, d: 8}
+inputs: {x: float B T (d)}
+blocks:
+  narrow: {norm: {at: pre}, do: [{ffn: {hidden: 9, act: gelu}}]}
+  wide: {norm: {at: pre}, do: [{ffn: {hidden: 18, act: gelu}}]}
+streams: {text: [x, {stack: {of: [[narrow, wide], [narrow, wide], narrow], depth: 6}}]}
+outputs: {y: text}
+""")
+    drawing = model.draw(cost="flops")
+    assert sum(drawing.shares.values()) == pytest.approx(1)
+    shown = {box.title: drawing.shares[box] for box in drawing.figure.boxes()}
+    assert shown["Wide"] == pytest.approx(4 * 18 / (4 * 18 + 6 * 9))
+
+
 @pytest.mark.parametrize("name", ["gpt2", "vit-l16", "llama-3-70b", "swin-t", "mixtral-8x7b"])
 def test_boxes_keep_what_the_text_report_says(name: str) -> None:
     """Together they keep the activations of `cost --mode train`, but for what stands in no box."""

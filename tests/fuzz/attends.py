@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fuzz import predicates, scores, steps
+from tests.fuzz import combined, gathers, places, predicates, scores, steps
 from tests.fuzz.maker import Maker
 from tests.fuzz.rules import own, shared
 from tests.fuzz.values import Val
@@ -33,6 +33,8 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
             knobs[knob] = m.pick(rates)
     if m.chance(15):
         knobs["qk_norm"] = _qk_norm(m)
+    if m.chance(15):
+        knobs["sinks"] = m.chance(80)
     if branch and m.chance(12):
         return {"attend": shared(m, "attend", x.width, knobs)}
     if not x.single and m.chance(12):
@@ -43,6 +45,8 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         if part.axes:
             knobs["only"] = part.name
             x = x.over(part)
+    if m.chance(20):
+        knobs |= _placed(m, x, source)
     over = _over(m, x) if source is None and m.chance(35) else []
     if over:
         knobs["over"] = over
@@ -53,6 +57,8 @@ def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
         return {"attend": knobs}
     if source is None and not x.single and m.chance(45):
         scores.positions(m, x, knobs, heads, head)
+        if "window" in knobs:
+            knobs.pop("sinks", None)
     if m.chance(10 if "window" in knobs else 60):
         rule = knobs.get("rel_bias")
         if isinstance(rule, dict):
@@ -86,6 +92,25 @@ def _latent(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Any:
     return {"attend": knobs}
 
 
+def _placed(m: Maker, x: Val, source: Val | None) -> dict[str, Any]:
+    """Positions of queries and keys, of both alike or of each its own."""
+    if source is None and m.chance(50):
+        both = _positions(m, x)
+        return {} if both is None else {"pos": both}
+    sides = {"query": _positions(m, x), "key": _positions(m, source or x)}
+    kept = {side: made for side, made in sides.items() if made is not None and m.chance(80)}
+    return {"pos": kept} if kept else {}
+
+
+def _positions(m: Maker, x: Val) -> Any | None:
+    """A table, or a value that is added."""
+    table = places.pos(m, x) if m.chance(50) else None
+    if table is not None:
+        return table[0]["pos"]
+    less = gathers.along(m, x) if m.chance(40) else None
+    return combined.operand(m, x, x.width, ())[0] if less is None else less
+
+
 def _over(m: Maker, x: Val) -> list[str]:
     """Some of the axes, where every part has all of the others or none."""
     axes = {axis.name: axis for part in x.parts for axis in part.axes}
@@ -109,7 +134,9 @@ def _qk_norm(m: Maker) -> Any:
         knobs["offset"] = m.pick([1, 0.5])
         if knobs["kind"] == "layer":
             knobs["bias"] = False
-    return "head" if m.chance(40) else knobs
+    if m.chance(40):
+        return m.pick(["head", "full"])
+    return knobs | ({"over": m.pick(["head", "full"])} if m.chance(40) else {})
 
 
 def _source(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Val | None:

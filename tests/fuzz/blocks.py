@@ -92,7 +92,8 @@ def residual_block(m: Maker, x: Val) -> Any:
 def block(m: Maker, x: Val, *, lone: bool = False) -> str:
     """The name of a block that keeps x's shape: one that there is, or a new one.
 
-    A `lone` one may share its weights with itself: a stack of such is not built yet.
+    A `lone` one may share its weights with itself wherever it stands, but in no stack: there a share
+    is of that stack alone, and `rounds` makes its block.
     """
     key = (m.stream, x)
     fitting = [name for name, known in m.blocks.items() if known == key]

@@ -47,7 +47,7 @@ def _moved(axis: Axis, size: int, stride: int, pad: int) -> Axis:
 
 def zipped(m: Maker, x: Val) -> Made | None:
     """Values over x's tokens in turns."""
-    from tests.fuzz.specs import operand
+    from tests.fuzz.combined import operand
 
     count = m.number(1, 3)
     first, value = operand(m, x, None)

@@ -76,7 +76,7 @@ def bias(m: Maker, x: Val, knobs: Knobs, heads: int) -> None:
         return
     rows = 2 * m.number(2, 5)
     rule: Knobs = {"buckets": m.size(rows), "max": m.size(m.number(rows // 2 + 1, 2 * rows))}
-    if m.chance(30):
+    if m.chance(50):
         rule["share"] = steps.share(m, "buckets", rows, heads)
     knobs["rel_bias"] = rule
 

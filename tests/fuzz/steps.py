@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.fuzz.maker import MARKS, PARTS, SHARES, Maker
@@ -135,7 +136,15 @@ def take(m: Maker, x: Val) -> Made | None:
 
 
 def pool(m: Maker, x: Val) -> Made:
-    return {"pool": m.pick(["mean", "max"])}, x.over(Part("pooled" if not m.stream else m.stream))
+    kind, part = m.pick(["mean", "max"]), x.parts[0]
+    if len(x.parts) == 1 and part.axes and m.chance(50):
+        gone = [axis.name for axis in part.axes if m.chance(50)] or [part.axes[0].name]
+        left = tuple(axis for axis in part.axes if axis.name not in gone)
+        m.rng.shuffle(gone)
+        if left:
+            named = gone[0] if len(gone) == 1 else gone
+            return {"pool": {kind: named}}, x.over(replace(part, axes=left))
+    return {"pool": kind}, x.over(Part(m.stream or "pooled"))
 
 
 def mark(m: Maker, x: Val) -> Made | None:
@@ -165,3 +174,14 @@ def learn(m: Maker, width: int) -> Made:
     if m.chance(25):
         knobs["share"] = share(m, "tokens", *(axis.top for axis in axes), width)
     return {"learn": knobs}, Val((), (Part(m.stream or "learned", tuple(axes)),), width)
+
+
+def zeros(m: Maker, width: int) -> Made:
+    """A source of zeros: in the space of another value, or in one of their own."""
+    others = [name for name in m.values if m.readable(name)]
+    if others and m.chance(60):
+        name = m.pick(others)
+        return {"zeros": name if m.chance(70) else {"like": name}}, m.values[name]
+    made, value = learn(m, width)
+    knobs = {key: given for key, given in made["learn"].items() if key != "share"}
+    return {"zeros": knobs}, value

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.fuzz import mistakes_gathers, mistakes_modulations
+from tests.fuzz import mistakes_gathers, mistakes_modulations, mistakes_positions
 from tests.fuzz.mistakes import MISTAKES
 from tests.fuzz.oracle import examine
 from tests.fuzz.specs import make, written
@@ -196,6 +196,7 @@ SABOTAGE: dict[Callable[[Patch], None], str | None] = {
     **dict.fromkeys(MISTAKES, GENERATED),
     **dict.fromkeys(mistakes_gathers.MISTAKES, mistakes_gathers.SPEC),
     **dict.fromkeys(mistakes_modulations.MISTAKES, mistakes_modulations.SPEC),
+    **dict.fromkeys(mistakes_positions.MISTAKES, mistakes_positions.SPEC),
 }
 
 
@@ -237,7 +238,9 @@ def test_without_a_mistake_nothing_is_seen(spec: str) -> None:
     assert examine(spec, tree=tree_of(spec), valid=False).status == "error"
 
 
-@pytest.mark.parametrize("spec", [mistakes_gathers.SPEC, mistakes_modulations.SPEC])
+@pytest.mark.parametrize(
+    "spec", [mistakes_gathers.SPEC, mistakes_modulations.SPEC, mistakes_positions.SPEC]
+)
 def test_without_a_mistake_the_newer_steps_agree(spec: str) -> None:
     seen = examine(spec, tree=tree_of(spec))
     assert (seen.status, seen.agreed, seen.runs) == ("ok", True, 3)

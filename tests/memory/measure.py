@@ -37,11 +37,12 @@ class Saved(saved_tensors_hooks):
         storage = tensor.untyped_storage()
         if storage._cdata not in self.known:  # a weak reference keeps the address taken
             self.held.setdefault(storage._cdata, (storage.nbytes(), StorageWeakRef(storage)))
-        return tensor
+        return tensor.detach()  # a result that its own step keeps would keep itself alive
 
     @property
     def bytes(self) -> int:
-        return sum(count for count, _ in self.held.values())
+        """Of those that are still there: what was thrown away is not."""
+        return sum(count for count, kept in self.held.values() if not kept.expired())
 
 
 def measured(model: nn.Module, given: Mapping[str, Tensor]) -> int:
@@ -49,8 +50,9 @@ def measured(model: nn.Module, given: Mapping[str, Tensor]) -> int:
     hooks = Saved([*model.parameters(), *model.buffers(), *given.values()])
     with hooks:
         outputs = model.train()(**given)
+    kept = hooks.bytes
     del outputs
-    return hooks.bytes
+    return kept
 
 
 def cast(given: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:

@@ -215,7 +215,7 @@ def test_a_roofline_has_a_point_for_each_kind_of_work_that_computes() -> None:
 def test_what_a_spec_has_not_is_one_plain_sentence() -> None:
     said = page("vit-b16").by_id("scale").text
     assert "There is no chart against length, for every length of this spec is fixed." in said
-    assert "There are no bars of generation: vit-b16 reads no ids, and cannot decode." in said
+    assert "There are no bars of generation: vit-b16 reads no text, and cannot decode." in said
     assert "There is no roofline and no time, for no machine is named" in said
     assert "B = 128" in said
     decode = page("gpt2", "decode")

@@ -88,7 +88,7 @@ WRONG = [
     ),
     (
         ["vit-b16", "--mode", "decode"],
-        "error[TS451]: vit-b16 reads no ids, and cannot decode\n  = help: leave `--mode` out\n",
+        "error[TS451]: vit-b16 reads no text, and cannot decode\n  = help: leave `--mode` out\n",
     ),
     (
         ["gpt2", "--mode", "decode", "--dtype", "mixed", "--target", "h200"],

@@ -60,7 +60,7 @@ def test_a_missing_section_gives_one_message() -> None:
             "a: [b.m]\n  b: [a, {mark: m}]",
             ["5:7-10 TS137 streams read each other: `a` -> `b` -> `a` (6:7 and here)"],
         ),
-        ("a: [a]", ["5:7-8 TS137 streams read each other: `a` -> `a`"]),
+        ("a: [a]", ["5:7-8 TS137 stream `a` reads itself = name another one, or a mark that stands before: `stream.mark`"]),
         (
             "a: [t, {zeros: b}]\n  b: [t]",
             ["5:11-16 TS134 `zeros` is a source, and stands first in a pipeline = to combine two values: sum, join or concat"],
@@ -73,7 +73,7 @@ def test_a_missing_section_gives_one_message() -> None:
         (
             "a: [t.m]",
             [
-                "5:7-10 TS133 there is no input, stream, block or step `t.m` = the inputs and streams are `t`, `a`"
+                "5:7-10 TS133 there is no input, stream, block or step `t.m` = only `t` is there to read"
             ],
         ),
     ],

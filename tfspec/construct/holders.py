@@ -167,9 +167,9 @@ class Holders(Sizes):
             raise self._of_others(share, first, found)
         if found.repeats:
             label = Label(share.span, "its index is the same in several layers")
-            raise self._of_several(
-                share, label, [], f"give each layer an index of its own: `{share.name}(i)`"
-            )
+            own = f"give each layer an index of its own: `{share.name}(i)`"
+            rounds = "or stack layers that are this shared block and no more: they run in rounds"
+            raise self._of_several(share, label, [], own, rounds)
         return first.scope
 
     def _of_others(self, share: Share, first: Home, found: Home) -> Stop:
@@ -183,9 +183,9 @@ class Holders(Sizes):
             )
         return self._of_several(share, Label(share.span), came, help)
 
-    def _of_several(self, share: Share, label: Label, came: list[Label], help: str) -> Stop:
+    def _of_several(self, share: Share, label: Label, came: list[Label], *help: str) -> Stop:
         what = f"`{share.name}` shared by several layers through an index"
-        return self.refuse(NOT_YET, f"{what} is not supported yet", label, came=came, help=[help])
+        return self.refuse(NOT_YET, f"{what} is not supported yet", label, came=came, help=help)
 
     def _shares(self, share: Share, trace: Trace) -> None:
         """Steps of one share are one forward over the same weights, whatever they run on."""

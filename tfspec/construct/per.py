@@ -40,9 +40,12 @@ def as_seen(g: Builder, value: Tensor, ref: Ref) -> Tensor:
 def check_axes(g: Builder, decl: StreamDecl, value: Tensor) -> None:
     """Each axis of `per` is one of the stream's values."""
     for name in () if value.unknown else decl.per or ():
-        if value.space.axis(name) is None:
-            message = f"nothing that this stream reads has an axis `{name}`"
-            g.refuse(NO_AXIS, message, name.span, help=["leave it out of `per`"])
+        message = f"nothing that this stream reads has an axis `{name}`"
+        if name in g.spec.dims and g.spec.dims[name].kind == "batch":
+            message = f"`{name}` is a batch, and every stream runs for each of its places"
+        elif value.space.axis(name) is not None:
+            continue
+        g.refuse(NO_AXIS, message, name.span, help=["leave it out of `per`"])
 
 
 def _inside(g: Builder, value: Tensor) -> Tensor:

@@ -114,10 +114,7 @@ class Sizes:
 
         `least` is 0 for an amount that may be nothing.
         """
-        size = self._evaluated(expr, x)
-        self._divisors(size, expr.span)
-        for quotient in self.facts.obligations(size):
-            self.divides(quotient.den, quotient.num, expr.span, help=ROUNDS_DOWN)
+        size = self.integer(expr, x)
         answer = self.facts.at_least(size, least)
         if isinstance(answer, Refuted):
             value, shown = self.value_at(size, answer), self.example(answer)
@@ -140,6 +137,14 @@ class Sizes:
             came = self.declared(*sorted(size.symbols))
             raise self.refuse(OUT_OF_RANGE, message, expr.span, came=came)
         return size
+
+    def integer(self, expr: SizeExpr, x: Tensor | None = None) -> Dim:
+        """A whole number of the spec, also below 0; its exact quotients are proved."""
+        number = self._evaluated(expr, x)
+        self._divisors(number, expr.span)
+        for quotient in self.facts.obligations(number):
+            self.divides(quotient.den, quotient.num, expr.span, help=ROUNDS_DOWN)
+        return number
 
     def _divisors(self, size: Dim, place: Span) -> None:
         """Whatever `//` and `%` divide by is 1 or more for every allowed size."""

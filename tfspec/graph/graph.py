@@ -76,11 +76,16 @@ class Graph:
         return sym(self.slots_name)
 
     @cached_property
+    def texts(self) -> list[Tensor]:
+        """The ids of tokens among the inputs: those of a class, `ids(K) B`, are no text."""
+        return [each for each in self.inputs if each.kind == "ids" and not each.space.single]
+
+    @cached_property
     def text(self) -> Tensor:
         """The ids that generation continues: those along whose tokens the first output lies."""
-        ids = [tensor for tensor in self.inputs if tensor.kind == "ids"]
         output = next(iter(self.outputs.values()))
-        return next((tensor for tensor in ids if tensor.axes[-1] in output.axes), ids[0])
+        along = (each for each in self.texts if each.axes[-1] in output.axes)
+        return next(along, self.texts[0])
 
     @property
     def token_axis(self) -> Axis:

@@ -76,6 +76,11 @@ class Op(ABC):
     def label(self) -> str:
         """What a reader calls it."""
 
+    @property
+    def called(self) -> str:
+        """How a message names it: by its label, unless a spec has no such word."""
+        return f"`{self.label()}`"
+
     def look(self, *inputs: Tensor) -> Look:
         """What a figure shows of it: its label, unless an op says more."""
         del inputs

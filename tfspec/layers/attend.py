@@ -29,7 +29,7 @@ from tfspec.layers.score_bias import score_bias
 from tfspec.layers.window import described, read_windows
 from tfspec.ops.attention import Attend as AttendOp
 from tfspec.ops.batch import joint, repeated
-from tfspec.ops.heads import JoinHeads, ToHeads
+from tfspec.ops.heads import IntoHeads, JoinHeads, ToHeads
 from tfspec.ops.linear import Linear
 from tfspec.ops.over import Divide, Divided, Undivide
 from tfspec.ops.sinks import Sinks
@@ -74,7 +74,9 @@ class Attend(Layer):
     )
     bias: Biases | None = Field(None, description="biases of the maps; default: the block's")
     scale: Rate | None = Field(
-        None, description="of the scores; default head_dim ** -0.5; 1 in T5 (Raffel et al. 2020)"
+        None,
+        description="a constant factor of the scores; default: the features of a query's head ** "
+        "-0.5; 1 in T5 (Raffel et al. 2020)",
     )
     to: Pipeline | None = Field(None, description="where keys and values come from; default self")
     over: AxisNames | None = Field(
@@ -91,7 +93,7 @@ class Attend(Layer):
         description="one learned score a head that takes weight and gives no value (OpenAI 2025)",
     )
     dropout: Rate | None = Field(
-        None, description="of the attention weights, as in the code of Vaswani et al. 2017"
+        None, description="its rate on the attention weights, as in the code of Vaswani et al. 2017"
     )
     rope: Rope | None = Field(None, description="rotary positions: their base")
     alibi: Flag | None = Field(
@@ -255,6 +257,8 @@ class Attend(Layer):
         v = self._map(g, heads.groups, heads.v_head_dim, "v")(of.value, name="v")
         if self.qk_norm is not None:
             q, k = (self.qk_norm.normalise(g, y, role) for y, role in ((q, "q"), (k, "k")))
+            if self._normed_whole:
+                q, k = IntoHeads(heads.heads, "q")(q), IntoHeads(heads.groups, "k")(k)
         if self.rope is not None:
             turn = self.rope.op(g, self, heads.head_dim, x, source)
             q, k = turn(q), turn(k)
@@ -268,5 +272,13 @@ class Attend(Layer):
             return self.bias
         return () if g.defaults.bias is False else MAPS
 
-    def _map(self, g: Builder, heads: Dim, width: Dim, role: Map) -> ToHeads:
-        return ToHeads(heads, width, role in self.biases(g), role)
+    @property
+    def _normed_whole(self) -> bool:
+        """Whether queries and keys are normed before they are split into heads."""
+        return self.qk_norm is not None and self.qk_norm.over == "full"
+
+    def _map(self, g: Builder, heads: Dim, width: Dim, role: Map) -> ToHeads | Linear:
+        bias = role in self.biases(g)
+        if self._normed_whole and role != "v":
+            return Linear(heads * width, bias, role=role)
+        return ToHeads(heads, width, bias, role)

@@ -277,7 +277,8 @@ class Zip(Layer):
     whole: ClassVar[bool] = True
 
     slots: Table[Table[Pipeline]] = Field(
-        description="the new axis: {slot: {r: ..., s: ...}} (Chen et al. 2021)"
+        description="the new axis, and the value at each of its labels: {slot: {r: returns, s: "
+        "states}} (Chen et al. 2021)",
     )
 
     @property

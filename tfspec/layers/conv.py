@@ -44,7 +44,9 @@ class Conv(Layer):
     size: AxisSizes = Field(description="the kernel's size along each axis: {T: 3}")
     stride: AxisSizes | None = Field(None, description="step along each axis, default 1")
     pad: AxisCounts | None = Field(
-        None, description="zeros at each end of an axis, default 0 (LeCun et al. 1989)"
+        None,
+        description="how many zeros stand beyond each end of an axis: {T: 1}; default 0 (LeCun et "
+        "al. 1989)",
     )
     width: Size = Field(description="features of the result")
     bias: Flag | None = Field(None, description="default true")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from tfspec.construct.rules import AXIS_TWICE, NO_AXIS
 from tfspec.construct.stop import Stop
 from tfspec.layers.base import Layer, TensorKind
+from tfspec.layers.named_axes import named_axes
 from tfspec.ops import embed as ops
 from tfspec.spec.parts import ShareField
 from tfspec.spec.types import AxisNames, Size
@@ -32,7 +32,9 @@ class Embed(Layer):
 
     width: Size = Field(description="features of a vector")
     per: AxisNames | None = Field(
-        None, description="axes whose places have tables of their own (Li et al. 2022)"
+        None,
+        description="axes whose places have tables of their own: levels of a path (Li et al. "
+        "2022), codebooks of a sound (Copet et al. 2023)",
     )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
 
@@ -52,14 +54,8 @@ class Embed(Layer):
 
     def _axes(self, g: Builder, x: Tensor) -> tuple[Axis, ...]:
         """Those of `per`, each of one length: a table is made once."""
-        known = {axis.name: axis for part in x.space.parts for axis in part.axes}
-        names = self.per or ()
-        for at, name in enumerate(names):
-            if name not in known:
-                help = [f"its axes: {', '.join(known)}"] if known else []
-                message = f"the ids here have no axis `{name}`"
-                raise g.refuse(NO_AXIS, message, name.span, help=help)
-            if name in names[:at]:
-                raise g.refuse(AXIS_TWICE, f"`per` names axis `{name}` twice", name.span)
-            g.fixed(known[name].size, name.span)
-        return tuple(known[name] for name in names)
+        names, every = self.per or (), (axis for part in x.space.parts for axis in part.axes)
+        axes = named_axes(g, every, names, "per", "the ids here have")
+        for axis, name in zip(axes, names, strict=True):
+            g.fixed(axis.size, name.span)
+        return axes

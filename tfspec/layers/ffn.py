@@ -54,17 +54,22 @@ class Ffn(Layer):
     hidden: Size = Field(description="features in the middle: 4 * width")
     act: Act = Field(description="the activation")
     gated: Flag | None = Field(
-        None, description="a third map, times the activated one (Shazeer 2020)"
+        None,
+        description="true: what is activated is multiplied by a third map of the input (Shazeer "
+        "2020)",
     )
     bias: Flag | None = Field(None, description="biases of the maps; default: the block's")
     dropout: Rate | None = Field(
-        None, description="of the activated features, as in the code of Vaswani et al. 2017"
+        None,
+        description="its rate on the activated features, as in the code of Vaswani et al. 2017",
     )
     only: Name | None = Field(None, description="the part that is read, and added to")
     experts: Size | None = Field(None, description="number of experts")
     top_k: Size | None = Field(None, description="experts that a token uses")
     shared: Count | None = Field(
-        None, description="how many more experts' width is always on (Dai et al. 2024)"
+        None,
+        description="how many more experts every token uses: one feed-forward of their whole width "
+        "(Dai et al. 2024)",
     )
     router: Router | None = Field(None, description="how tokens find experts")
     norm: NormKnobs | None = Field(None, description="this branch's norm; default: the block's")

@@ -47,9 +47,13 @@ class Latent(Located):
 
     called: ClassVar[str] = "`latent`"
 
-    q: Size | None = Field(None, description="width of the queries' latent; default: none is made")
+    q: Size | None = Field(
+        None, description="width of the queries' latent; default: queries have none"
+    )
     kv: Size = Field(description="width of the latent of keys and values, which a cache keeps")
-    rope: Size | None = Field(None, description="features of a head that turn, beside head_dim")
+    rope: Size | None = Field(
+        None, description="features of a head that turn with its position, beside head_dim"
+    )
 
     def check(
         self, g: Builder, layer: Attend, heads: Heads, x: Tensor, source: Tensor | None

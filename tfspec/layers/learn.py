@@ -59,7 +59,7 @@ class Zeros(Layer):
     reads: ClassVar[Reads] = "nothing"
     shorthand: ClassVar[str | None] = "like"
 
-    like: Source | None = Field(None, description="the value whose space it has")
+    like: Source | None = Field(None, description="the value whose tokens and width the zeros have")
     axes: NewAxes | None = Field(None, description="the axes and their sizes: {R: 64}")
     width: Size | None = Field(None, description="features of a token")
 

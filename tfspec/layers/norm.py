@@ -70,7 +70,9 @@ class Normalisation(Located):
     eps: Rate | None = Field(None, description="default 1e-5, rms 1e-6")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(
-        None, description="added to the weight, which then starts at 0 (Gemma Team 2024)"
+        None,
+        description="a constant added to the weight, which starts at 1 less it: 1 in the code of "
+        "Gemma Team 2024",
     )
     affine: Flag | None = Field(
         None, description="false: no weight and no bias (Peebles and Xie 2022)"
@@ -126,7 +128,7 @@ class NormKnobs(Normalisation):
 
     @classmethod
     def spread(cls, value: Any) -> Any:
-        return only("at", []) if value == "none" else value
+        return only("at", [], value) if value == "none" else value
 
     @classmethod
     def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:
@@ -155,12 +157,16 @@ class QKNorm(Located):
     called: ClassVar[str] = "`qk_norm`"
     shorthand: ClassVar[str | None] = "over"
 
-    over: Literal["head", "full"] = Field("head", description="each head, or all heads together")
+    over: Literal["head", "full"] = Field(
+        "head", description="each head, or all together before they are split (OLMo Team 2025)"
+    )
     kind: NormKind | None = Field(None, description="default: the block's")
     eps: Rate | None = Field(None, description="default: the block's")
     bias: Flag | None = Field(None, description="whether a layer norm adds a learned bias")
     offset: Rate | None = Field(
-        None, description="added to the weight, which then starts at 0 (Gemma Team 2024)"
+        None,
+        description="a constant added to the weight, which starts at 1 less it: 1 in the code of "
+        "Gemma Team 2024",
     )
     affine: Flag | None = Field(
         None, description="false: no weight and no bias (Peebles and Xie 2022)"
@@ -172,9 +178,8 @@ class QKNorm(Located):
         )
 
     def normalise(self, g: Builder, x: Tensor, role: str) -> Tensor:
-        """Queries or keys [..., h, N, k], normalised over each head's features."""
-        if self.over == "full":
-            raise g.not_yet("`qk_norm` over all heads together", self.span)
+        """Queries or keys over their features: of each head [..., h, N, k], or of all together,
+        [..., N, h·k]."""
         block = g.defaults.norm
         kind = self.kind or (block.kind if block is not None else "layer")
         eps = self.eps or (block.eps if block is not None and self.kind is None else None)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from tfspec.graph.space import Part
+from tfspec.graph.space import Axis, Part
 from tfspec.layers.base import Layer
+from tfspec.layers.named_axes import named_axes
 from tfspec.ops import tokens as ops
+from tfspec.ops.grids import PoolAxes
 from tfspec.spec.located import mistyped, only, unknown_choice
 from tfspec.spec.types import AxisNames
 
@@ -22,14 +26,15 @@ _KINDS = ["mean", "max"]
 class Pool(Layer):
     """The mean or maximum over tokens: `[..., N, width] -> [..., width]` (Lin et al. 2013).
 
-    Over all tokens of all parts, or over some axes, which go.
+    Over all tokens of all parts, or over some axes, which go: `{mean: [H, W]}` makes one token of
+    each frame of a video, `[..., F·H·W, width] -> [..., F, width]`.
     """
 
     step: ClassVar[str] = "pool"
 
     kind: Literal["mean", "max"] = Field(description="mean or max")
     axes: AxisNames | None = Field(
-        None, description="axes that go; without them, all tokens (Arnab et al. 2021)"
+        None, description="axes that are pooled and go; default: all tokens (Arnab et al. 2021)"
     )
 
     @classmethod
@@ -68,9 +73,26 @@ class Pool(Layer):
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None
-        if self.axes is not None:
-            raise g.not_yet("`pool` over some axes", self.span_of("axes"))
+        gone = self._gone(g, x)
         part = Part(g.stream or "pooled")
         if x.space.single:
             return x.renamed(part.name)
+        if gone:
+            left = replace(x.space.parts[0], axes=_without(x.space.parts[0].axes, gone))
+            if left.axes:
+                return PoolAxes(g.tokens(x.space.with_parts(left)), self.kind, gone)(x)
         return ops.Pool(x.space.with_parts(part), self.kind)(x)
+
+    def _gone(self, g: Builder, x: Tensor) -> tuple[Axis, ...]:
+        """The axes that go, where not all do."""
+        if self.axes is None:
+            return ()
+        part, *others = x.space.parts
+        if others:
+            help = ["`take` one of them first"]
+            raise g.not_yet("`pool` over axes of one of several parts", self.span_of("axes"), help)
+        return named_axes(g, part.axes, self.axes, "pool", "the value here has")
+
+
+def _without(axes: Sequence[Axis], gone: Sequence[Axis]) -> tuple[Axis, ...]:
+    return tuple(axis for axis in axes if axis not in gone)

@@ -72,11 +72,14 @@ class Pos(Layer):
     )
     share: ShareField | None = Field(None, description="weights of this name are the same weights")
     base: Rate | None = Field(
-        None, description="of sinusoidal, default 10000 (Vaswani et al. 2017)"
+        None,
+        description="of sinusoidal: wavelengths grow from 2π to 2π·base; default 10000 (Vaswani et "
+        "al. 2017)",
     )
     layout: Layout | None = Field(
         None,
-        description="of sinusoidal: sines and cosines in turns, or in halves (Vaswani et al. 2017)",
+        description="of sinusoidal: sines and cosines in turns, all sines first, or all cosines "
+        "(Vaswani et al. 2017)",
     )
 
     @property
@@ -97,7 +100,7 @@ class Pos(Layer):
         if isinstance(value, str):
             if value not in KINDS:
                 raise unknown_choice(value, KINDS)
-            return only(value, Space(text=value))
+            return only(value, Space(text=value), value)
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
         if not isinstance(value, dict) or len(given.keys() & KINDS) == 1:
             return cast("Any", value)

@@ -46,7 +46,7 @@ def first_row(g: Builder, offset: SizeExpr | None) -> Dim:
     """The row of the first position: `offset`, or 0."""
     if offset is None or offset.constant == 0:
         return Dim.of(0)
-    start = g.fixed(offset.dim(g.dims), offset.span)
+    start = g.fixed(g.integer(offset), offset.span)
     value = g.facts.value(start) or 0
     if value < 0:
         message = f"an offset is 0 or more, and {offset.text} is {value}"

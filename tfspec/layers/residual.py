@@ -65,7 +65,7 @@ class ResidualKnobs(Located):
 
     @classmethod
     def spread(cls, value: Any) -> Any:
-        return only("skip", 0) if value == "none" else value
+        return only("skip", 0, value) if value == "none" else value
 
     @classmethod
     def short_forms(cls, properties: dict[str, Any]) -> list[dict[str, Any]]:

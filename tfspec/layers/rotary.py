@@ -51,7 +51,9 @@ class Rope(Located):
 
     base: Rate = Field(description="wavelengths grow from 2π to 2π·base")
     partial: Rate | None = Field(
-        None, description="the share of head_dim that turns (Black et al. 2022)"
+        None,
+        description="the share of head_dim that turns, from its first feature on (Black et al. "
+        "2022)",
     )
     interleaved: Flag | None = Field(
         None, description="pairs are neighbours, not halves (Su et al. 2021)"
@@ -60,7 +62,9 @@ class Rope(Located):
         None, description="stretching for longer texts (Chen et al. 2023)"
     )
     over: AxisNames | None = Field(
-        None, description="axes, each with features of its own: [H, W] (Heo et al. 2024)"
+        None,
+        description="axes of a grid, each of which turns an equal share of the features: [H, W] "
+        "(Heo et al. 2024)",
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:

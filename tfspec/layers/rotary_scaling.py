@@ -50,9 +50,12 @@ class Llama3Scaling(Located):
     called: ClassVar[str] = "a llama3 `scaling`"
 
     kind: Literal["llama3"] = Field(description="llama3: each pair by how often it turns")
-    factor: Rate = Field(description="slow pairs turn slower by it")
-    low_freq_factor: Rate = Field(description="pairs with fewer turns are slow")
-    high_freq_factor: Rate = Field(description="pairs with more turns are kept")
+    factor: Rate = Field(description="slow pairs turn slower by this factor")
+    low_freq_factor: Rate = Field(description="pairs that turn less often than this are slow")
+    high_freq_factor: Rate = Field(
+        description="pairs that turn more often than this are kept; those between are slowed in "
+        "part",
+    )
     original_length: Size = Field(description="the length within which turns are counted")
 
     def settings(self, g: Builder, x: Tensor) -> Settings:
@@ -86,7 +89,7 @@ def check_kind(value: Any) -> Any:
     if kind is None:
         helps = (f"`kind` is {either(_KINDS)}",)
         raise wrong(MISSING_KEY, "`scaling` needs `kind`", span_of(given), helps=helps)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         place = getattr(given, "value_spans", {}).get("kind")
         raise Wrong(unknown_choice(str(kind), list(_KINDS)).about("kind", place))
     return given

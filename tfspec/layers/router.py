@@ -28,18 +28,23 @@ class Router(Located):
     shorthand: ClassVar[str | None] = "score"
 
     score: Literal["softmax", "sigmoid"] = Field("softmax", description="softmax or sigmoid")
-    groups: Size | None = Field(None, description="groups of experts (DeepSeek-AI 2024)")
+    groups: Size | None = Field(
+        None, description="number of equal groups that the experts stand in (DeepSeek-AI 2024)"
+    )
     top_groups: Size | None = Field(
-        None, description="groups that a token may use (DeepSeek-AI 2024)"
+        None,
+        description="number of groups that a token chooses its experts from (DeepSeek-AI 2024)",
     )
     balance: Flag | None = Field(
-        None, description="a bias of the choice, for balance (Wang et al. 2024)"
+        None,
+        description="a number an expert that is added for the choice alone, to balance what "
+        "experts get (Wang et al. 2024)",
     )
     renorm: Flag | None = Field(
         None, description="the chosen experts' weights sum to 1; default: true (Jiang et al. 2024)"
     )
     scale: Rate | None = Field(
-        None, description="a constant factor of the weights (DeepSeek-AI 2024)"
+        None, description="a constant factor of the chosen experts' weights (DeepSeek-AI 2024)"
     )
 
     def effective(self, bias: bool) -> Mapping[str, object]:

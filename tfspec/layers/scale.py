@@ -51,7 +51,7 @@ class Softcap(Layer):
     keeps_shape: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "cap"
 
-    cap: RateField = Field(description="the bound")
+    cap: RateField = Field(description="the bound: what comes out is between -cap and cap")
 
     def forward(self, g: Builder, x: Tensor | None) -> Tensor:
         assert x is not None

@@ -41,8 +41,12 @@ class Sinusoid(Layer):
     shorthand: ClassVar[str | None] = "width"
 
     width: Size = Field(description="features: half sines, half cosines")
-    base: Rate | None = Field(None, description="the longest wave, in turns; default 10000")
-    layout: Layout | None = Field(None, description="sines and cosines in turns, or in halves")
+    base: Rate | None = Field(
+        None, description="wavelengths grow from 2π to 2π·base; default 10000"
+    )
+    layout: Layout | None = Field(
+        None, description="sines and cosines in turns, all sines first, or all cosines"
+    )
 
     def effective(self, bias: bool) -> Mapping[str, object]:
         return self.unwritten(base=10000, layout="interleaved")

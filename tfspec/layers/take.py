@@ -121,7 +121,7 @@ class Take(Layer):
     def _of_part(self, g: Builder, x: Tensor, part: Part, name: str, where: Position) -> Tensor:
         """A part's tokens at one place on an axis, which goes."""
         at = next(at for at, axis in enumerate(part.axes) if axis.name == name)
-        index = _position(g, part.axes[at], where)
+        index = _position(g, x, part.axes[at], where)
         left = Part(part.name, (*part.axes[:at], *part.axes[at + 1 :]))
         space = g.tokens(x.space.with_parts(left))
         if left.axes:
@@ -130,7 +130,7 @@ class Take(Layer):
         return ops.Take(space, start, f"{name} = {where}")(x)
 
 
-def _position(g: Builder, axis: Axis, where: Position) -> Dim:
+def _position(g: Builder, x: Tensor, axis: Axis, where: Position) -> Dim:
     """The index on an axis counted from the front, for every allowed length."""
     if where.label in axis.labels:
         return Dim.of(axis.labels.index(where.label))
@@ -138,7 +138,7 @@ def _position(g: Builder, axis: Axis, where: Position) -> Dim:
         message = f"axis {axis.name} has no label `{where.label}`"
         help = [f"its labels: {', '.join(axis.labels)}"] if axis.labels else ["write an index"]
         raise g.refuse(NO_LABEL, message, where.span, help=help)
-    at = g.dims[where.label] if where.label is not None else _index_of(where).dim(g.dims)
+    at = g.dims[where.label] if where.label is not None else g.integer(_index_of(where), x)
     value = g.facts.value(at)
     if value is not None and value < 0:
         at = axis.size + at

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfspec.diagnostics import Label
 from tfspec.graph.look import Look
 from tfspec.graph.scope import Group, WeightSpec
 from tfspec.graph.space import Axis
@@ -90,7 +89,7 @@ class EmbedByPlace(Op):
         assert node.group is not None
         if low.mode == "decode":
             message = "`embed` with `per` is not supported yet in decoding"
-            raise NotYet.of(message, Label(node.span) if node.span else None)
+            raise NotYet.of(message, low.place, "ask for no decoding")
         first = self._table(low, node).times(low.number(self.count, "count"))
         return look_up(low, node.group, inputs[0] + first)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
 
 from tfspec.graph.look import Look, chip
-from tfspec.graph.space import Part, Space
+from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node
 from tfspec.ops.pointwise import Add
@@ -15,7 +17,7 @@ from tfspec.program.kernels import JOIN
 from tfspec.program.lowering import Lowering
 from tfspec.program.saves import LINEAR
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, product
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,40 @@ class TakeIndex(Rearrangement):
             return inputs[0]
         x = inputs[0].unflatten(lead, grid_sizes(low, part))
         x = x.select(lead + self.at, low.number(self.index, "index"))
+        last = len(x.shape) - 2
+        return x.flatten(lead, last) if last > lead else x
+
+
+@dataclass(frozen=True)
+class PoolAxes(Rearrangement):
+    """The mean or the largest over some axes of a grid, `gone`: [..., F·H·W, d] -> [..., F, d]."""
+
+    space: Space
+    how: Literal["mean", "max"]
+    gone: tuple[Axis, ...]
+
+    @property
+    def looks_ahead(self) -> bool:
+        return True
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        return over(self.space, inputs[0].axes[-1])
+
+    def label(self) -> str:
+        return f"{self.how} over {', '.join(axis.name for axis in self.gone)}"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip(self.how, f"over {', '.join(axis.name for axis in self.gone)}")
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        """Neighbours that go are one axis, and go at once."""
+        lead, (part,) = len(self.space.batch), node.inputs[0].space.parts
+        runs = [[*run] for _, run in groupby(part.axes, lambda axis: axis in self.gone)]
+        joined = [Axis(run[0].name, product(axis.size for axis in run)) for run in runs]
+        x = inputs[0].unflatten(lead, grid_sizes(low, replace(part, axes=tuple(joined))))
+        for at, run in reversed([*enumerate(runs)]):
+            if run[0] in self.gone:
+                x = x.reduce("mean" if self.how == "mean" else "amax", lead + at)
         last = len(x.shape) - 2
         return x.flatten(lead, last) if last > lead else x
 

@@ -79,12 +79,48 @@ class ToHeads(Op):
 
 def split_heads(low: Lowering, nodes: Sequence[Node], x: Value) -> Value:
     """The nodes' maps of one value as one, split into heads: [..., N, d] -> [..., N, heads, k]."""
-    (node, *_), joint = nodes, apply_linear(low, nodes, x)
+    return _unflattened(low, nodes[0], apply_linear(low, nodes, x))
+
+
+def _unflattened(low: Lowering, node: Node, x: Value) -> Value:
+    """[..., N, heads·k] -> [..., N, heads, k], as the node's result has them."""
     if node.inputs[0].space.single:
-        joint = joint.new_axes("k" * (len(joint.shape) - 1) + "1")
+        x = x.new_axes("k" * (len(x.shape) - 1) + "1")
     width = node.outputs[0].width
-    count = joint.shape[-1].exact_div(width)
-    return joint.unflatten(-1, [(ex.Name("-1"), count), (low.number(width, "head_dim"), width)])
+    count = x.shape[-1].exact_div(width)
+    return x.unflatten(-1, [(ex.Name("-1"), count), (low.number(width, "head_dim"), width)])
+
+
+@dataclass(frozen=True)
+class IntoHeads(Op):
+    """Features in heads: [..., N, heads·k] -> [..., heads, N, k], as `ToHeads` has them."""
+
+    reach: ClassVar[Reach] = "token"
+
+    heads: Dim
+    role: str
+
+    def infer(self, *inputs: Tensor) -> Tensor:
+        (x,) = inputs
+        (tokens,) = x.space.token_axes or (Axis("tokens", Dim.of(1)),)
+        width = features(x.width.exact_div(self.heads))
+        axes = (*x.space.batch, Axis("heads", self.heads), tokens, width)
+        return Tensor(axes, x.space, role=self.role)
+
+    def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
+        return {}  # a rearrangement
+
+    def flops(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Dim:
+        return Dim.of(0)  # a rearrangement
+
+    def label(self) -> str:
+        return "into heads"
+
+    def look(self, *inputs: Tensor) -> Look:
+        return chip("into heads")
+
+    def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        return heads.before_tokens(_unflattened(low, node, inputs[0])).named(self.role)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ class Divide(Rearrangement):
     def label(self) -> str:
         return "divide"
 
+    @property
+    def called(self) -> str:
+        return "attention `over` some axes"
+
     def look(self, *inputs: Tensor) -> Look:
         return chip("by", "·".join(self.divided.moved))
 
@@ -95,6 +99,10 @@ class Undivide(Rearrangement):
 
     def label(self) -> str:
         return "undivide"
+
+    @property
+    def called(self) -> str:
+        return "attention `over` some axes"
 
     def look(self, *inputs: Tensor) -> Look:
         return chip("back from", "·".join(self.divided.moved))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfspec.diagnostics import Label
 from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Space
@@ -39,15 +38,11 @@ class RotaryTable:
 
     def lower(self, low: Lowering) -> Value:
         """The table as a buffer of the root."""
-        settings = [(name, _real(value)) for name, value in self.settings]
+        settings = [(name, ex.written(value)) for name, value in self.settings]
         function = low.helper("rotary_table", table_function(self.scaling, settings))
         sizes = (low.number(self.rows, "rows"), low.number(self.width, "width"))
-        make = ex.Call(function, (*sizes, ex.Name(_real(self.base))))
+        make = ex.Call(function, (*sizes, ex.Name(ex.written(self.base))))
         return low.buffer("rope", make, (Dim.of(2), self.rows, self.width.exact_div(2)))
-
-
-def _real(value: float) -> str:
-    return repr(int(value) if value == int(value) else value)
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ class Rotate(Op):
         space, length = node.inputs[0].space, x.shape[-2]
         if self.axes and low.mode == "decode":
             message = "`rope` over axes is not supported yet in decoding"
-            raise NotYet.of(message, Label(node.span) if node.span else None)
+            raise NotYet.of(message, low.place, "leave `over` out, or ask for no decoding")
         inner = heads.inside(low, node, x)
         if inner is not None:
             rope = self._hoisted(low, space, length, unit=True)

@@ -44,8 +44,7 @@ LAYOUTS: dict[Layout, tuple[str, str]] = {
 def written(low: Lowering, name: str, template: str, base: float, layout: Layout) -> ex.Name:
     """The emitted function with this base and layout."""
     words, join = LAYOUTS[layout]
-    number = int(base) if base == int(base) else base
-    return low.helper(name, template.format(base=number, layout=words, join=join))
+    return low.helper(name, template.format(base=ex.written(base), layout=words, join=join))
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,8 @@ class AddSinusoids(Op):
     ) -> Value:
         if low.mode == "decode":
             what = "a text without a longest length is not supported yet in decoding"
-            raise NotYet.of(what, None)
+            way = f"declare its longest length, as `{length}: 1..1024`, or ask for no decoding"
+            raise NotYet.of(what, low.place, way)
         sizes = (low.number(length, "length"), low.number(width, "width"))
         made = ex.Call(ex.Attribute(ex.Call(function, sizes), "to"), (x.ref,))
         return low.method.emit(made, (length, width), "float", NO_GRADIENT)

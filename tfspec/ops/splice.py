@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tfspec.diagnostics import Label
 from tfspec.graph.look import Look
 from tfspec.graph.mask import Mask
 from tfspec.graph.tensor import Tensor, like
@@ -68,7 +67,7 @@ class Splice(Rearrangement):
         if optional and low.mode == "decode":
             what = "`splice` by flags that may be left out is not supported yet in decoding"
             way = "splice by ids, as `tokens == 7`, or ask for no decoding"
-            raise NotYet.of(what, Label(node.span) if node.span else None, way)
+            raise NotYet.of(what, low.place, way)
         if optional:
             return self._left_out(low, x, flags[0], new)
         at = conditions.of_tokens(low, self.at, x.shape[-2], flags)

@@ -98,7 +98,8 @@ def _zeros(low: Lowering, like: Value, part: Part) -> Value:
 def _decoded(low: Lowering, table: Value, part: Part, term: Term | None) -> Value:
     """The rows at the positions of new tokens."""
     if term is None or len(part.axes) != 1:
-        raise NotYet.of("positions on a grid are not supported yet in decoding", None)
+        message = "positions on several axes are not supported yet in decoding"
+        raise NotYet.of(message, low.place, "ask for no decoding")
     index = low.position()
     if low.fixed(term.start) != 0:
         index = _moved(low, index, term)

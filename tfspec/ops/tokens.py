@@ -208,6 +208,10 @@ class Pool(Rearrangement):
     def label(self) -> str:
         return f"{self.how} over tokens"
 
+    @property
+    def called(self) -> str:
+        return f"`pool: {self.how}`"
+
     def look(self, *inputs: Tensor) -> Look:
         return chip(self.how, "over tokens")
 
@@ -235,6 +239,10 @@ class Rows(Rearrangement):
     def label(self) -> str:
         return "rows"
 
+    @property
+    def called(self) -> str:
+        return "a text on several axes"
+
     def look(self, *inputs: Tensor) -> Look:
         return Look("rows", form="quiet")
 
@@ -260,6 +268,10 @@ class AsTokens(Rearrangement):
 
     def label(self) -> str:
         return "as tokens"
+
+    @property
+    def called(self) -> str:
+        return "a vector as a token"
 
     def look(self, *inputs: Tensor) -> Look:
         return Look("as tokens", form="quiet")

@@ -39,6 +39,10 @@ class ToWindows(Rearrangement):
     def label(self) -> str:
         return "to windows"
 
+    @property
+    def called(self) -> str:
+        return "`window`"
+
     def look(self, *inputs: Tensor) -> Look:
         return chip("to windows")
 
@@ -58,6 +62,10 @@ class FromWindows(Rearrangement):
 
     def label(self) -> str:
         return "from windows"
+
+    @property
+    def called(self) -> str:
+        return "`window`"
 
     def look(self, *inputs: Tensor) -> Look:
         return chip("from windows")

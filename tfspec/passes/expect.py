@@ -151,7 +151,7 @@ def _flops(graph: Graph) -> int | None:
 
 
 def _cache_bytes(graph: Graph) -> int | None:
-    """Of one slot at batch 1; 0 for a model that reads no ids."""
+    """Of one slot at batch 1; 0 for a model that reads no text."""
     from tfspec.passes.cost.sizes import cached
 
     numbers = cached(graph)

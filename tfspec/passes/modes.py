@@ -19,18 +19,23 @@ Shape = tuple[Dim, ...]
 NO_TEXT = Rule(
     "TS451",
     "a mode that the model has not",
-    "`prefill` and `decode` are asked of a model that reads no ids.",
+    "`prefill`, `decode` or `--with generate` are asked of a model that reads no text.",
     "They run a text token by token, with a cache of keys and values.",
     "tfspec shapes vit-b16 --mode decode",
-    "Leave `--mode` out.",
+    "Leave `--mode` or `--with` out.",
 )
+
+
+def check_text(graph: Graph, what: str, option: str) -> None:
+    """Raises NotYet where a model reads no ids of tokens: no text to run token by token."""
+    if not graph.texts:
+        message = f"{graph.name} reads no text, and cannot {what}"
+        raise NotYet(Diagnostic(NO_TEXT, message, None, help=(f"leave `{option}` out",)))
 
 
 def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Shape]]:
     """The shapes of the graph's tensors in a mode, and of the outputs, as the program has them."""
-    if all(tensor.kind != "ids" for tensor in graph.inputs):
-        message = f"{graph.name} reads no ids, and cannot {mode}"
-        raise NotYet(Diagnostic(NO_TEXT, message, None, help=("leave `--mode` out",)))
+    check_text(graph, mode, "--mode")
     target = find("cpu")
     assert isinstance(target, Target)
     low = Lowering(Program(graph, target, "explicit"), mode, ("prefill", "decode"))

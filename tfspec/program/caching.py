@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfspec.diagnostics import Label
 from tfspec.program import expr as ex
 from tfspec.program import lengths
 from tfspec.program.code_names import safe
@@ -69,7 +68,8 @@ FILL = '''def fill(cache, k, v):
 '''
 
 
-TWO = "a module with two attentions of its own is not supported yet with a cache"
+TWO = "a branch with two attentions is not supported yet with a cache"
+APART = "let each be a branch of its own, or ask for no decoding"
 
 
 class Caching(Holding):
@@ -88,8 +88,8 @@ class Caching(Holding):
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
-            raise NotYet.of(TWO, self._place)
-        self.method.kept.append(Kept())
+            raise NotYet.of(TWO, self.place, APART)
+        self.method.kept.append(Kept(self.place))
         self.method.room = self._room(k, v, ex.Name("length"))
         update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
         self.helper("Cache", CACHE)
@@ -105,8 +105,8 @@ class Caching(Holding):
         """
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
-            raise NotYet.of(TWO, self._place)
-        self.method.kept.append(Kept())
+            raise NotYet.of(TWO, self.place, APART)
+        self.method.kept.append(Kept(self.place))
         first, width = parts[0], sum((part.shape[-1] for part in parts), Dim.of(0))
         room = ex.Tuple((ex.Name("batch"), ex.Name("length"), self.number(width, "width")))
         self.method.room = ex.Call(self.helper("LatentCache", LATENT_CACHE), (room, self._like()))
@@ -122,16 +122,10 @@ class Caching(Holding):
         self.method.held[kept] = window
         return kept
 
-    @property
-    def _place(self) -> Label | None:
-        """The step of the spec that runs here."""
-        span = next((node.span for node in self.nodes if node.span is not None), None)
-        return None if span is None else Label(span)
-
     def kept_whole(self, k: Value, v: Value) -> tuple[Value, Value]:
         """Keys and values of what a prompt makes once: [B, g, S, k], the cache's while decoding."""
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
-        self.method.kept.append(Kept(whole=True))
+        self.method.kept.append(Kept(self.place, whole=True))
         self.method.room = self._room(k, v, self._whole(k.shape[-2]))
         self.helper("Cache", CACHE)
         if self.mode == "decode":
@@ -152,7 +146,8 @@ class Caching(Holding):
         name = self._sole(tokens)
         if name is None:
             message = f"a memory of {tokens} tokens is not supported yet with a cache"
-            raise NotYet.of(message, self._place)
+            way = "give it one axis, or sizes that are numbers, or ask for no decoding"
+            raise NotYet.of(message, self.place, way)
         self.method.memory = name
         self.method.by_memory = lengths.solved(tokens, name, self.facts) or lengths.ITSELF
         return self._linear(tokens, name, ex.Name(safe(name)))

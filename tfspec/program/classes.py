@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from tfspec.diagnostics import Label
 from tfspec.graph.member_names import member_name
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
@@ -213,8 +214,7 @@ class Book:
         bodies = [self._body(method) for method in methods]
         values = [[n.value for n in self._body_numbers(method)] for method in methods]
         if any(body != bodies[0] for body in bodies) or any(v != values[0] for v in values):
-            what = f"`{scope.path}`, whose weights are shared by calls of different structure,"
-            raise NotYet.of(f"{what} is not supported yet", None)
+            raise _unlike(scope, methods)
         return bodies[0]
 
     def _made_of(self, member: Member, skeleton: Skeleton) -> tuple[object, ...]:
@@ -305,3 +305,12 @@ def _parameters(variants: Sequence[Method]) -> list[Parameter]:
 def parameter_names(params: Sequence[Value]) -> list[str]:
     """The role of each parameter; equal roles are numbered."""
     return unique([param.hint or "x" for param in params])
+
+
+def _unlike(scope: Scope, methods: Sequence[Method]) -> NotYet:
+    """What to say of weights that are shared by what does not run alike."""
+    steps = (step for method in methods[1:] for step in method.steps if not isinstance(step, Loop))
+    span = next((node.span for step in steps for node in step.nodes if node.span), None)
+    message = f"`{scope.name}` shared by layers that do not run alike is not supported yet"
+    way = "give them the same knobs, or weights of their own"
+    return NotYet.of(message, None if span is None else Label(span), way)

@@ -107,6 +107,12 @@ LARGEST = 2**63 - 1
 """What torch takes as a whole number."""
 
 
+def written(number: float) -> str:
+    """A number as code has it: a whole one without a point, unless torch would not take it so."""
+    whole = number == int(number) and abs(number) <= LARGEST
+    return repr(int(number) if whole else float(number))
+
+
 @dataclass(eq=False)
 class Number(Expr):
     """A number fixed by the spec; where instances of a class differ, an argument named `role`."""
@@ -117,8 +123,8 @@ class Number(Expr):
     @property
     def literal(self) -> str:
         """The number as it is written where it is no argument."""
-        if isinstance(self.value, int) and abs(self.value) > LARGEST:
-            return repr(float(self.value))
+        if isinstance(self.value, int):
+            return written(self.value)
         return self.value.text if isinstance(self.value, Layered) else repr(self.value)
 
     @property

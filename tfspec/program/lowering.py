@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tfspec.diagnostics import Label
 from tfspec.graph.scope import Scope
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces, leading_to
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tfspec.graph.structure import Stack
 
 SHARED = "a stack of layers that share weights is not supported yet with a cache"
+WHOLE = "it needs the whole text, and a new token comes alone: ask for no decoding"
 DTYPES: dict[str, Dtype] = {"float": "float", "ids": "int64", "bool": "bool"}
 
 
@@ -159,8 +159,8 @@ class Lowering(Caching):
 
     def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
         if self.mode == "decode" and node.op.reach == "all":
-            message = f"`{node.op.label()}` is not supported yet in decoding"
-            raise NotYet.of(message, Label(node.span) if node.span else None)
+            message = f"{node.op.called} is not supported yet in decoding"
+            raise NotYet.of(message, self.place, WHOLE)
         value = node.op.lower(self, node, *inputs)
         assert isinstance(value, Value)
         return value
@@ -190,7 +190,7 @@ class Lowering(Caching):
             child.pass_by()
         receiver = self._module(trace.scope)
         if child.kept:
-            self.method.kept.append(Kept((child,)))
+            self.method.kept.append(Kept(self.place, (child,)))
         expr = ex.Invoke(child, receiver, self._given(child))
         made = self.method.emit_call(expr, child.results)
         known = dict(zip(child.results, made, strict=True))
@@ -254,9 +254,8 @@ class Lowering(Caching):
         self.turn = outer
         if any(child.kept for child in children):
             if own < stack.rounds:
-                place = self.nodes[0].span
-                raise NotYet.of(SHARED, Label(place) if place else None)
-            self.method.kept.append(Kept(tuple(children), stacked=True))
+                raise NotYet.of(SHARED, self.place, "leave `share` out, or ask for no decoding")
+            self.method.kept.append(Kept(self.place, tuple(children), stacked=True))
         places = [Place(child, self._given(child)[len(carry.flat) :]) for child in children]
         scopes = tuple(trace.scope for trace in stack.traces)
         blocks = scopes[0].parent

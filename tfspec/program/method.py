@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tfspec.diagnostics import Label
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
 from tfspec.program.code_names import safe
@@ -108,9 +109,11 @@ class Loop:
 class Kept:
     """One item of a method's cache: its own attention's, a child's, or a stack's by layer.
 
-    `whole`: of an attention to what a prompt has made once, as a memory's keys and values.
+    `place`: the step that keeps it. `whole`: of an attention to what a prompt has made once, as a
+    memory's keys and values.
     """
 
+    place: Label | None = None
     children: tuple[Method, ...] = ()
     stacked: bool = False
     whole: bool = False

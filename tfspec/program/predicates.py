@@ -129,7 +129,8 @@ class Asked:
     def _given(self, given: mt.Given) -> Value:
         if self.low.mode == "decode" and self._grows(self.given[given]):
             message = f"`{given}` in a mask is not supported yet with a cache"
-            raise NotYet.of(message, Label(given.span))
+            way = "mask by flags of the text, as `key.valid`, or ask for no decoding"
+            raise NotYet.of(message, Label(given.span), way)
         return laid(self.low, given, self.given[given])
 
     def _grows(self, given: Value) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
+from tfspec.diagnostics import Label
 from tfspec.graph.rates import Rate, every
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace
@@ -47,6 +48,12 @@ class Scene:
             yield
         finally:
             self.method = outer
+
+    @property
+    def place(self) -> Label | None:
+        """The step of the spec that runs here."""
+        span = next((node.span for node in self.nodes if node.span is not None), None)
+        return None if span is None else Label(span)
 
     def value(self, tensor: Tensor) -> Value:
         """The value of a graph tensor, visible in the running method."""
@@ -170,8 +177,8 @@ class Scene:
         if readable(self.method.params, dim, self.facts):
             return ex.Length(dim)
         if self.method is self.top:
-            message = f"a model whose inputs do not show {dim} is not supported yet"
-            raise NotYet.of(message, None)
+            message = f"the size {dim}, which no input shows, is not supported yet"
+            raise NotYet.of(message, self.place, "give an input an axis of it, or fix its dims")
         return self.hoist(("length", dim), "length", lambda: self._length(dim)).ref
 
     def _of_memory(self, dim: Dim) -> bool:

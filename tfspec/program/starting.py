@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfspec.diagnostics import Label
 from tfspec.program import expr as ex
 from tfspec.program import starting_zeros
 from tfspec.program.layout import WIDTH
@@ -214,15 +215,23 @@ def _xavier(graph: Graph, fused: list[Member]) -> list[str]:
     even = all(len(set(sizes)) == 1 for _, sizes in rows)
     parts = {name: len(sizes) if even else sizes for name, sizes in sorted(rows)}
     if not even and len(parts) < len(rows):
-        raise NotYet.of("xavier of grouped heads in several sizes is not supported yet", None)
+        raise _unlike(graph)
     listed = ", ".join(f'"{name}": {part}' for name, part in parts.items())
-    other, cut = ("1", "chunk") if even else ("len(module.weight)", "split")
+    other, cut = ("1", "chunk") if even else ("module.weight.shape[0]", "split")
     return [
         f"parts = {{{listed}}}",
         f'part = parts.get(name.split(".")[-1], {other})',
         f"for matrix in module.weight.{cut}(part):",
         "    nn.init.xavier_uniform_(matrix)",
     ]
+
+
+def _unlike(graph: Graph) -> NotYet:
+    message = "`kind: xavier` of attentions with several numbers of `kv_heads` is not supported yet"
+    init = graph.spec.init
+    assert init is not None
+    way = "in the explicit style q, k and v are maps of their own: build with `--style explicit`"
+    return NotYet.of(message, Label(init.key_span("kind")), way)
 
 
 def _rows(graph: Graph, weight: Weight) -> int:

@@ -64,10 +64,20 @@ def circles(spec: Spec, names: Names) -> Iterator[Diagnostic]:
 def _circle(
     rule: Rule, what: str, cycle: list[str], needs: dict[str, dict[str, Span]]
 ) -> Diagnostic:
+    if len(cycle) == 1:
+        return _itself(rule, what, cycle[0], needs)
     chain = " -> ".join(map(quoted, [*cycle, cycle[0]]))
     spans = [needs[name][after] for name, after in zip(cycle, [*cycle[1:], cycle[0]], strict=True)]
     labels = tuple(Label(span, "and here") for span in spans[1:4])
     return Diagnostic(rule, f"{what} each other: {chain}", Label(spans[0]), labels)
+
+
+def _itself(rule: Rule, what: str, name: str, needs: dict[str, dict[str, Span]]) -> Diagnostic:
+    thing, verb = what.split()
+    help = "name another one, or a mark that stands before: `stream.mark`"
+    way = (help,) if rule is STREAM_CYCLE else ("repeat a block with `stack`",)
+    message = f"{thing.removesuffix('s')} {quoted(name)} {verb}s itself"
+    return Diagnostic(rule, message, Label(needs[name][name]), help=way)
 
 
 def _stream_needs(spec: Spec, names: Names) -> dict[str, dict[str, Span]]:

@@ -104,6 +104,8 @@ class RateExpr(Expression):
             raise self._without_value(_REASONS.get(type(error), "it overflows")) from None
         if isinstance(value, complex) or value - value != 0:
             raise self._without_value("it is not a real number")
+        if abs(value) > LARGEST_REAL:
+            raise self._without_value(f"it is beyond {LARGEST_REAL:.2g}, the largest of fp32")
         return value
 
     def _without_value(self, reason: str) -> ExpressionError:
@@ -111,6 +113,8 @@ class RateExpr(Expression):
         return ExpressionError(diagnostic(NOT_REAL, message, self.span))
 
 
+LARGEST_REAL = (2 - 2**-23) * 2.0**127
+"""What a model's numbers, which may be fp32, can be."""
 _REASONS: dict[type[Exception], str] = {
     ZeroDivisionError: "it divides by zero",
     TypeError: "it is not a real number",  # a comparison or // of complex numbers

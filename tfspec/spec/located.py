@@ -333,10 +333,11 @@ def causes(error: ValidationError) -> Iterator[Wrong]:
         yield cause
 
 
-def only(key: str, value: Any) -> LocatedDict:
-    """A mapping with one key, which is nowhere written, and its value, which is."""
+def only(key: str, value: Any, written: Any = None) -> LocatedDict:
+    """A mapping with one key, which is nowhere written, and its value, which is, or stands for what
+    is `written`."""
     mapping = LocatedDict({key: value})
-    span = span_of(value)
+    span = span_of(value if written is None else written)
     mapping.span = span or NOWHERE
     mapping.key_spans = {key: span} if span else {}
     mapping.value_spans = {key: span} if span else {}

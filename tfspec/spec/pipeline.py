@@ -13,6 +13,7 @@ from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.located import causes, mistyped, stands_under
 from tfspec.spec.located_values import LocatedDict, LocatedStr, span_of
+from tfspec.spec.merge import STREAM_KEYS
 from tfspec.spec.tokens import locate
 from tfspec.spec.types import BAD_NAME, NAME, Parsed, check_name, each_of, is_name, link
 from tfspec.spec.wrong import NOWHERE, Wrong, recovering, wrong
@@ -191,10 +192,23 @@ def _unknown_step(name: str, span: Span | None) -> Wrong:
     from tfspec.layers.base import steps
 
     near = nearest(name, steps())
-    helps = (f"did you mean {quoted(near)}?",) if near else ()
+    helps = (f"did you mean {quoted(near)}?",) if near else _knob_of(name)
     if name in block_names.get():
         helps = (f"{quoted(name)} is a block: `stack: {{of: {name}, depth: 2}}` repeats it",)
     return wrong(UNKNOWN_STEP, f"there is no step {quoted(name)}", span, helps=helps)
+
+
+_MOST = 2
+
+
+def _knob_of(name: str) -> tuple[str, ...]:
+    """Where a knob belongs that stands for a step, if in one or two places."""
+    from tfspec.layers.base import steps
+
+    if name in STREAM_KEYS:
+        return (f"{quoted(name)} is a knob of a stream: `text: {{do: [...], {name}: ...}}`",)
+    having = [quoted(step) for step, layer in steps().items() if name in layer.known_keys()]
+    return (f"it is a knob of {' and of '.join(having)}",) if 0 < len(having) <= _MOST else ()
 
 
 def _not_one_step(value: Any) -> Wrong:
@@ -215,6 +229,13 @@ def _apart(given: dict[str, Any]) -> str:
     first, *others = given
     if find_step(first) and given[first] is None and not any(map(find_step, others)):
         return f"indent {', '.join(map(quoted, others))} deeper: they are knobs of {quoted(first)}"
+    layer = find_step(first)
+    if layer and {*others} <= {*layer.known_keys()} and not any(map(find_step, others)):
+        short = isinstance(given[first], str | int) and layer.shorthand
+        begun = f"{layer.shorthand}: {given[first]}" if short else "..."
+        whose = "is a knob" if len(others) == 1 else "are knobs"
+        said = f"`{first}: {{{begun}, {others[0]}: ...}}`"
+        return f"{', '.join(map(quoted, others))} {whose} of {quoted(first)}: {said}"
     lines = {span.line for span in getattr(given, "key_spans", {}).values()}
     return "write each with a dash of its own" if len(lines) > 1 else "write each in its own braces"
 

@@ -79,6 +79,7 @@ T = TypeVar("T")
 
 _VARIES = ("a size that varies is `batch`, a range `1..512` or `multiple(32)`",)
 _DECLARE = ("declare it in `dims`",)
+_ONE_MASK = "and a mask has one size: write a block for each, and stack them in turn"
 _NO_PART = ("`prepend: cls` makes a part, and `take: {T: 0}` takes an index of axis T",)
 
 
@@ -96,6 +97,8 @@ class _Place:
     """A bare name may be a part of the current value."""
     words: tuple[str, ...] = ()
     """What may stand here for a pipeline."""
+    stream: str = ""
+    """The stream that is made here, which cannot read itself."""
 
 
 @dataclass
@@ -121,9 +124,10 @@ class _Resolver:
                     self._expression(size, ())
         for block in _known(self.spec.blocks):
             self._block(block)
-        for stream in _known(self.spec.streams):
-            self._values((stream.per,), _Place())
-            self.pipeline(stream.do, _Place())
+        for name, stream in self.spec.streams.items():
+            if stream:
+                self._values((stream.per,), _Place())
+                self.pipeline(stream.do, _Place(stream=name))
         for output in self.spec.outputs.values():
             self.pipeline(output, _Place())
         for predicate in self.spec.assume or ():
@@ -173,23 +177,25 @@ class _Resolver:
         elif ref.name in self.names.sources:
             self._stands_first(ref.name, ref.span, place)
         else:
-            known = {*self.names.sources, *self.spec.blocks, *steps()}
+            known = {*self.names.sources, *self.spec.blocks, *steps()} - {place.stream}
             kind = "input, stream, block or step"
             if place.part:
                 known = self.names.sources | self.names.parts | self.names.any_mark
                 kind = "part, mark, stream or input"
-            hint = self._sources(ref.name)
+            hint = self._sources(ref.name, place.stream)
             self.unknown.add(kind, ref.name, ref.span, known, hint=hint, also=place.words)
 
-    def _sources(self, name: str) -> tuple[str, ...]:
-        """What there is to read, where a name is none of it."""
-        listed = [*self.spec.inputs, *self.spec.streams]
+    def _sources(self, name: str, here: str) -> tuple[str, ...]:
+        """What there is to read in a stream, where a name is none of it."""
+        listed = [each for each in (*self.spec.inputs, *self.spec.streams) if each != here]
         if name in self.spec.outputs:
             return (f"{quoted(name)} is an output, which nothing can read: name a stream",)
         if name in self.spec.blocks:
             return (f"{quoted(name)} is a block: name first what it reads, `[memory, {name}]`",)
         if not self.spec.streams:
             return ("the spec has no `streams`",)
+        if len(listed) == 1:
+            return (f"only {quoted(listed[0])} is there to read",)
         if len(listed) > MOST_LISTED:
             return ()
         return (f"the inputs and streams are {', '.join(map(quoted, listed))}",)
@@ -293,11 +299,12 @@ class _Resolver:
         self._values((position.index, position.predicate), place)
 
     def _expression(
-        self, expression: Expression, more: tuple[str, ...], hint: tuple[str, ...] = ()
-    ) -> None:
+        self, expression: Expression, more: tuple[str, ...], hint: tuple[str, ...] = (),
+        where: str = "and is known only in blocks",
+    ) -> None:  # fmt: skip
         for each in expression.places():
             if each.name in ("i", "n") and each.name not in more:
-                helps = (f"`{each.name}` counts layers, and is known only in blocks",)
+                helps = (f"`{each.name}` counts layers, {where}",)
                 self.unknown.add("dim", each.name, each.span, (), helps)
             elif each.name not in more and each.name not in self.spec.dims:
                 also = (*more, "batch") if hint else more
@@ -318,7 +325,7 @@ class _Resolver:
     def _predicate(self, predicate: Predicate, check: Callable[[Predicate], None]) -> None:
         check(predicate)
         for each in predicate.windows():
-            self._expression(each.size, ("width",))
+            self._expression(each.size, ("width",), where=_ONE_MASK)
 
     def _each(
         self, kind: str, names: Iterable[Any], known: Iterable[str], hint: tuple[str, ...] = ()

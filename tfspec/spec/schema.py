@@ -129,10 +129,20 @@ class StreamDecl(Located):
         return [_PIPELINE]
 
 
+_UNITS = {"k": "e3", "m": "e6", "b": "e9", "g": "e9", "t": "e12"}
+
+
+def _spelled(value: Any) -> tuple[str, ...]:
+    """An amount with a letter for its power of ten, as it is written here."""
+    text = str(value).replace("_", "")
+    number, power = text[:-1], _UNITS.get(text[-1:].lower())
+    return (f"write `{number}{power}`",) if power and number.replace(".", "", 1).isdigit() else ()
+
+
 def check_amount(value: Any) -> int:
     """A whole number from 0 on, which may be written as 120e6. Raises Wrong."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise mistyped(value, "takes a number such as 124439808 or 120e6")
+        raise mistyped(value, "takes a number such as 124439808 or 120e6", _spelled(value))
     if value < 0 or value > 2**80:
         message = f"an amount is from 0 to 2**80, and {value} is not"
         raise wrong(OUT_OF_RANGE, message, span_of(value))

@@ -125,6 +125,8 @@ class Words:
             word.text
         )
         last = self.last
+        if self.what == "an input" and word.text in ("[", "]", ","):
+            return ("axes stand one after the other, with spaces between: `B T`",)
         if sign:
             return (f"write `{sign}`",)
         if word.kind == "name" and last.kind == "number" and last.end == word.start:

@@ -171,7 +171,8 @@ def check_names(value: Any) -> tuple[LocatedStr, ...]:
     if isinstance(value, str):
         return (check_name(value),)
     if not isinstance(value, list | tuple) or not value:
-        raise mistyped(value, "takes a name or a list of names")
+        empty = ("name one at least, or leave it out",) if value == [] else ()
+        raise mistyped(value, "takes a name or a list of names", empty)
     return each_of(cast("list[Any]", value), check_name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,19 @@ ATTEND_BIAS = ("q", "k", "v", "out")
 class Attention(Reading):
     def step_attend(self, knobs: Any, x: Val) -> Val:
         source = self._attended(knobs["to"], x) if "to" in knobs else x
+        rule = knobs.get("pos", {})
+        rule = rule if isinstance(rule, dict) and {"query", "key"} & rule.keys() else (
+            {"query": rule, "key": rule} if rule else {})  # fmt: skip
+        read = self._read(rule, x, source)
         frame = self._child(knobs)
+        with self._using(frame=frame):
+            asks, answers = self._placed(rule, read, x, source)
+        return self._attention(knobs, x, source, x.of(asks), source.of(answers), frame)
+
+    def _attention(
+        self, knobs: Any, x: Val, source: Val, asks: Val, answers: Val, frame: Frame
+    ) -> Val:
+        """x, to the source: queries are made of what asks, and keys of what answers."""
         heads = self.size(knobs["heads"], x)
         groups = self.size(knobs["kv_heads"], x) if "kv_heads" in knobs else heads
         if "head_dim" not in knobs and x.width % heads:
@@ -32,19 +44,17 @@ class Attention(Reading):
         wide = self.size(knobs["v_head_dim"], x) if "v_head_dim" in knobs else dim
         bias = knobs.get("bias", self.defaults.get("bias", True))
         biased = [bias] * 4 if isinstance(bias, bool) else [name in bias for name in ATTEND_BIAS]
-        maps: list[Tensor] = []
+        maps, sinks = list[Tensor](), None
         if "latent" in knobs:
-            maps = self._latent(knobs, x, heads, dim, wide, frame)
+            *maps, sinks = self._latent(knobs, x, heads, dim, wide, frame)
             dim = maps[0].shape[-1]
-        for value, count, each, has in (
-            (x, heads, dim, biased[0]), (source, groups, dim, biased[1]), (source, groups, wide, biased[2])
+        for data, count, each, has in (
+            (asks.data, heads, dim, biased[0]), (answers.data, groups, dim, biased[1]),
+            (source.data, groups, wide, biased[2]),
         ) if not maps else ():  # fmt: skip
-            y = self.linear(value.data, count * each, has, frame)
-            maps.append(_headed(y, count))
-        if "qk_norm" in knobs:
-            rule = self._qk_norm(knobs["qk_norm"])
-            with self._using(frame=frame):
-                maps[:2] = [self._normed(rule, y) for y in maps[:2]]
+            maps.append(self.linear(data, count * each, has, frame))
+        if "latent" not in knobs:
+            maps = self._split(knobs, maps, (heads, groups, groups), frame)
         if "rope" in knobs and "latent" not in knobs:
             maps[:2] = [self._turned(knobs["rope"], y, x) for y in maps[:2]]
         scale = self.rate(knobs["scale"], x) if "scale" in knobs else dim**-0.5
@@ -52,15 +62,64 @@ class Attention(Reading):
         mask = self._predicate(knobs["mask"], x, source) if "mask" in knobs else None
         with self._using(frame=frame):
             added = self._added_scores(knobs, x, heads, mask)
+        if "latent" not in knobs:
+            sinks = _sinks(knobs, heads, frame)
         seen = self._seen(knobs, x, source, mask)
-        y = numbers.attention(*maps, scale, cap, added, seen).transpose(-2, -3).flatten(-2)
+        y = numbers.attention(*maps, scale, cap, added, seen, sinks).transpose(-2, -3).flatten(-2)
         batch = max(x.batch, source.batch, key=len)
         return Val(self.linear(y, x.width, biased[3], frame), batch, x.parts)
 
+    def _split(
+        self, knobs: Any, maps: list[Tensor], counts: Sequence[int], frame: Frame
+    ) -> list[Tensor]:
+        """In heads; queries and keys normed after that, or before it over all heads together."""
+
+        def normed(values: list[Tensor]) -> list[Tensor]:
+            with self._using(frame=frame):
+                return [self._normed(rule, y) for y in values[:2]] + values[2:]
+
+        rule = self._qk_norm(knobs["qk_norm"]) if "qk_norm" in knobs else {}
+        if rule.get("over") == "full":
+            maps = normed(maps)
+        maps = [_headed(y, count) for y, count in zip(maps, counts, strict=True)]
+        return normed(maps) if rule and rule.get("over") != "full" else maps
+
+    def _read(self, rule: Mapping[str, Any], x: Val, source: Val) -> dict[str, Tensor]:
+        """The values that pipelines of `pos` have: of each side, or of both where they are one."""
+        found: dict[str, Tensor] = {}
+        for side, to in (("query", x), ("key", source)):
+            if side not in rule or _is_table(rule[side]):
+                continue
+            if side == "key" and source is x and _alike(rule.get("query"), rule["key"]):
+                found[side] = found["query"]
+                continue
+            term = self.run(rule[side], to)
+            term = self._repeated(term, to) if len(to.parts) == 1 else term
+            to.fits(term)
+            if term.width != to.width:
+                raise Fails("positions of another width")
+            found[side] = term.data
+        return found
+
+    def _placed(
+        self, rule: Mapping[str, Any], read: Mapping[str, Tensor], x: Val, source: Val
+    ) -> tuple[Tensor, Tensor]:
+        """What queries and keys are made of."""
+        made: dict[str, Tensor] = {}
+        for side, to in (("query", x), ("key", source)):
+            if side == "key" and source is x and _alike(rule.get("query"), rule.get("key")):
+                made[side] = made["query"]
+            elif side in rule and _is_table(rule[side]):
+                made[side] = self.step_pos(rule[side], to).data
+            else:
+                made[side] = to.data + read[side] if side in rule else to.data
+        return made["query"], made["key"]
+
     def _latent(
         self, knobs: Any, x: Val, heads: int, dim: int, wide: int, frame: Frame
-    ) -> list[Tensor]:
-        """Queries, keys and values by way of latents: equations 9 to 18 of DeepSeek-AI 2024."""
+    ) -> list[Any]:
+        """Queries, keys and values by way of latents: equations 9 to 18 of DeepSeek-AI 2024; and the
+        sinks, which are there before what makes keys of latents."""
         given, rule = knobs["latent"], self._qk_norm("head")
         turning = self.size(given["rope"], x) if "rope" in given else 0
         widths = [self.size(given[name], x) for name in ("q", "kv") if name in given]
@@ -70,6 +129,7 @@ class Attention(Reading):
             q = self._normed(rule, query[0]) if query else x.data
             q = _headed(self.linear(q, heads * (dim + turning), False, frame), heads)
             latent = self._normed(rule, latent)
+        sinks = _sinks(knobs, heads, frame)
         k = _headed(self.linear(latent, heads * dim, False, frame), heads)
         v = _headed(self.linear(latent, heads * wide, False, frame), heads)
         if key is not None:
@@ -77,7 +137,7 @@ class Attention(Reading):
             q = torch.cat([q[..., :dim], turned], -1)
             key = self._turned(knobs["rope"], key, x).unsqueeze(-3)
             k = torch.cat([k, key.expand(*k.shape[:-1], turning)], -1)
-        return [q, k, v]
+        return [q, k, v, sinks]
 
     def _turned(self, rope: Any, y: Tensor, x: Val) -> Tensor:
         rope = rope if isinstance(rope, dict) else {"base": rope}
@@ -146,7 +206,7 @@ class Attention(Reading):
 
     def _qk_norm(self, knobs: Any) -> dict[str, Any]:
         """Its kind, and with it its eps, are the block's where it has none of its own."""
-        given = {} if knobs == "head" else dict(knobs)
+        given = {"over": knobs} if isinstance(knobs, str) else dict(knobs)
         block = self.defaults.get("norm", {})
         block = {} if block == "none" else block
         if "kind" not in given:
@@ -191,6 +251,33 @@ class Attention(Reading):
             return _along(side, torch.tensor([part == name for part, _ in places(value)]))
 
         return Predicate(mask, self.sizes, ask, member)
+
+
+def _sinks(knobs: Mapping[str, Any], heads: int, frame: Frame) -> Tensor | None:
+    return frame.group({"": (heads,)})[""] if knobs.get("sinks") else None
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two pipelines say the same, be it in short or in long."""
+    return _in_full(a) == _in_full(b)
+
+
+def _in_full(pipeline: Any) -> Any:
+    if isinstance(pipeline, list):
+        return [_in_full(step) for step in pipeline]
+    match pipeline:
+        case {"linear": int() | str() as width}:
+            return {"linear": {"width": width}}
+        case "norm" | {"norm": None}:
+            return {"norm": {}}
+        case _:
+            return pipeline
+
+
+def _is_table(rule: Any) -> bool:
+    return rule in ("learned", "sinusoidal") or (
+        isinstance(rule, dict) and bool({"learned", "sinusoidal"} & rule.keys())
+    )
 
 
 def _headed(y: Tensor, heads: int) -> Tensor:

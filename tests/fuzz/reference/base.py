@@ -162,15 +162,16 @@ class Reading:
         return length if now == then else then * length // now
 
     @contextmanager
-    def next_layer(self):
-        """i and n for what is inside; a layer inside of a layer is the same one."""
+    def next_layer(self, ahead: int | None = None):
+        """i and n for what is inside; a layer inside of a layer is the same one. `ahead`: those of
+        a layer so much later, which has not come yet."""
         if self.layer:
             yield
             return
         count = self._layers(self.tree["streams"].get(self.stream, []))
-        with self._using(layer={"i": self.depth, "n": count}):
+        with self._using(layer={"i": self.depth + (ahead or 0), "n": count}):
             yield
-        self.depth += 1
+        self.depth += ahead is None
 
     def _layers(self, pipeline: Any) -> int:
         """Layers of all stacks, and blocks that stand alone."""

@@ -20,7 +20,11 @@ class Blocks(Reading):
         rounds, rest = divmod(self.size(knobs["depth"], x), len(pattern))
         if rest:
             raise Fails("the pattern does not divide the depth")
-        for at, frame in enumerate(self.frame.layers(len(pattern), rounds)):
+        numbers = self._owners(pattern, len(pattern) * rounds)
+        for at in range(len(pattern)):
+            if rounds % len(set(numbers[at :: len(pattern)])):
+                raise Fails("layers that share weights are run through in whole rounds")
+        for at, frame in enumerate(self.frame.layers(len(pattern), numbers)):
             layer = pattern[at % len(pattern)]
             with self._using(frame=frame, home=frame), self.next_layer():
                 if isinstance(layer, str) and isinstance(self.tree["blocks"][layer], dict):
@@ -31,6 +35,19 @@ class Blocks(Reading):
                 raise Fails("a layer changes the shape")
             x = y
         return x
+
+    def _owners(self, pattern: list[Any], depth: int) -> list[int]:
+        """The layer whose weights each layer has: the first of its share and index, or itself."""
+        found: dict[Any, int] = {}
+        numbers: list[int] = []
+        for at in range(depth):
+            layer, key = pattern[at % len(pattern)], at
+            block = self._whole_block(layer) if isinstance(layer, str) else []
+            if isinstance(block, dict) and "share" in block:
+                with self.next_layer(at):
+                    key = self._share(block["share"])
+            numbers.append(found.setdefault(key, at))
+        return numbers
 
     # ---- blocks
     def _block(self, name: str, x: Val) -> Val:

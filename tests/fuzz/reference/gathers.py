@@ -18,6 +18,7 @@ from tests.fuzz.reference.masks import WORDS
 from tests.fuzz.reference.numbers import Fails
 from tests.fuzz.reference.steps import Steps
 from tests.fuzz.reference.value import AxisSizes, Val, together
+from tests.fuzz.reference.weights import Frame
 
 BARE = re.compile(r"\b[A-Za-z_]\w*")
 CHOICE = re.compile(r"(first|last)\((.*)\)")
@@ -155,16 +156,22 @@ class Gathers(Steps, Attention):
         whole = grid.expand(*shape, *(length for _, length in wanted), x.width)
         return Val(whole.reshape(*shape, -1, x.width), x.batch, most.parts)
 
-    def step_attend(self, knobs: Any, x: Val) -> Val:
+    def _attention(
+        self, knobs: Any, x: Val, source: Val, asks: Val, answers: Val, frame: Frame
+    ) -> Val:
         """Tokens that differ in an axis outside of `over` do not meet."""
         names = dict.fromkeys(axis for _, axes in x.parts for axis, _ in axes)
         moved = [axis for axis in names if axis not in knobs.get("over", names)]
         if not moved:
-            return super().step_attend(knobs, x)
+            return super()._attention(knobs, x, source, asks, answers, frame)
         sizes = {axis: n for _, axes in x.parts for axis, n in axes if axis in moved}
         own = {key: value for key, value in knobs.items() if key != "over"}
-        apart = [_divided(x.cut(name), sizes) for name, _ in x.parts]
-        met = super().step_attend(own, _joined(apart))
+
+        def apart(value: Val) -> Val:
+            return _joined([_divided(value.cut(name), sizes) for name, _ in x.parts])
+
+        one = apart(x)
+        met = super()._attention(own, one, one, apart(asks), apart(answers), frame)
         parts = [_undivided(met.cut(name), x.cut(name), sizes) for name, _ in x.parts]
         return x.of(together(parts).data)
 

@@ -158,9 +158,11 @@ def waves(number: Tensor, width: int, base: float, layout: str) -> Tensor:
 # ---- attention
 def attention(
     q: Tensor, k: Tensor, v: Tensor, scale: float, softcap: float | None, added: Tensor | None,
-    allowed: Tensor | None,
+    allowed: Tensor | None, sinks: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """softmax(q kᵀ · scale + added) v over the allowed keys: [..., h, N, k] and [..., g, M, k] -> [..., h, N, w]."""
+    """softmax(q kᵀ · scale + added) v over the allowed keys: [..., h, N, k] and [..., g, M, k] -> [..., h, N, w].
+
+    A head's sink is one more score, whose value is 0."""
     group, rest = divmod(q.shape[-3], k.shape[-3])
     if rest:
         raise Fails("query heads do not share key heads evenly")
@@ -171,6 +173,14 @@ def attention(
         scores = softcap * torch.tanh(scores / softcap)
     if added is not None:
         scores = scores + added
+    if sinks is not None:
+        one = sinks[:, None, None].expand(*scores.shape[:-1], 1)
+        scores, v = (
+            torch.cat([scores, one], -1),
+            torch.cat([v, torch.zeros_like(v[..., :1, :])], -2),
+        )
+        if allowed is not None:
+            allowed = torch.cat([allowed, torch.ones_like(allowed[..., :1])], -1)
     powers = torch.exp(scores - scores.amax(-1, keepdim=True))
     if allowed is not None:
         top = scores.masked_fill(~allowed, -torch.inf).amax(-1, keepdim=True)

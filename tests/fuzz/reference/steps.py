@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +21,30 @@ SHORT = 1e-6
 TURNS = 1e4
 
 
+def _place(x: Val, names: Sequence[str]) -> tuple[Tensor, int]:
+    """Where each token lies on these axes, the first slowest, and how many places there are."""
+    ((_, axes),) = x.parts
+    sizes = dict(axes)
+    if not {*names} <= sizes.keys():
+        raise Fails("no such axis")
+    at = torch.arange(math.prod(sizes.values())).reshape([*sizes.values()] or [1])
+    place, places = torch.zeros_like(at), 1
+    for name in names:
+        step = math.prod([*sizes.values()][[*sizes].index(name) + 1 :])
+        place, places = place * sizes[name] + at // step % sizes[name], places * sizes[name]
+    return place.flatten(), places
+
+
 class Steps(Experts):
     def step_embed(self, knobs: Any, x: Val) -> Val:
         knobs = knobs if isinstance(knobs, dict) else {"width": knobs}
-        shape = {"weight": (self._vocabulary(x), self.size(knobs["width"]))}
+        per = knobs.get("per", [])
+        place, places = _place(x, [per] if isinstance(per, str) else per)
+        count = self._vocabulary(x)
+        shape = {"weight": (places * count, self.size(knobs["width"]))}
         share = knobs.get("share")
         held = self.shared(share, shape) if share else self.frame.group(shape)
-        return Val(held["weight"][x.data], x.batch, x.parts)
+        return Val(held["weight"][x.data + place * count], x.batch, x.parts)
 
     def _vocabulary(self, x: Val) -> int:
         text = next(t for n, t in self.tree["inputs"].items() if self.given[n] is x.raw)
@@ -101,6 +119,16 @@ class Steps(Experts):
             new.append(Val(held.reshape(-1, x.width), (), ((name, axes),)))
         return together([*new, x])
 
+    def step_zeros(self, knobs: Any, x: Val | None) -> Val:
+        knobs = knobs if isinstance(knobs, dict) else {"like": knobs}
+        if "like" in knobs:
+            value = self.run(knobs["like"], None)
+            return value.of(torch.zeros_like(value.data))
+        axes = tuple((name, self.size(size)) for name, size in knobs.get("axes", {}).items())
+        shape = int(torch.tensor([n for _, n in axes]).prod()), self.size(knobs["width"])
+        data = torch.zeros(shape, dtype=torch.float64)
+        return Val(data, (), ((self.stream or "zeros", axes),))
+
     def step_learn(self, knobs: Any, x: Val | None) -> Val:
         width = self.size(knobs["width"])
         axes = tuple((name, self.size(size)) for name, size in knobs.get("axes", {}).items())
@@ -133,9 +161,19 @@ class Steps(Experts):
         return together([x.cut(name) for name, _ in x.parts if name not in gone])
 
     def step_pool(self, knobs: Any, x: Val) -> Val:
-        axis = len(x.batch)
-        data = x.data.mean(axis, True) if knobs == "mean" else x.data.amax(axis, True)
-        return Val(data, x.batch, ((self.stream or "pooled", ()),))
+        ((kind, gone),) = knobs.items() if isinstance(knobs, dict) else [(knobs, None)]
+        first, (name, axes) = len(x.batch), x.parts[0]
+        gone = [gone] if isinstance(gone, str) else gone
+        if gone is None or set(gone) == {axis for axis, _ in axes}:
+            data = x.data.mean(first, True) if kind == "mean" else x.data.amax(first, True)
+            return Val(data, x.batch, ((self.stream or "pooled", ()),))
+        if len(x.parts) > 1 or not {*gone} <= {axis for axis, _ in axes}:
+            raise Fails("axes of one part")
+        grid = x.data.reshape(*x.data.shape[:first], *(n for _, n in axes), x.width)
+        over = [first + at for at, (axis, _) in enumerate(axes) if axis in gone]
+        grid = grid.mean(over) if kind == "mean" else grid.amax(over)
+        left = tuple((axis, n) for axis, n in axes if axis not in gone)
+        return Val(grid.flatten(first, -2), x.batch, ((name, left),))
 
     def step_sum(self, knobs: Any, x: Val | None) -> Val:
         return self._summed([self.run(pipeline, x) for pipeline in knobs])

@@ -20,6 +20,8 @@ class Val:
     batch: tuple[str, ...]
     parts: tuple[tuple[str, AxisSizes], ...]
     raw: Tensor | None = None
+    apart: tuple[Tensor, ...] = ()
+    """Each part's numbers where their widths differ; `data` has all of them in a line."""
 
     @property
     def single(self) -> bool:
@@ -38,6 +40,8 @@ class Val:
         if name not in names:
             raise Fails(f"no part {name}")
         at = names.index(name)
+        if self.apart:
+            return Val(self.apart[at], self.batch, (self.parts[at],))
         lengths = self.lengths()
         start = sum(lengths[:at])
         axis = len(self.batch)
@@ -58,11 +62,18 @@ class Val:
 def together(values: list[Val]) -> Val:
     """Parts one after the other; values without batch axes are repeated along them."""
     most = max(values, key=lambda value: len(value.batch))
-    shape = most.data.shape[: len(most.batch)]
-    rows = [v.data if v.batch else v.data.expand(*shape, *v.data.shape) for v in values]
-    if len({row.shape[-1] for row in rows}) > 1:
-        raise Fails("different widths")
-    return Val(torch.cat(rows, len(most.batch)), most.batch, sum((v.parts for v in values), ()))
+    shape = most.data.shape[: len(most.batch)] if not most.apart else most.apart[0].shape[:-2]
+
+    def rows(of: list[Val]) -> list[Tensor]:
+        return [v.data if v.batch else v.data.expand(*shape, *v.data.shape) for v in of]
+
+    parts = sum((v.parts for v in values), ())
+    if any(v.apart for v in values) or len({v.width for v in values}) > 1:
+        each = rows([v.cut(name) for v in values for name, _ in v.parts])
+        return Val(
+            torch.cat([row.reshape(-1) for row in each]), most.batch, parts, apart=tuple(each)
+        )
+    return Val(torch.cat(rows(values), len(most.batch)), most.batch, parts)
 
 
 def layout(text: str) -> tuple[str, list[str]]:

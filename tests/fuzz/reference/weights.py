@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -22,7 +22,7 @@ class Frame(Protocol):
 
     def group(self, shapes: Shapes) -> dict[str, Tensor]: ...
     def child(self) -> Frame: ...
-    def layers(self, places: int, rounds: int) -> Iterator[Frame]: ...
+    def layers(self, places: int, numbers: Sequence[int]) -> Iterator[Frame]: ...
     def shared(self, name: str, shapes: Shapes, of: Home = None) -> dict[str, Tensor]: ...
     def shared_child(self, name: str, of: Home = None) -> Frame: ...
 
@@ -71,12 +71,13 @@ class HeldFrame:
         assert isinstance(entry, Scope), f"{entry} stands where a module should"
         return HeldFrame(self.held, entry, self._name(entry.name))
 
-    def layers(self, places: int, rounds: int) -> Iterator[HeldFrame]:
+    def layers(self, places: int, numbers: Sequence[int]) -> Iterator[HeldFrame]:
+        """Of each layer the weights that it has, or the layer of this number."""
         listed = self._next()
         assert isinstance(listed, Scope)
         assert listed.kind == "list"
-        for number in range(places * rounds):
-            place = listed.entries[number % places]
+        for at, number in enumerate(numbers):
+            place = listed.entries[at % places]
             assert isinstance(place, Scope)
             yield HeldFrame(self.held, place, self._name(listed.name, str(number)))
 
@@ -120,8 +121,8 @@ class Free:
     def child(self) -> Free:
         return self
 
-    def layers(self, places: int, rounds: int) -> Iterator[Free]:
-        return iter([self] * (places * rounds))
+    def layers(self, places: int, numbers: Sequence[int]) -> Iterator[Free]:
+        return iter([self] * len(numbers))
 
     def shared_child(self, name: str, of: Home = None) -> Free:
         name = name if of is None else f"{name}({of[0]})"

@@ -61,7 +61,7 @@ class Cached:
 
 
 def cached(graph: Graph) -> Cached | None:
-    """What caches hold; None for a model that reads no ids.
+    """What caches hold; None for a model that reads no text.
 
     Read off the program for decoding: each attention keeps [B, g, S, k] and [B, g, S, w], or what
     it makes these of, [B, S, c]. Raises NotYet for a model whose attention cannot be cached yet:
@@ -69,7 +69,7 @@ def cached(graph: Graph) -> Cached | None:
     """
     target = find("cpu")
     assert isinstance(target, Target)
-    if all(tensor.kind != "ids" for tensor in graph.inputs):
+    if not graph.texts:
         return None
     program = lower(graph, target, ("decode",), "explicit")
     kept = [

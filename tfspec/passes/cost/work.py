@@ -10,6 +10,7 @@ from tfspec.graph.space import Axis
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces, leading_to
+from tfspec.passes.reached import Flow, Seen, Tape, turns
 from tfspec.symbolic import Dim
 
 ShapeOf = Callable[[Tensor], tuple[Dim, ...]]
@@ -66,21 +67,29 @@ def _parts(tensor: Tensor) -> range:
     return range(len(tensor.widths) or 1)
 
 
+def _unread(tensor: Tensor) -> tuple[Seen, ...]:
+    return tuple(Seen() for _ in _parts(tensor))
+
+
 @dataclass
 class _Walk:
-    """Goes over traces in order; `learned` has what needs a gradient so far, as a tensor and which
-    of its parts, where these lie in tensors of their own; `known` each tensor in its shape here."""
+    """Goes over traces in order; `values` has each tensor of the running layer, and which of its
+    parts, where these lie in tensors of their own; `known` each tensor in its shape here."""
 
     shape_of: ShapeOf
     follows: frozenset[Tensor] | None = None
     found: dict[Node, Work] = field(default_factory=dict[Node, Work])
-    learned: set[tuple[Tensor, int]] = field(default_factory=set[tuple[Tensor, int]])
+    values: dict[Tensor, tuple[Seen, ...]] = field(default_factory=dict[Tensor, tuple[Seen, ...]])
     known: dict[Tensor, Tensor] = field(default_factory=dict[Tensor, Tensor])
+    tape: Tape[tuple[Node, Dim]] = field(default_factory=Tape[tuple[Node, Dim]])
 
     def whole(self, graph: Graph, outputs: Sequence[Tensor]) -> None:
         """The model, as far as these outputs depend on it."""
         body = leading_to(graph.trace.body, outputs)
         self.trace(replace(graph.trace, body=body), Dim.of(1))
+        read = [seen for tensor in outputs for seen in self.seen(tensor)]
+        for node, backward in self.tape.reached(read):
+            self.found[node] += Work(backward=backward)
 
     def trace(self, trace: Trace, times: Dim) -> None:
         for node in trace.body:
@@ -88,7 +97,7 @@ class _Walk:
             if self.follows is not None and self.follows.isdisjoint(node.outputs):
                 continue
             if isinstance(node.op, Stack):
-                self._stack(node, inner, node.op.count * times, times)
+                self._stack(node, node.op, times)
             elif inner:
                 self._pass(node.inputs, inner[0].inputs)
                 self.trace(inner[0], times)
@@ -101,29 +110,33 @@ class _Walk:
     def _definition(self, node: Node) -> Trace | None:
         return node.definition(decoding=self.follows is not None)
 
-    def _pass(self, given: Sequence[Tensor], taken: Sequence[Tensor]) -> None:
-        """Values that go into a trace, or come out, under other names."""
-        for one, other in zip(given, taken, strict=True):
-            self.learned.update((other.original, part) for part in self.needing(one))
-
-    def _stack(self, node: Node, traces: Sequence[Trace], rounds: Dim, times: Dim) -> None:
-        """A first round may read what needs no gradient; every later one reads a layer's result."""
-        (x,) = node.inputs
-        apart = self.needing(x) != list(_parts(x)) and rounds != times
-        self._round(traces, node.inputs, times if apart else rounds)
-        if apart:
-            self._round(traces, traces[-1].results, rounds - times)
-        self._pass(traces[-1].results, node.outputs)
-
-    def _round(self, traces: Sequence[Trace], given: Sequence[Tensor], times: Dim) -> None:
-        for trace in traces:
-            self._pass(given, trace.inputs)
-            self.trace(trace, times)
-            given = trace.results
+    def seen(self, tensor: Tensor) -> tuple[Seen, ...]:
+        """Its parts in the running layer."""
+        original = tensor.original
+        return self.values.get(original) or self.values.setdefault(original, _unread(original))
 
     def needing(self, tensor: Tensor) -> list[int]:
         """Which of its parts need a gradient."""
-        return [part for part in _parts(tensor) if (tensor.original, part) in self.learned]
+        return [part for part, seen in enumerate(self.seen(tensor)) if seen.needs]
+
+    def _pass(self, given: Sequence[Tensor], taken: Sequence[Tensor]) -> None:
+        """Values that go into a trace, or come out, under other names."""
+        self.values.update(
+            (other.original, self.seen(one)) for one, other in zip(given, taken, strict=True)
+        )
+
+    def _stack(self, node: Node, stack: Stack, times: Dim) -> None:
+        """A first round may read what needs no gradient, and parts that read each other may need
+        as many rounds as they are for one to reach them all."""
+        (x,), given, several = node.inputs, node.inputs, len(_parts(node.inputs[0]))
+        front = several if self.needing(x) != list(_parts(x)) else 0
+        back = several if several > 1 else 0
+        for layers in turns(stack.count, stack.rounds, front, back):
+            for trace in stack.traces:
+                self._pass(given, trace.inputs)
+                self.trace(trace, layers * times)
+                given = trace.results
+        self._pass(given, node.outputs)
 
     def _composite(self, node: Node, inner: Trace, times: Dim) -> None:
         """Its definition; what its mask needs is the definition's work on fewer pairs."""
@@ -167,20 +180,25 @@ class _Walk:
         learns = node.group is not None and any(
             node.group.weights[name].trained for name in node.op.weights(*node.inputs)
         )
-        done = Work(flops, node.op.flops(needed, [out_needed]) * times, flops * (operands + learns))
+        done = Work(flops, node.op.flops(needed, [out_needed]) * times, exact=exact)
         self.found[node] = self.found.get(node, Work()) + done
+        self.values.update((each, _unread(each)) for each in node.outputs)
         if operands or learns:
-            self._learn(node)
+            self.tape.add((node, flops * (operands + learns)), self._flows(node))
         return out, out_needed
 
-    def _learn(self, node: Node) -> None:
-        """What it makes needs a gradient; of parts that it leaves as they are, those that did."""
-        moved, needing = node.op.moved(*node.inputs), [*map(self.needing, node.inputs)]
-        left = [at for at, (of, part) in enumerate(moved) if part in needing[of]]
-        for tensor in node.outputs:
-            if tensor.kind == "float":  # no choices
-                parts = left if moved else _parts(tensor)
-                self.learned.update((tensor.original, part) for part in parts)
+    def _flows(self, node: Node) -> list[Flow]:
+        """What it makes, of its operands; of parts that it leaves as they are, each of its own."""
+        (output,), moved = node.outputs, node.op.moved(*node.inputs)
+        if output.kind != "float" or node.op.shape_only:  # choices, and zeros
+            return []
+        given = [*map(self.seen, node.inputs)]
+        if not moved:
+            return [
+                (seen, [each for parts in given for each in parts]) for seen in self.seen(output)
+            ]
+        pairs = zip(self.seen(output), (given[of][part] for of, part in moved), strict=True)
+        return [(seen, [of]) for seen, of in pairs if of.needs]
 
     def _out(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
         """The output as it is where these inputs are the node's own, else as it follows of them."""

@@ -53,7 +53,7 @@ def fitting(whole: Drawing) -> Drawing | None:
     for found in (whole, tight):
         if found.fitting == 1:
             return found
-        if found.size[0] > ROOMS[whole.width].size[0]:
+        if found.least[0] > ROOMS[whole.width].size[0]:
             break  # closer is lower, and as wide
     return _best(_closer(tight, ROOMS[whole.width].spacings))
 
@@ -77,7 +77,7 @@ def _closer(whole: Drawing, spacings: Sequence[Spacing]) -> Iterator[Drawing]:
         found = whole if spacing == whole.spacing else replace(whole, spacing=spacing)
         yield found
         for cut in CUTS:
-            if room.width_is_too_large(found.size[0]):
+            if room.width_is_too_large(found.least[0]):
                 break
             found = replace(found, cut=cut)
             yield found

@@ -16,10 +16,10 @@ from tfspec.graph.trace import Trace
 from tfspec.passes.draw.choose import fitting, most_open
 from tfspec.passes.draw.crossings import any_cross
 from tfspec.passes.draw.fit import ROOMS, Width, columns
-from tfspec.passes.draw.measure import Spacing, cells, points
+from tfspec.passes.draw.measure import Measure, Spacing, cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
 from tfspec.passes.draw.parts import Box, Figure
-from tfspec.passes.draw.place import place
+from tfspec.passes.draw.place import Measured, place
 from tfspec.passes.draw.read import read, read_one
 from tfspec.passes.draw.shapes import Layout
 from tfspec.passes.draw.shares import Quantity, shares
@@ -80,12 +80,20 @@ class Drawing:
     @cached_property
     def layout(self) -> Layout:
         """Everything at its place, in points."""
-        m = points(self.direction == "up", self.spacing)
         if self.by_dot:
             from tfspec.passes.draw.by_dot import place_by_dot
 
-            return place_by_dot(self.figure, m, self.shares)
-        return place(columns(self.figure, m, self.cut), m, self.shares)
+            return place_by_dot(self.figure, self._measure, self.shares)
+        return self._measured.layout()
+
+    @property
+    def _measure(self) -> Measure:
+        return points(self.direction == "up", self.spacing)
+
+    @cached_property
+    def _measured(self) -> Measured:
+        m = self._measure
+        return Measured(columns(self.figure, m, self.cut), m, self.shares)
 
     @property
     def by_dot(self) -> bool:
@@ -112,9 +120,15 @@ class Drawing:
         return page(self.layout, self.caption)
 
     @property
+    def least(self) -> tuple[int, int]:
+        """What its size is at least, known before it is laid out."""
+        return self.size if self.by_dot else self._measured.least
+
+    @property
     def fitting(self) -> float | None:
         """What makes it fit in its room; None where its text would be too small."""
-        return ROOMS[self.width].scale(self.size)
+        room = ROOMS[self.width]
+        return None if room.scale(self.least) is None else room.scale(self.size)
 
     @property
     def scale(self) -> float:

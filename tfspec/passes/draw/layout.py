@@ -97,8 +97,9 @@ class Placer:
     # ---- series
     def label(self, item: Item | Series) -> str:
         """The shape on the edge that leaves an item, where there is room for shapes."""
-        found = item.label if isinstance(item, Series) else label_of(item)
-        return found if self.m.shapes else ""
+        if not self.m.shapes:
+            return ""
+        return item.label if isinstance(item, Series) else label_of(item)
 
     def series(self, series: Series, half: int) -> Block:
         """Items in a row along the trunk, an edge between each two."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise
 
 from tfspec.passes.draw.measure import Measure
@@ -13,7 +14,8 @@ _FEW = 6
 _CONDITION = re.compile(" (?=(?:and|or) )")
 
 
-def wrapped(m: Measure, knobs: Sequence[str], most: int, apart: bool = False) -> tuple[str, ...]:
+@lru_cache(maxsize=4096)
+def wrapped(m: Measure, knobs: tuple[str, ...], most: int, apart: bool = False) -> tuple[str, ...]:
     """Knobs in lines with commas, long ones broken; what does not fit into the last line is cut.
 
     With `apart` each begins a line: a closed block's modules, whose names have commas themselves.

@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from tfspec.passes.draw.font import fit, text_width
@@ -19,7 +20,7 @@ SIZES: dict[Style, float] = {
 BOLD: tuple[Style, ...] = ("count",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measure:
     """How wide words are, and how far things stand from each other. All are whole units.
 
@@ -76,6 +77,7 @@ Spacing = Literal["loose", "tight", "narrow", "stacked"]
 """How much room a page leaves between things: each of them less than the one before."""
 
 
+@cache
 def points(up: bool = True, spacing: Spacing = "loose") -> Measure:
     """A page, in points (1/72 inch): tight where a figure is long, narrow where it is wide."""
     gap, labelled = (14, 19) if spacing == "loose" else (10, 14)

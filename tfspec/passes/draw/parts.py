@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tfspec.graph.look import Form, Kind
 from tfspec.graph.tensor import Tensor
@@ -108,6 +109,19 @@ class Series:
         """The shape of what the last step makes, where it is a new one."""
         return label_of(self.items[-1]) if self.items else ""
 
+    @cached_property
+    def every(self) -> tuple[Item, ...]:
+        """Each item, then what is in it, then where its branches meet; walked once, as a figure is
+        laid out several times before one fits."""
+        found: list[Item] = []
+        for item in self.items:
+            found.append(item)
+            for inner in _inside(item):
+                found += inner.every
+            if isinstance(item, Fan) and item.join is not None:
+                found.append(item.join)
+        return tuple(found)
+
 
 @dataclass(eq=False)
 class Figure:
@@ -133,7 +147,7 @@ class Figure:
         """Whether branches read each other so often that their lines may have to cross."""
         if sum(1 for column in self.columns for _ in jumps(column)) > _FEW:
             return True
-        fans = (item for column in self.columns for item in _every(column) if isinstance(item, Fan))
+        fans = (item for column in self.columns for item in column.every if isinstance(item, Fan))
         branches = (branch for fan in fans for branch in fan.branches)
         return any(sum(1 for _ in jumps(branch)) > 1 for branch in branches)
 
@@ -145,36 +159,26 @@ def label_of(item: Item) -> str:
     """The shape on the edge that leaves an item."""
     if isinstance(item, Fan):
         return item.join.label if item.join is not None else ""
-    return item.label if isinstance(item, Box | Start | Card | Jump) else ""
+    return "" if isinstance(item, End) else item.label
 
 
 def made_by(item: Item) -> Tensor | None:
     """The value at an item's end."""
     if isinstance(item, Fan):
         return item.join.made if item.join is not None else None
-    return item.made if isinstance(item, Box | Start | Card) else None
+    return None if isinstance(item, (End, Jump)) else item.made
 
 
 def boxes(series: Series) -> Iterator[Box]:
-    return (item for item in _every(series) if isinstance(item, Box))
+    return (item for item in series.every if isinstance(item, Box))
 
 
 def _cards(series: Series) -> Iterator[Card]:
-    return (item for item in _every(series) if isinstance(item, Card))
+    return (item for item in series.every if isinstance(item, Card))
 
 
 def jumps(series: Series) -> Iterator[Jump]:
-    return (item for item in _every(series) if isinstance(item, Jump))
-
-
-def _every(series: Series) -> Iterator[Item]:
-    """Each item, then what is in it, then where its branches meet."""
-    for item in series.items:
-        yield item
-        for inner in _inside(item):
-            yield from _every(inner)
-        if isinstance(item, Fan) and item.join is not None:
-            yield item.join
+    return (item for item in series.every if isinstance(item, Jump))
 
 
 def _inside(item: Item) -> tuple[Series, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import TypeVar
 
@@ -20,56 +20,94 @@ Shape = TypeVar("Shape", BoxShape, CardShape)
 
 def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
     """The layout of a figure, y growing downwards, its upper left corner at 0, 0."""
-    tapped = {tensor for column in figure.columns for tensor in sources(column)}
-    placer = Placer(m, shares or {}, tapped=tapped)
-    x = 0
-    sides: list[int] = []
-    gaps: list[int] = []
-    exits: list[Text] = []
-    for column, block in _in_order(placer, figure, exits):
-        gaps.append(x + m.column // 2)
-        x += channels(column) * m.channel + (m.column if sides else 0)
-        sides.append(x)
-        block.draw(x + block.left, 0)
-        x += block.left + block.right
-    route(placer, sides, gaps)
-    for text in exits:  # a line to another column may pass there
-        if not runs_over(placer.out.paths, text, m):
-            placer.out.texts.append(text)
-    return turned(placer.out, m)
+    return Measured(figure, m, shares or {}).layout()
 
 
-def _in_order(placer: Placer, figure: Figure, exits: list[Text]) -> list[tuple[Series, Block]]:
+@dataclass(frozen=True)
+class _Column:
+    """A column with its block; over the edge that leaves it for others, its `exit`, may stand the
+    shape of what it makes, which reaches `half` to each side."""
+
+    series: Series
+    block: Block
+    exit: str = ""
+    half: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(self.block.left, self.half)
+
+    @property
+    def right(self) -> int:
+        return max(self.block.right, self.half)
+
+
+class Measured:
+    """The columns of a figure, side by side, each of known size, before anything is drawn."""
+
+    def __init__(self, figure: Figure, m: Measure, shares: Shares) -> None:
+        tapped = {tensor for column in figure.columns for tensor in sources(column)}
+        self.placer = Placer(m, shares, tapped=tapped)
+        self.columns = _in_order(self.placer, figure)
+
+    @property
+    def least(self) -> tuple[int, int]:
+        """What the layout's width and height are at least: lines between columns, and shapes over
+        what leaves them, may take more. A name at an end may be a point smaller than its block."""
+        blocks = [column.block for column in self.columns]
+        between = self.placer.m.column * (len(blocks) - 1)
+        width = sum(block.left + block.right for block in blocks) + between
+        return width - 2, max(block.length for block in blocks) - 2
+
+    def layout(self) -> Layout:
+        """Everything drawn, and turned the way that the page is read."""
+        placer, m = self.placer, self.placer.m
+        x = 0
+        sides: list[int] = []
+        gaps: list[int] = []
+        for column in self.columns:
+            gaps.append(x + m.column // 2)
+            x += channels(column.series) * m.channel + (m.column if sides else 0)
+            sides.append(x)
+            column.block.draw(x + column.left, 0)
+            x += column.left + column.right
+        route(placer, sides, gaps)
+        for side, column in zip(sides, self.columns, strict=True):
+            text = _exit(column, side + column.left, m)
+            if text and not runs_over(placer.out.paths, text, m):  # a line may pass there
+                placer.out.texts.append(text)
+        return turned(placer.out, m)
+
+
+def _in_order(placer: Placer, figure: Figure) -> list[_Column]:
     """The columns with their blocks. Of several that one column reads, the tallest stands
     farthest from it: edges pass over the others."""
-    found: list[tuple[Series, Block]] = []
-    sources: list[tuple[Series, Block]] = []
+    found: list[_Column] = []
+    sources: list[_Column] = []
     told = {jump.source for column in figure.columns for jump in jumps(column) if jump.label}
     for column in figure.columns:
-        pair = column, _block(placer, column, told, exits)
+        measured = _column(placer, column, told)
         if channels(column):
-            found += [*sorted(sources, key=lambda each: -each[1].length), pair]
+            found += [*sorted(sources, key=lambda each: -each.block.length), measured]
             sources = []
         else:
-            sources.append(pair)
+            sources.append(measured)
     return [*found, *sources]
 
 
-def _block(placer: Placer, column: Series, told: Collection[Tensor], exits: list[Text]) -> Block:
-    """A column; over the edge that leaves it for others, one of the `exits`, may stand the shape of
-    what it makes."""
+def _column(placer: Placer, column: Series, told: Collection[Tensor]) -> _Column:
     block, made = placer.series(column, placer.natural(column)), made_by(column.items[-1])
-    m, label = placer.m, placer.label(column)
+    label = placer.label(column)
     if made is None or made in told or not label:
-        return block
-    half = m.half(m.width(label, "label"))
+        return _Column(column, block)
+    return _Column(column, block, label, placer.m.half(placer.m.width(label, "label")))
 
-    def draw(x: int, s: int) -> None:
-        block.draw(x, s)
-        y = s + block.length + m.gap - m.gap // 4 + m.name // 2 + 2 * m.point
-        exits.append(Text(x, y, label, "label", "middle"))
 
-    return replace(block, left=max(block.left, half), right=max(block.right, half), draw=draw)
+def _exit(column: _Column, x: int, m: Measure) -> Text | None:
+    if not column.exit:
+        return None
+    y = column.block.length + m.gap - m.gap // 4 + m.name // 2 + 2 * m.point
+    return Text(x, y, column.exit, "label", "middle")
 
 
 def turned(out: Layout, m: Measure) -> Layout:

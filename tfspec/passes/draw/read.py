@@ -69,6 +69,7 @@ class _Reader:
         self.starts: dict[Tensor, str] = {}
         self.inside: dict[Tensor, Trace] = {}
         self.dominators: dict[Trace, Dominators] = {}
+        self.trunks: dict[Node, list[Tensor]] = {}
         self.placed: set[Tensor] = set()
         self.uses = Counter[Tensor]()
         self.twins: list[tuple[Node, Node]] = []
@@ -88,6 +89,7 @@ class _Reader:
         for node in steps:
             inner = (tensor for below in inner_traces(node.op) for tensor in free(below))
             self.uses.update(map(self._known, (*node.inputs, *inner)))
+        self.trunks.clear()
         for node in steps:
             self.maker[node.outputs[0]] = node
             self.inside[node.outputs[0]] = trace
@@ -127,7 +129,13 @@ class _Reader:
         return list(dict.fromkeys(map(self._known, shown)))
 
     def _trunk(self, node: Node) -> list[Tensor]:
-        """The operands that lines lead to: of its own trace, and none that a step brings along."""
+        """The operands that lines lead to, kept until more of the graph is known."""
+        if node not in self.trunks:
+            self.trunks[node] = self._leading(node)
+        return self.trunks[node]
+
+    def _leading(self, node: Node) -> list[Tensor]:
+        """Those of its own trace, and none that a step brings along."""
         trace = self.inside[node.outputs[0]]
         beside = self._across(node)
         own = [
@@ -265,6 +273,7 @@ class _Reader:
         self.enter(trace)
         for inner, outer in zip(trace.inputs[1:], given[1:], strict=True):
             self.alias[inner] = self._known(outer)
+        self.trunks.clear()
         return self._body(trace)
 
     def _columns(self, trace: Trace) -> Series | None:
@@ -376,7 +385,7 @@ class _Reader:
         """Layers that are not open: what modules they have is said below their name."""
         looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
         seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
-        nodes = tuple(primitives([node for trace in traces for node in trace.body]))
+        nodes = self._stands_for([node for trace in traces for node in trace.body])
         knobs = (*map(escape, seen), *self._frozen(nodes))
         reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
         inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}

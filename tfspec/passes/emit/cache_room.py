@@ -43,15 +43,15 @@ def _item(method: Method, kept: Kept) -> ex.Expr:
         return method.room
     child = kept.children[0].scope
     if not kept.stacked and child.parent is not method.scope:
-        return _of_shared(method, kept.children[0])
+        return _of_shared(method, kept)
     if not kept.stacked:
         return ex.Name(f"self.{child.name}.cache({_listed(kept.children[0])})")
     assert child.parent is not None
     if not all(c.kept for c in kept.children):
-        raise NotYet.of(_MIXED, None)
+        raise NotYet.of(_MIXED, kept.place, _WAY)
     sizes = {_listed(each) for each in kept.children}
     if len(sizes) > 1:
-        raise NotYet.of(_UNLIKE, None)
+        raise NotYet.of(_UNLIKE, kept.place, _WAY)
     return ex.Name(f"[block.cache({sizes.pop()}) for block in self.{child.parent.name}]")
 
 
@@ -66,18 +66,19 @@ def _listed(method: Method) -> str:
     return ", ".join(method.cache_sizes)
 
 
-def _of_shared(method: Method, child: Method) -> ex.Expr:
+def _of_shared(method: Method, kept: Kept) -> ex.Expr:
     """The cache of an attention whose module is passed in: made like a weight that is here."""
-    if not isinstance(child.room, ex.Call):
-        raise NotYet.of(_DEEP, None)
-    members = method.low.program.members[method.scope].values()
+    room = kept.children[0].room
+    members = method.low.program.members.get(method.scope, {}).values()
     held = next((member.name for member in members if "weight" in member.holds), None)
-    if held is None:
-        raise NotYet.of(_DEEP, None)
+    if held is None or not isinstance(room, ex.Call):
+        raise NotYet.of(_DEEP, kept.place, _OWN)
     like = ex.Attribute(ex.Member(held), "weight")
-    return ex.Call(child.room.func, (*child.room.args[:-1], like))
+    return ex.Call(room.func, (*room.args[:-1], like))
 
 
-_DEEP = "a cache of a block whose weights are shared between modules is not supported yet"
+_DEEP = "attention whose weights are shared is not supported yet with a cache here"
+_OWN = "leave `share` out, or ask for no decoding"
 _MIXED = "a stack of layers with and without attention is not supported yet with a cache"
 _UNLIKE = "a stack of layers of which only some read a memory is not supported yet with a cache"
+_WAY = "give each kind of layer a stack of its own, or ask for no decoding"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfspec.diagnostics import Label
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit.file import file_text
+from tfspec.passes.modes import check_text
 from tfspec.program.lowering import lower
 from tfspec.program.program import Mode, Program, Style
 from tfspec.program.refusal import NotYet
@@ -67,6 +68,7 @@ def _one_text(graph: Graph) -> None:
 
     Raises NotYet for anything else.
     """
+    check_text(graph, "generate", "--with generate")
     text = graph.text
     for tensor in graph.inputs:
         along = [at for at, axis in enumerate(tensor.axes) if axis == text.axes[-1]]

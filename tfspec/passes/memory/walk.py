@@ -1,15 +1,21 @@
 """A program's forward, step by step: which storages it keeps, with the layers of a stack counted.
 
-A stack costs what two of its layers cost: the first reads what came in, the second what the first
-left, and all later ones do as the second. (Lowering takes apart the layers that differ.)
+A stack of one value costs what two of its layers cost: the first reads what came in, the second
+what the first left, and all later ones do as the second. (Lowering takes apart the layers that
+differ.) Of a stack of several values, which read each other, a gradient may take as many layers to
+reach them all, from the front and from the back: so many are walked through one by one.
+
+What no output is made of is thrown away, and autograd keeps nothing for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tfspec.graph.trace import Node
+from tfspec.passes import reached
+from tfspec.passes.reached import Seen, Tape
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign, Loop, Method, When
 from tfspec.program.saves import Keep, Kept, Made, Result, SavedDtype
@@ -48,14 +54,26 @@ class Found:
 
 @dataclass(eq=False)
 class Frame:
-    """One call of a method: where its storages are, and which of its values need a gradient."""
+    """One call of a method: where its storages are, and what its values are in this run."""
 
     method: Method
     cells: dict[Storage, Cell] = field(default_factory=dict[Storage, Cell])
-    needing: set[Value] = field(default_factory=set[Value])
+    values: dict[Value, Seen] = field(default_factory=dict[Value, Seen])
+
+    def seen(self, value: Value) -> Seen:
+        return self.values.setdefault(value, Seen())
 
     def needs(self, value: Value) -> bool:
-        return value in self.needing
+        return self.seen(value).needs
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One run of a step through which a gradient may flow."""
+
+    frame: Frame
+    step: Assign
+    turns: tuple[Turn, ...]
 
 
 class Walk:
@@ -65,9 +83,13 @@ class Walk:
         self.found: dict[tuple[Assign, int], Found] = {}
         self.without: set[tuple[str, str]] = set()
         self._turns: tuple[Turn, ...] = ()
+        self._tape: Tape[Learning] = Tape()
 
     def root(self, method: Method) -> None:
-        self._run(Frame(method))
+        frame = Frame(method)
+        self._run(frame)
+        for each in self._tape.reached(map(frame.seen, method.results)):
+            self._keeps(each)
 
     def _run(self, frame: Frame) -> None:
         for step in frame.method.steps:
@@ -77,33 +99,28 @@ class Walk:
                 case When():  # what is handed out as it is; caches are for other modes
                     pass
                 case Assign(expr=ex.Invoke() as call):
-                    inner = self._call(frame, call.child, call.given)
-                    for output, result in zip(step.outputs, call.child.results, strict=True):
-                        self._gives(frame, output, inner, result)
+                    sources = {param: param.source for param, _ in call.given}
+                    inner = self._enter(frame, call.child, sources)
+                    self._gives(frame, step.outputs, inner)
                 case Assign():
                     self._step(frame, step)
 
     # ---- calls and loops
-    def _call(self, frame: Frame, child: Method, given: Sequence[tuple[Value, ex.Expr]]) -> Frame:
-        sources = {param: param.source for param, _ in given}
-        return self._enter(frame, child, sources)
-
-    def _enter(self, frame: Frame, child: Method, sources: dict[Value, Value | None]) -> Frame:
+    def _enter(self, frame: Frame, child: Method, sources: Mapping[Value, Value | None]) -> Frame:
         inner = Frame(child)
         for param, source in sources.items():
             assert source is not None, "a child's parameters stand for values of its caller"
             if param.dtype != "state":
                 inner.cells[param.storage] = self._cell(frame, source.storage)
-            if frame.needs(source):
-                inner.needing.add(param)
+                inner.values[param] = frame.seen(source)
         self._run(inner)
         return inner
 
-    def _gives(self, frame: Frame, output: Value, inner: Frame, result: Value) -> None:
-        """The child's result is the caller's value."""
-        frame.cells[output.storage] = self._cell(inner, result.storage)
-        if inner.needs(result):
-            frame.needing.add(output)
+    def _gives(self, frame: Frame, outputs: Iterable[Value], inner: Frame) -> None:
+        """The child's results are the caller's values."""
+        for output, result in zip(outputs, inner.method.results, strict=True):
+            frame.cells[output.storage] = self._cell(inner, result.storage)
+            frame.values[output] = inner.seen(result)
 
     def _loop(self, frame: Frame, loop: Loop) -> None:
         outer, carry = self._turns, loop.carry
@@ -114,23 +131,24 @@ class Walk:
                 sources = {**carried, **{p: p.source for p, _ in place.given}}
                 inner = self._enter(frame, place.child, sources)
                 carry = place.child.results
-                for value in carry:
-                    frame.cells[value.storage] = self._cell(inner, value.storage)
-                    (frame.needing.add if inner.needs(value) else frame.needing.discard)(value)
+                self._gives(frame, carry, inner)
         self._turns = outer
         for output, value in zip(loop.outputs, carry, strict=True):
             frame.cells[output.storage] = self._cell(frame, value.storage)
-            if frame.needs(value):
-                frame.needing.add(output)
+            frame.values[output] = frame.seen(value)
 
     # ---- steps
     def _step(self, frame: Frame, step: Assign) -> None:
         for output in step.outputs:
             if output.dtype != "state":
                 self._cell(frame, output.storage)  # made in the running turn
-        if step.outputs[0].dtype != "float" or not step.needs_gradient(frame.needs):
-            return
-        frame.needing.update(step.outputs)
+        if step.outputs[0].dtype == "float" and step.needs_gradient(frame.needs):
+            given = [frame.seen(value) for value in step.inputs]
+            flows = [(frame.seen(output), given) for output in step.outputs]
+            self._tape.add(Learning(frame, step, self._turns), flows)
+
+    def _keeps(self, run: Learning) -> None:
+        frame, step, self._turns = run.frame, run.step, run.turns
         for at, kept in enumerate(step.saves.kept):
             if not kept.when or any(frame.needs(value) for value in kept.when):
                 self._keep(frame, step, at, kept)
@@ -172,9 +190,11 @@ class Walk:
         return frozenset(turn.loop for turn in self._turns)
 
 
-def turns(loop: Loop) -> Iterator[Turn]:
-    """The two turns that stand for all: the first, and one for all later ones."""
-    yield Turn(loop, Dim.of(1))
-    later = loop.turns[1:]
-    if later:
-        yield Turn(loop, loop.layers - later[0] if loop.ends else Dim.of(len(later)))
+def turns(loop: Loop) -> list[Turn]:
+    """The turns that stand for all, with as many of their own as gradients may take to reach every
+    value that is carried."""
+    count, values = len(loop.turns), len(loop.carry)
+    front, back = (1, 0) if values == 1 else (values, values)
+    several = loop.ends and count > 1
+    layers = loop.layers - loop.turns[0] if several else Dim.of(count)
+    return [Turn(loop, each) for each in reached.turns(layers, count, front, back)]

@@ -123,7 +123,8 @@ class _Jobs:
         if not self.setting.train:
             return
         yield from map(self._again, self.again)
-        yield from (self._backward(step) for step, runs in self.steps.items() if runs[0].needs)
+        learning = (step for step, runs in self.steps.items() if any(run.needs for run in runs))
+        yield from map(self._backward, learning)
         moved = optimizer(weights, self.traffic.each["float"], self.setting.states)
         yield Job("optimizer", "pointwise", (), ZERO, moved, Dim.of(1))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tfspec.graph.scope import Place, Weight
+from tfspec.passes.reached import turns
 from tfspec.passes.time.regions import Block, Dtype, Given, Held, Layer, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE
@@ -24,6 +25,10 @@ ZERO = Dim.of(0)
 ShapeOf = Callable[[Sequence[Dim]], tuple[Dim, ...]]
 
 
+Owned = tuple[tuple[Weight, ...], tuple[int, ...]]
+"""Weights, and of each stack around them the turn that had them first."""
+
+
 class Order:
     """The runs of a root method. Where the program learns, dropout is there, and values know
     their gradients."""
@@ -36,7 +41,8 @@ class Order:
         self._owner: tuple[int, ...] = ()
         """Of each stack around, the turn that had the running layer's weights first."""
         self._stacks = 0
-        self._used: set[object] = set()
+        self._used: set[Owned] = set()
+        self._shared: list[tuple[Run, list[Owned]]] = []
 
     def root(self, method: Method) -> list[Run]:
         frame: dict[Value, Region] = {}
@@ -44,7 +50,20 @@ class Order:
         for value in method.results:
             region = self._region(frame, value)
             region.block.results.append(region)
+        self._throw_away()
         return self.runs
+
+    def _throw_away(self) -> None:
+        """No gradient comes to what leads to no output. (What it kept is written all the same.)"""
+        for run in reversed(self.runs):
+            made = [region.block for region in run.makes]
+            if not any(x.result or any(by.needs for by, _ in x.pieces) for x in made):
+                run.needs = False
+        for run, keys in self._shared:
+            for key in keys if run.needs else ():
+                if key in self._used:
+                    run.again.append(Held(key[0]).elements)
+                self._used.add(key)
 
     def _run(self, method: Method, frame: dict[Value, Region]) -> None:
         for step in method.steps:
@@ -183,19 +202,12 @@ class Order:
                 yield from map(Held, members[leaf.name].holds.values())
 
     def _gets(self, run: Run) -> None:
-        """Its weights' gradients."""
-        run.again += self._again(run) if run.needs else ()
-
-    def _again(self, run: Run) -> Iterator[Dim]:
-        """Sizes of weights that a run before has too: of layers, each has weights of its own."""
+        """The weights whose gradients it has a part in."""
         read = [x.block.weights for x in run.reads if x.needs and x.block.weights]
-        for weights in (*read, *(held.weights for held in run.weights if held.trains)):
-            key = self._key(weights)
-            if key in self._used:
-                yield Held(weights).elements
-            self._used.add(key)
+        held = [held.weights for held in run.weights if held.trains]
+        self._shared.append((run, [self._key(weights) for weights in (*read, *held)]))
 
-    def _key(self, weights: tuple[Weight, ...]) -> object:
+    def _key(self, weights: tuple[Weight, ...]) -> Owned:
         """Weights, and whose they are: of layers, each has weights of its own."""
         return weights, self._owner[: _stacks_around(weights[0])]
 
@@ -243,15 +255,14 @@ def _stacks_around(weight: Weight) -> int:
 def _turns(loop: Loop) -> list[tuple[Dim, int]]:
     """How many layers each turn stands for, and the turn that had their weights first.
 
-    They are the first layer, those between, and the last; where weights come back in rounds, those
-    between are of the first round, or of later ones.
+    They are the first layer, those between, and the last; of several values that read each other,
+    as many layers at both ends as they are. Where weights come back in rounds, those between are
+    of the first round, or of later ones.
     """
     count, one, layers = len(loop.turns), Dim.of(1), loop.layers
-    if count == 1:
-        return [(layers, 0)]
     if loop.own == count:
-        between = [(layers - 2, 1)] if count > 2 else []
-        return [(one, 0), *between, (one, 1 + len(between))]
+        values = len(loop.carry)
+        return [(each, at) for at, each in enumerate(turns(layers, count, values, values))]
     own, last = loop.places[0].child.scope.copies, min(1, loop.own - 1)
     first = [(own - 1, 1)] if loop.own > 1 else []
     later = [(layers - own - 1, last)] if count > loop.own + 1 else []

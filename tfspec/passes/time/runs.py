@@ -93,7 +93,7 @@ def _each_step(cost: Cost, unit: Unit) -> int:
     """Tokens of the one text, or samples, of one step on one GPU."""
     name = cost.graph.name
     if unit == "tokens":
-        texts = [tensor for tensor in cost.graph.inputs if tensor.kind == "ids"]
+        texts = cost.graph.texts
         if len(texts) != 1:
             count = f"{len(texts)} texts" if texts else "no text"
             message = f"{name} reads {count}, and a run is counted in one text's tokens"
