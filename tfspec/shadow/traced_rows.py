@@ -110,7 +110,7 @@ def nll(joint: Joint, op: str, out: Tensor, of: Sequence[Tensor], by: object) ->
     counted = joint.step("where", (real, minus, nothing), count, scores.dtype)
     total = joint.step("sum", (counted,), 1, scores.dtype)
     result = joint.step("div", (total, weight_of(joint, real, scores.dtype)), 1, scores.dtype)
-    joint.within[result] = (labels, result.parents[1])
+    joint.within[result] = (labels, result.parents[1], scores)
     return result
 
 
@@ -119,8 +119,19 @@ def weight_of(joint: Joint, real: Step, dtype: Dtype) -> Step:
 
 
 def nll_back(joint: Joint, kept: list[Step], outs: list[Step]) -> None:
-    labels, weight = joint.within[outs[0]]
-    is_near(labels)
+    """Where each label is meant, which backward makes of the labels, or of what they make: as rows
+    that are scattered into are told (`scatter_upon_const_tensor`), by comparing with a range."""
+    labels, weight, scores = joint.within[outs[0]]
+    count, size = labels.elements, scores.elements
+    column = joint.step("Unsqueeze", (labels,), count, INT64, "view")
+    real = joint.step("ne", (column,), count, BOOL)
+    zero = joint.step("full", (), 1, INT64, by="0")
+    index = joint.step("where", (real, column, zero), count, INT64)
+    spread = joint.step("Expand", (index,), size, INT64, "view")
+    places = joint.step("iota", (), size // count, INT64)
+    same = joint.step("eq", (spread, places), size, BOOL)
+    is_near(joint.step("where", (same,), size, scores.dtype, by="-1, 0"))
+    is_near(real)
     is_near(weight)
 
 
