@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from tfspec.program.value import Value
 
 
-Reach = Literal["token", "text", "all"]
-"""The token alone; also where it stands and what was before it, which a cache can have; or tokens
-that stand anywhere. With any but the last an op can run on new tokens alone."""
+Reach = Literal["token", "place", "text", "all"]
+"""The token alone; the tokens that stand at its place of the first axis; also where it stands and
+what was before it, which a cache can have; or tokens that stand anywhere. With any but the last an
+op can run on new tokens alone."""
 
 
 class Op(ABC):
@@ -75,6 +76,10 @@ class Op(ABC):
     @abstractmethod
     def label(self) -> str:
         """What a reader calls it."""
+
+    def undecoded(self) -> tuple[str, ...]:
+        """What of the text is not decoded where its reach is `all`, and ways out of it."""
+        return (f"`{self.label()}`",)
 
     def look(self, *inputs: Tensor) -> Look:
         """What a figure shows of it: its label, unless an op says more."""
