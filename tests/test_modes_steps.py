@@ -317,7 +317,7 @@ def test_numbers_are_not_continued_and_the_message_says_what_there_is() -> None:
         api.SpecError, match="the input `returns` is not supported yet in"
     ) as caught:
         tfspec.load("decision-transformer").emit(parts=("generate",))
-    assert "`--with decode` has `prefill` and `decode` for it" in str(caught.value)
+    assert "`--with decode` has `prefill` and `decode`, called step by step" in str(caught.value)
 
 
 def test_a_text_of_several_tokens_a_place_is_continued() -> None:

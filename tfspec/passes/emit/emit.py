@@ -88,6 +88,6 @@ def _one_text(graph: Graph) -> None:
             span = graph.spec.inputs[tensor.role or ""].span
             ways = (
                 "a text is continued by its ids, and flags of them",
-                "`--with decode` has `prefill` and `decode` for it, to be called step by step",
+                "of a causal model `--with decode` has `prefill` and `decode`, called step by step",
             )
             raise NotYet.of(message, Label(span), *ways)
