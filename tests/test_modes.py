@@ -331,7 +331,11 @@ REFUSED = {
     ),
     "a token in front": (
         [("{pos: learned}", "prepend: cls, {pos: learned}")],
-        "`concat` is not supported yet in decoding",
+        "a text with T + 1 tokens along T is not supported yet with a cache",
+    ),
+    "a text on a grid": (
+        [("ids(V) B T", "ids(V) B K T"), ("T: 1..16", "K: 2, T: 8")],
+        "a text on a grid, `K·T`, is not supported yet in decoding",
     ),
 }
 

@@ -15,7 +15,7 @@ from tests.parity.marian import MARIAN, sentences
 from tests.parity.reference import PAD, Reference, tokens
 from tests.parity.running import learned_of, place, randomise, run_file
 from tests.parity.t5 import T5
-from tests.test_modes import STYLES, assert_equal_at_every_position
+from tests.test_modes import STYLES, assert_equal_at_every_position, changed
 
 PUBLIC = (T5, MARIAN)
 SOURCE = 13  # the longest of `sentences`
@@ -91,6 +91,23 @@ def test_greedy_equals_transformers_token_for_token(reference: Reference, style:
         assert torch.equal(ours, wanted)
         said.update(ours[:, prompt:].unique().tolist())
     assert len(said) > 5, "the texts are too dull to tell anything"
+
+
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_a_memory_has_keys_of_its_own_and_not_the_slots_of_the_text(style: str) -> None:
+    """A mask by where a key stands in the memory, which is shorter than the cache of the text."""
+    near = "{pos: learned}, {attend: {heads: h, to: seen, mask: key.R < 3}}"
+    memory = [("ids(V) B T", "ids(V) B T, seen: float B R (d)"), ("T: 1..16", "T: 1..16, R: 6")]
+    spec = changed([*memory, ("{pos: learned}", near)])
+    model = run_file(spec.emit(style=style, parts=("generate",))).build().double().eval()
+    randomise(dict(model.named_parameters()), seed=7)
+    text, seen = tokens(16, 2, 14) % 50, torch.randn(2, 6, 12, dtype=torch.double)
+    cache = model.cache(2, 16)
+    found = [model.prefill(text[:, :4], seen, cache)]
+    for start, end in pairwise([4, 5, 9, 14]):
+        found.append(model.decode(text[:, start:end], torch.arange(start, end), cache))
+    assert_equal_at_every_position(torch.cat(found, dim=1), model(text, seen), 4)
 
 
 @torch.no_grad()

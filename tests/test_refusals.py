@@ -51,12 +51,13 @@ REFUSED = {
         ),
         GENERATE,
         """\
-error[TS901]: a text on several axes is not supported yet in decoding
-  --> toy.yaml:10:26
-   |
-10 |   text: [tokens, {embed: d}, {stack: {of: layer, depth: 2}}]
-   |                          ^
-   = help: it needs the whole text, and a new token comes alone: ask for no decoding
+error[TS901]: a text with K·T tokens along K is not supported yet with a cache
+ --> toy.yaml:6:24
+  |
+6 |   layer: {do: [attend: {heads: h, mask: causal}]}
+  |                        ^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: a text that is decoded stands alone, its axis the first: `ids(V) B T`
+  = help: ask for a forward, which has every token
 """,
     ),
     "sinusoids without an end": (

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 Word = TypeVar("Word", bound=str)
 STYLES: tuple[Style, ...] = ("fast", "explicit")
-PARTS = ("generate",)
+PARTS = ("generate", "decode")
 
 Sets = Mapping[str, int | str]
 """Dims bound or overridden: `{"T": 1024, "d": "2 * h"}`, each value as `dims` takes it, or `max`
@@ -134,7 +134,8 @@ class Architecture:
         parts: Iterable[str] = (),
         loss: str | None = None,
     ) -> str:
-        """The source of a standalone PyTorch file; `parts=("generate",)` adds generation.
+        """The source of a standalone PyTorch file; `parts=("generate",)` adds generation, and
+        `("decode",)` its cache, `prefill` and `decode` alone, where no ids are continued.
 
         `loss` adds a loss: next-token, shifted, masked-word, cross-entropy, contrastive, sigmoid or
         regression, of the output that it fits, or of a named one: `"regression:next_action"`.

@@ -135,7 +135,10 @@ def test_a_cache_that_is_unknown_is_refused_in_prefill_too(
     for mode in ("prefill", "decode"):
         code, out, err = run(capsys, "dall-e", "--mode", mode)
         assert (code, out) == (1, "")
-        assert err.startswith("error[TS901]: `concat` is not supported yet in decoding\n")
+        assert err.startswith(
+            "error[TS901]: a text beside other tokens in one value, `T + H·W`, is not supported yet "
+            "in decoding\n"
+        )
 
 
 def test_max_is_the_end_of_a_range(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,13 @@ from itertools import chain, count
 
 from tfspec.graph.names import SizeNames, written
 from tfspec.graph.scope import Scope
-from tfspec.graph.space import Axis
+from tfspec.graph.space import Axis, Space
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Trace, following
 from tfspec.spec.schema import Spec
 from tfspec.symbolic import Dim, sym
+from tfspec.symbolic.errors import Indivisible
 from tfspec.symbolic.facts import Facts
 
 
@@ -84,7 +85,7 @@ class Graph:
     def text(self) -> Tensor:
         """The ids that generation continues: those along whose tokens the first output lies."""
         output = next(iter(self.outputs.values()))
-        along = (each for each in self.texts if each.axes[-1] in output.axes)
+        along = (each for each in self.texts if _along(output, each.axes[-1]))
         return next(along, self.texts[0])
 
     @property
@@ -93,9 +94,31 @@ class Graph:
         return self.text.axes[-1]
 
     @cached_property
+    def grown(self) -> tuple[Tensor, ...]:
+        """The inputs that grow with the text: its ids, and what else each of its places has."""
+        every = (each for each in self.inputs if each.kind != "bool")
+        return tuple(each for each in every if each is self.text or self._grows(each.space))
+
+    def _grows(self, space: Space) -> bool:
+        return any(self.token_axis in part.axes for part in space.parts)
+
+    @cached_property
     def follows(self) -> frozenset[Tensor]:
         """What is made of the text, and so anew for every token; the rest is made once."""
-        return following(self.trace, [self.text])
+        return following(self.trace, self.grown)
+
+    def led(self, space: Space) -> bool:
+        """Whether tokens are those of one place of the text after the other, so many a place."""
+        first = space.parts[0].axes[:1]
+        return len(space.parts) == 1 and first == (self.token_axis,)
+
+    def a_place(self, tokens: Dim) -> Dim | None:
+        """How many of so many tokens in all stand at each place of the text; None where
+        they are not as many at each."""
+        try:
+            return tokens.exact_div(self.token_axis.size)
+        except Indivisible:
+            return None
 
     @cached_property
     def layers(self) -> int:
@@ -131,3 +154,8 @@ class Graph:
         given = ", ".join(f"{t.role} {self.show(*t.shapes)}" for t in self.inputs)
         made = ", ".join(f"{name} {self.show(*t.shapes)}" for name, t in self.outputs.items())
         return f"{given} -> {made}"
+
+
+def _along(output: Tensor, axis: Axis) -> bool:
+    """Whether an output has an axis: as one of its own, or of the grid that its tokens are."""
+    return axis in output.axes or any(axis in part.axes for part in output.space.parts)

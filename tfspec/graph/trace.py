@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from tfspec.program.value import Value
 
 
-Reach = Literal["token", "text", "all"]
-"""The token alone; also where it stands and what was before it, which a cache can have; or tokens
-that stand anywhere. With any but the last an op can run on new tokens alone."""
+Reach = Literal["token", "place", "text", "all"]
+"""The token alone; the tokens that stand at its place of the first axis; also where it stands and
+what was before it, which a cache can have; or tokens that stand anywhere. With any but the last an
+op can run on new tokens alone."""
 
 
 class Op(ABC):
@@ -80,6 +81,11 @@ class Op(ABC):
     def called(self) -> str:
         """How a message names it: by its label, unless a spec has no such word."""
         return f"`{self.label()}`"
+
+    def undecoded(self) -> tuple[str, ...]:
+        """What of the text is not decoded where its reach is `all`, and ways out of it."""
+        way = "it needs the whole text, and a new token comes alone: ask for no decoding"
+        return (self.called, way)
 
     def look(self, *inputs: Tensor) -> Look:
         """What a figure shows of it: its label, unless an op says more."""

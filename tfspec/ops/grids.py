@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tfspec.graph.look import Look, chip
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor, over
-from tfspec.graph.trace import Node
+from tfspec.graph.trace import Node, Reach
 from tfspec.ops.pointwise import Add
 from tfspec.ops.tokens import Rearrangement
 from tfspec.program import expr as ex
@@ -23,6 +23,8 @@ from tfspec.symbolic import Dim, product
 @dataclass(frozen=True)
 class TakeIndex(Rearrangement):
     """One index of an axis of a grid, the axis `at` of its part: [..., H·W, d] -> [..., H, d]."""
+
+    reach: ClassVar[Reach] = "place"
 
     space: Space
     at: int
@@ -42,7 +44,7 @@ class TakeIndex(Rearrangement):
         lead, (part,) = len(self.space.batch), node.inputs[0].space.parts
         if low.is_one(part.axes[self.at].size):  # all that a merge or a patch has left of it
             return inputs[0]
-        x = inputs[0].unflatten(lead, grid_sizes(low, part))
+        x = inputs[0].unflatten(lead, grid_sizes(low, part, inputs[0].shape[lead]))
         x = x.select(lead + self.at, low.number(self.index, "index"))
         last = len(x.shape) - 2
         return x.flatten(lead, last) if last > lead else x
@@ -74,7 +76,9 @@ class PoolAxes(Rearrangement):
         lead, (part,) = len(self.space.batch), node.inputs[0].space.parts
         runs = [[*run] for _, run in groupby(part.axes, lambda axis: axis in self.gone)]
         joined = [Axis(run[0].name, product(axis.size for axis in run)) for run in runs]
-        x = inputs[0].unflatten(lead, grid_sizes(low, replace(part, axes=tuple(joined))))
+        x = inputs[0].unflatten(
+            lead, grid_sizes(low, replace(part, axes=tuple(joined)), inputs[0].shape[lead])
+        )
         for at, run in reversed([*enumerate(runs)]):
             if run[0] in self.gone:
                 x = x.reduce("mean" if self.how == "mean" else "amax", lead + at)
@@ -85,6 +89,8 @@ class PoolAxes(Rearrangement):
 @dataclass(frozen=True)
 class Interleave(Rearrangement):
     """Equal spaces interleaved: n values [..., N, d] -> [..., N·n, d], the values' axis last."""
+
+    reach: ClassVar[Reach] = "place"
 
     space: Space
     labels: tuple[str, ...]
@@ -125,10 +131,15 @@ class AddAlong(Add):
 def _on_grid(low: Lowering, x: Value, space: Space) -> Value:
     """The tokens of the one part as its axes."""
     (part,) = space.parts
-    return x.unflatten(len(space.batch), grid_sizes(low, part)) if len(part.axes) > 1 else x
+    at = len(space.batch)
+    return x.unflatten(at, grid_sizes(low, part, x.shape[at])) if len(part.axes) > 1 else x
 
 
-def grid_sizes(low: Lowering, part: Part) -> list[tuple[ex.Expr, Dim]]:
-    """The sizes of a part's axes, as `unflatten` takes them; torch finds the first by itself."""
-    first, *rest = (axis.size for axis in part.axes)
+def grid_sizes(low: Lowering, part: Part, tokens: Dim) -> list[tuple[ex.Expr, Dim]]:
+    """The sizes of a part's axes, as `unflatten` takes them; torch finds the first by itself.
+
+    Of all `tokens` that there are: those of a text's last place are fewer than the part's.
+    """
+    rest = [axis.size for axis in part.axes[1:]]
+    first = tokens.exact_div(product(rest))
     return [(ex.Name("-1"), first), *((low.number(size, "tokens"), size) for size in rest)]

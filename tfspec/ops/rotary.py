@@ -131,7 +131,7 @@ class Rotate(Op):
             rope = _rows(table, self._coordinates(low, space), unit)
             return rope.flatten(len(rope.shape) - 2) if self.interleaved else rope
         if low.mode == "decode":
-            return _rows(table, low.position(), unit)
+            return _rows(table, low.positions(length), unit)
         if low.fixed(length) is not None and low.fixed(length) == low.fixed(table.shape[1]):
             return table.new_axes("kk1") if unit else table
         rows = ex.Slice(None, low.number(length, "tokens"))

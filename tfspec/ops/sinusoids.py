@@ -11,7 +11,7 @@ from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op, Reach
-from tfspec.ops.tables import Term, Terms, joined, rows_of
+from tfspec.ops.tables import Term, Terms, check_led, is_new, joined, rows_of
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
 from tfspec.program.kernels import Kernel
@@ -96,14 +96,17 @@ class AddSinusoids(Op):
             (table,) = self._tables(low, x, part, term)
             return rows_of(low, table, of, part, term)
         if None in term.extents or low.method is low.top:
-            return self._sections(low, x, part, term)
+            return self._sections(low, x, of, part, term)
         key = ("sinusoids", self.base, self.layout, x.shape[-1], term, part.axes)
-        return low.hoist(key, "places", lambda: self._sections(low, x, part, term))
+        return low.hoist(key, "places", lambda: self._sections(low, x, of, part, term))
 
-    def _sections(self, low: Lowering, x: Value, part: Part, term: Term) -> Value:
+    def _sections(self, low: Lowering, x: Value, of: Tensor, part: Part, term: Term) -> Value:
         """The features of each axis side by side: [n, d]."""
+        new = is_new(low, of)
+        if new:
+            check_led(low, of)
         pairs = zip(self._tables(low, x, part, term), term.axes, strict=True)
-        sections = [table.gather_rows(in_part(low, part, axis)) for table, axis in pairs]
+        sections = [table.gather_rows(in_part(low, part, axis, new=new)) for table, axis in pairs]
         together = ex.Tuple(tuple(section.ref for section in sections))
         shape = (part.length, x.shape[-1])
         return low.torch("torch.cat", together, dim="1", shape=shape, saves=NO_GRADIENT)

@@ -51,8 +51,8 @@ def rows(low: Lowering, table: Value, of: Tensor, terms: Terms) -> Value:
     A place's row is the same at every allowed size: the table is laid out at the largest.
     """
     space = of.space
-    if _is_new(low, of):
-        return _decoded(low, table, space.parts[0], terms[0])
+    if is_new(low, of):
+        return _decoded(low, table, of, terms[0])
     found: list[Stretch | Value | Part] = []
     for part, term in zip(space.parts, terms, strict=True):
         piece = part if term is None else _stretch(low, part, term)
@@ -66,13 +66,13 @@ def rows(low: Lowering, table: Value, of: Tensor, terms: Terms) -> Value:
 
 def rows_of(low: Lowering, table: Value, of: Tensor, part: Part, term: Term) -> Value:
     """The rows of the tokens of one part of a value: [n, d]."""
-    if _is_new(low, of):
-        return _decoded(low, table, part, term)
+    if is_new(low, of):
+        return _decoded(low, table, of, term)
     stretch = _stretch(low, part, term)
     return _cut(low, table, stretch) if stretch else _gathered(low, table, part, term)
 
 
-def _is_new(low: Lowering, of: Tensor) -> bool:
+def is_new(low: Lowering, of: Tensor) -> bool:
     """Whether a value is of new tokens, while decoding: a memory is as it was."""
     return low.mode == "decode" and of in low.graph.follows
 
@@ -95,15 +95,20 @@ def _zeros(low: Lowering, like: Value, part: Part) -> Value:
     return like.fresh(ex.Call(ex.Attribute(like.ref, "new_zeros"), sizes), shape, NO_GRADIENT)
 
 
-def _decoded(low: Lowering, table: Value, part: Part, term: Term | None) -> Value:
+def _decoded(low: Lowering, table: Value, of: Tensor, term: Term | None) -> Value:
     """The rows at the positions of new tokens."""
-    if term is None or len(part.axes) != 1:
+    check_led(low, of)
+    if term is None:
+        message = "positions of other tokens are not supported yet in decoding"
+        raise NotYet.of(message, low.place, "ask for no decoding")
+    return table.gather_rows(_index(low, of.space.parts[0], term, new=True))
+
+
+def check_led(low: Lowering, of: Tensor) -> None:
+    """Raises NotYet for tokens whose places do not follow from where the text has come to."""
+    if not low.graph.led(of.space):
         message = "positions on several axes are not supported yet in decoding"
         raise NotYet.of(message, low.place, "ask for no decoding")
-    index = low.position()
-    if low.fixed(term.start) != 0:
-        index = _moved(low, index, term)
-    return table.gather_rows(index)
 
 
 def _gathered(low: Lowering, table: Value, part: Part, term: Term | None) -> Value:
@@ -123,12 +128,12 @@ def _equal(low: Lowering, a: Dim | None, b: Dim) -> bool:
     return a is not None and low.fixed(a) is not None and low.fixed(a) == low.fixed(b)
 
 
-def _index(low: Lowering, part: Part, term: Term) -> Value:
-    """The row of each token of a part: [n] int64."""
+def _index(low: Lowering, part: Part, term: Term, *, new: bool = False) -> Value:
+    """The row of each token of a part, or of the new ones while decoding: [n] int64."""
     total: Value | None = None
     for at, axis in enumerate(term.axes):
         step = product(extent for extent in term.extents[at + 1 :] if extent is not None)
-        index = in_part(low, part, axis)
+        index = in_part(low, part, axis, new=new)
         if low.fixed(step) != 1:
             index = index.times(low.number(step, "rows"))
         total = index if total is None else total + index

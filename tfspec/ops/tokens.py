@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tfspec.graph.look import Look, chip
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part, Space
 from tfspec.graph.tensor import Tensor, features, over
-from tfspec.graph.trace import Node, Op
+from tfspec.graph.trace import Node, Op, Reach
 from tfspec.program import expr as ex
 from tfspec.program.lowering import Lowering
 from tfspec.program.value import Value, side_by_side
@@ -85,6 +85,13 @@ class Concat(Rearrangement):
             return Look(f"Prepend {', '.join(new)}", "embed")
         title = "Side by side" if self.widths else "Concat"
         return Look(title, "other", ((" + ".join(part.name for part in self.space.parts),),))
+
+    def undecoded(self) -> tuple[str, ...]:
+        return (
+            f"a text beside other tokens in one value, `{self.space}`,",
+            "a text that is decoded stands alone, and may read others by `attend: {to: ...}`",
+            "ask for a forward, which has every token of all parts",
+        )
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         axis = len(self.space.batch)
@@ -224,6 +231,8 @@ class Pool(Rearrangement):
 class Rows(Rearrangement):
     """A raw input as rows: [B, 3, H, W] -> [B, H·W, 3]; ids and flags lose their grid."""
 
+    reach: ClassVar[Reach] = "place"
+
     space: Space
     feature: int | None
     order: tuple[int, ...]
@@ -245,6 +254,13 @@ class Rows(Rearrangement):
 
     def look(self, *inputs: Tensor) -> Look:
         return Look("rows", form="quiet")
+
+    def undecoded(self) -> tuple[str, ...]:
+        return (
+            f"a text on a grid, `{self.space}`,",
+            "a text that is decoded has an axis for its places, the first: `ids(V) B T`",
+            "ask for a forward, which has every token",
+        )
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         x = inputs[0].permute(self.order)

@@ -69,6 +69,10 @@ FILL = '''def fill(cache, k, v):
 
 
 TWO = "a branch with two attentions is not supported yet with a cache"
+ALONE = (
+    "a text that is decoded stands alone, its axis the first: `ids(V) B T`",
+    "ask for a forward, which has every token",
+)
 APART = "let each be a branch of its own, or ask for no decoding"
 
 
@@ -76,9 +80,36 @@ class Caching(Holding):
     """Values that a caller of the model keeps and gives again."""
 
     def position(self) -> Value:
-        """Where the new tokens stand in the text: [T] int64, while decoding."""
+        """Its new places in the text, each of one token or of a few: [T] int64, while decoding."""
         tokens = self.graph.token_axis.size
         return self.extra("position", (tokens,), "int64", absent=self.mode != "decode")
+
+    def positions(self, tokens: Dim) -> Value:
+        """Where the new tokens of a value stand among all of its own: [tokens] int64, decoding.
+
+        Each place of the text has as many of them, which follow each other.
+        """
+        count = self._a_place(tokens)
+        if self.mode != "decode" or self.is_one(count):
+            return self.position()
+
+        def build() -> Value:
+            first = self.position().new_axes("k1").times(self.number(count, "tokens"))
+            return (first + self.range(count, "inside")).flatten(0, 1)
+
+        return self.hoist(("positions", count), "positions", build)
+
+    def slots_of(self, tokens: Dim) -> Dim:
+        """How many slots a cache has for a value of so many tokens."""
+        return self._a_place(tokens) * self.graph.slots
+
+    def _a_place(self, tokens: Dim) -> Dim:
+        """How many stand at each place of the text. Raises NotYet where that is not one number."""
+        count = self.graph.a_place(tokens)
+        if count is None or self.fixed(count) is None:
+            message = f"a text with {tokens} tokens along {self.graph.token_axis.name}"
+            raise NotYet.of(f"{message} is not supported yet with a cache", self.place, *ALONE)
+        return count
 
     def cached(self, k: Value, v: Value, window: Dim | None = None) -> tuple[Value, Value]:
         """Keys and values with those of earlier calls: [B, g, T, k] -> [B, g, S, k] while decoding.
@@ -90,8 +121,9 @@ class Caching(Holding):
         if self.method.kept:
             raise NotYet.of(TWO, self.place, APART)
         self.method.kept.append(Kept(self.place))
-        self.method.room = self._room(k, v, ex.Name("length"))
-        update = ex.Call(ex.Attribute(state.ref, "update"), (k.ref, v.ref, self.position().ref))
+        self.method.room = self._room(k, v, self._slots(k.shape[-2]))
+        given = (k.ref, v.ref, self.positions(k.shape[-2]).ref)
+        update = ex.Call(ex.Attribute(state.ref, "update"), given)
         self.helper("Cache", CACHE)
         outputs = tuple(self._kept(value) for value in (k, v))
         self.method.steps.append(When(state, outputs, (k, v), update, self.nodes, window))
@@ -108,7 +140,8 @@ class Caching(Holding):
             raise NotYet.of(TWO, self.place, APART)
         self.method.kept.append(Kept(self.place))
         first, width = parts[0], sum((part.shape[-1] for part in parts), Dim.of(0))
-        room = ex.Tuple((ex.Name("batch"), ex.Name("length"), self.number(width, "width")))
+        slots = self._slots(first.shape[-2])
+        room = ex.Tuple((ex.Name("batch"), slots, self.number(width, "width")))
         self.method.room = ex.Call(self.helper("LatentCache", LATENT_CACHE), (room, self._like()))
         self.method.keeps = "latents"
         new = together(parts)
@@ -116,8 +149,9 @@ class Caching(Holding):
         if self.mode != "decode":
             self.method.steps.append(When(state, (), (), ex.Call(update, (new,)), self.nodes))
             return None
-        kept = self._buffer(first, (*first.shape[:-2], self.graph.slots, width)).named("kept")
-        call = ex.Call(update, (new, self.position().ref))
+        slots = self.slots_of(first.shape[-2])
+        kept = self._buffer(first, (*first.shape[:-2], slots, width)).named("kept")
+        call = ex.Call(update, (new, self.positions(first.shape[-2]).ref))
         self.method.steps.append(Assign((kept,), call, A_BUFFER, self.nodes))
         self.method.held[kept] = window
         return kept
@@ -152,6 +186,13 @@ class Caching(Holding):
         self.method.by_memory = lengths.solved(tokens, name, self.facts) or lengths.ITSELF
         return self._linear(tokens, name, ex.Name(safe(name)))
 
+    def _slots(self, tokens: Dim) -> ex.Expr:
+        """How many slots a cache of `length` places gets: so many for each of them."""
+        count = self._a_place(tokens)
+        self.method.a_place = self.fixed(count) or 1
+        length = ex.Name("length")
+        return length if self.is_one(count) else ex.Binary("*", self.number(count, "times"), length)
+
     def _room(self, k: Value, v: Value, tokens: ex.Expr) -> ex.Expr:
         """Cache(shape of keys, shape of values, like one of the module's weights)."""
         shapes: list[ex.Expr] = []
@@ -172,7 +213,8 @@ class Caching(Holding):
         if self.mode != "decode":
             storage, strides = value.storage, value.strides
             return Value(self.method, value.shape, value.dtype, storage, strides, value.hint)
-        return self._buffer(value, (*value.shape[:-2], self.graph.slots, value.shape[-1]))
+        slots = self.slots_of(value.shape[-2])
+        return self._buffer(value, (*value.shape[:-2], slots, value.shape[-1]))
 
     def _buffer(self, value: Value, shape: Shape) -> Value:
         storage = Storage(product(shape), value.dtype, "buffer")
@@ -185,15 +227,15 @@ class Caching(Holding):
         self.method.steps.append(When(maps, (), (), append, self.nodes))
         return weights
 
-    def slots_range(self) -> Value:
-        """The index of every slot of the cache: [S] int64."""
+    def slots_range(self, slots: Dim) -> Value:
+        """The index of every slot of a cache that has so many: [slots] int64."""
 
         def build() -> Value:
-            count = self.number(self.graph.slots, "slots")
+            count = self.number(slots, "slots")
             call = ex.Call(ex.Name("torch.arange"), (count,), (("device", self.device()),))
-            return self.method.emit(call, (self.graph.slots,), "int64", NO_GRADIENT)
+            return self.method.emit(call, (slots,), "int64", NO_GRADIENT)
 
-        return self.hoist("slots", "slots", build)
+        return self.hoist(("slots", slots), "slots", build)
 
 
 def together(parts: Sequence[Value]) -> ex.Expr:

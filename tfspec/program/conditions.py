@@ -32,7 +32,7 @@ class OfTokens(Asked):
 def tensor(low: Lowering, condition: Mask, n: Dim, flags: Sequence[Value]) -> Value:
     """Where a condition holds, [..., N]: to be made where its inputs are."""
     given = {given: origin(value) for given, value in zip(condition.flags, flags, strict=True)}
-    index = low.position() if low.mode == "decode" else low.range(n)
+    index = low.positions(n) if low.mode == "decode" else low.range(n)
     return OfTokens(low, index, index, given).visible(condition.tree)
 
 

@@ -50,11 +50,15 @@ def _padded(low: Lowering, index: Value, before: Dim, after: Dim) -> Value:
     return low.torch("F.pad", index, sides, shape=shape, saves=NO_GRADIENT, dtype="int64")
 
 
-def in_part(low: Lowering, part: Part, axis: str) -> Value:
-    """The index of every token of a part on an axis, 0 where the part is without it: [n] int64."""
+def in_part(low: Lowering, part: Part, axis: str, *, new: bool = False) -> Value:
+    """The index of every token of a part on an axis, 0 where the part is without it: [n] int64.
+
+    `new`: of the new ones alone, while decoding.
+    """
     alone = place(Space((), (part,)), 0, axis)
     if alone is not None:
-        return along(low, low.range(part.length), (alone,))
+        tokens = low.positions(part.length) if new else low.range(part.length)
+        return along(low, tokens, (alone,))
     options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
     call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
     return low.method.emit(call, (part.length,), "int64", NO_GRADIENT)

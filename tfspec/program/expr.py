@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING, Protocol
 
+from tfspec.program.lengths import Solved
 from tfspec.symbolic import Dim
 
 if TYPE_CHECKING:
@@ -356,11 +358,12 @@ class Item(Expr):
 
 @dataclass(eq=False)
 class Slots(Expr):
-    """The number of slots of any one cache of the root that grows with the text; or a dim by which
-    a memory is long, found by how many slots that has."""
+    """`times` as many as the places that any one cache of the root has for the text; or a dim by
+    which a memory is long, found by how many slots that has."""
 
     base: Ref
     memory: str | None = None
+    times: int = 1
 
     def children(self) -> tuple[Expr, ...]:
         return (self.base,)
@@ -370,8 +373,18 @@ class Slots(Expr):
         assert found is not None, "no cache has it"
         path, owner = found
         read = f"{names.value(self.base.to)[0]}{path}.slots"
-        text = owner.by_memory.text(read) if self.memory else read
+        shared = gcd(self.times, owner.a_place)
+        places = Solved(times=self.times // shared, by=owner.a_place // shared)
+        text = (owner.by_memory if self.memory else places).text(read)
         return text, ATOM if text == read else PRODUCT
+
+
+def slots_text(method: Method, cache: str) -> str:
+    """How many places of the text a cache of this name has room for, as code."""
+    found = _cache_of(method, None)
+    assert found is not None, "no cache grows"
+    path, owner = found
+    return Solved(by=owner.a_place).text(f"{cache}{path}.slots")
 
 
 def path_to_cache(method: Method) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph.scope import Scope
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Node, Trace, inner_traces, leading_to
+from tfspec.graph.trace import Node, Reach, Trace, inner_traces, leading_to
 from tfspec.program import expr as ex
 from tfspec.program.caching import Caching
 from tfspec.program.method import Kept, Loop, Method, Place, origin
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tfspec.graph.structure import Stack
 
 SHARED = "a stack of layers that share weights is not supported yet with a cache"
-WHOLE = "it needs the whole text, and a new token comes alone: ask for no decoding"
 DTYPES: dict[str, Dtype] = {"float": "float", "ids": "int64", "bool": "bool"}
 
 
@@ -54,7 +53,7 @@ class Lowering(Caching):
         trace = self.graph.trace
         self.top = self.method = Method(self, trace.scope, None)
         self._register(self.top)
-        for tensor in self._first(trace.inputs):
+        for tensor in self._first(trace):
             self.values[tensor] = self._input(tensor)
         self.top.inputs = len(self.top.params)
         if self.mode == "decode":
@@ -63,15 +62,14 @@ class Lowering(Caching):
         streams, outputs = (
             self._wanted(trace, nodes) for nodes in (trace.body[:at], trace.body[at:])
         )
-        alone = all(map(_by_token, outputs))
+        alone = all(map(self._by_place, outputs))
         self._run(streams, trace)
         if self.mode == "prefill" and alone:
             self._last_tokens(streams, outputs)
         self._run(outputs, trace)
         self.top.results = tuple(map(self.value, self._asked(trace)))
         if self.mode == "prefill" and not alone:
-            axis = len(trace.results[0].space.batch)
-            self.top.results = (self._last(self.top.results[0], axis),)
+            self.top.results = (self._last(self.top.results[0], trace.results[0]),)
         if len(self.top.results) > 1:
             for value, name in zip(self.top.results, self.graph.outputs, strict=True):
                 value.hint = value.hint or name
@@ -92,10 +90,14 @@ class Lowering(Caching):
         wanted = set(leading_to(trace.body, self._asked(trace)))
         return [node for node in nodes if node in wanted]
 
-    def _first(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Where sizes are read from first: while decoding the text, which is sure to be there."""
-        decoding = self.mode == "decode"
-        return sorted(inputs, key=lambda tensor: decoding and tensor is not self.graph.text)
+    def _first(self, trace: Trace) -> Sequence[Tensor]:
+        """Where sizes are read from first: while decoding what grows, as the text does, and is sure
+        to be there."""
+        if self.mode != "decode":
+            return trace.inputs
+        nodes = leading_to(trace.body, self._asked(trace))
+        sure = {tensor for node in nodes for tensor in node.inputs} & {*self.graph.grown}
+        return sorted(trace.inputs, key=lambda tensor: tensor not in sure)
 
     def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
         """A prompt is asked for what comes next: outputs are computed of its last token alone.
@@ -104,11 +106,15 @@ class Lowering(Caching):
         """
         made = {tensor for node in streams for tensor in node.outputs} & self.graph.follows
         for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
-            self.values[tensor] = self._last(self.value(tensor), len(tensor.space.batch))
+            self.values[tensor] = self._last(self.value(tensor), tensor)
 
-    def _last(self, value: Value, axis: int) -> Value:
-        """Its last token: [..., T, d] -> [..., 1, d]."""
-        return value.narrow(axis, ex.Slice(ex.Name("-1"), None), Dim.of(1))
+    def _last(self, value: Value, tensor: Tensor) -> Value:
+        """Its last token, or those of the text's last place: [..., T, d] -> [..., 1, d]."""
+        axis = len(tensor.space.batch)
+        led = self.graph.led(tensor.space)
+        count = (self.graph.a_place(value.shape[axis]) if led else None) or Dim.of(1)
+        start = ex.Unary("-", self.number(count, "tokens"))
+        return value.narrow(axis, ex.Slice(start, None), count)
 
     def _input(self, tensor: Tensor) -> Value:
         """While decoding, flags of the text's tokens are those of all slots of the cache."""
@@ -158,12 +164,25 @@ class Lowering(Caching):
         self.values[node.outputs[0]] = value
 
     def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
-        if self.mode == "decode" and node.op.reach == "all":
-            message = f"{node.op.called} is not supported yet in decoding"
-            raise NotYet.of(message, self.place, WHOLE)
+        if self.mode == "decode" and self._reach(node) == "all":
+            what, *ways = node.op.undecoded()
+            raise NotYet.of(f"{what} is not supported yet in decoding", self.place, *ways)
         value = node.op.lower(self, node, *inputs)
         assert isinstance(value, Value)
         return value
+
+    def _reach(self, node: Node) -> Reach:
+        """What its tokens are made of: a place's are, where the text is their first axis."""
+        if node.op.reach != "place":
+            return node.op.reach
+        return "place" if all(self.graph.led(x.space) for x in _ends(node)) else "all"
+
+    def _by_place(self, node: Node) -> bool:
+        """Whether each place's result is made of the tokens of that place alone."""
+        inner = [step for trace in inner_traces(node.op) for step in trace.body]
+        if inner:
+            return all(map(self._by_place, inner))
+        return self._reach(node) in ("token", "place")
 
     def expand(self, node: Node, inputs: Sequence[Value]) -> Value:
         """A composite op as its definition in this mode, op by op."""
@@ -323,7 +342,5 @@ def _trained(node: Node) -> bool:
     return node.group is not None and node.group.trained
 
 
-def _by_token(node: Node) -> bool:
-    """Whether each token's result is made of that token alone."""
-    inner = [step for trace in inner_traces(node.op) for step in trace.body]
-    return all(map(_by_token, inner)) if inner else node.op.reach == "token"
+def _ends(node: Node) -> tuple[Tensor, ...]:
+    return (*node.inputs, *node.outputs)

@@ -108,16 +108,18 @@ def tensor(low: Lowering, mask: Mask, n: Dim, m: Dim, flags: Sequence[Value]) ->
 
 def indices(low: Lowering, n: Dim, m: Dim) -> tuple[Value, Value]:
     """The index of every query [N] and every key [M] among the attended tokens."""
-    if low.mode == "decode":
-        return low.position(), low.slots_range()
-    return low.range(n), low.range(m)
+    if low.mode != "decode":
+        return low.range(n), low.range(m)
+    kept = low.graph.slots_name in m.symbols  # those of a memory are as many as it has
+    return low.positions(n), low.slots_range(m) if kept else low.range(m)
 
 
-def offsets(low: Lowering, n: Dim, m: Dim) -> Value:
-    """How far each key stands behind its query, or before it (below 0), in tokens: [N, M]."""
+def offsets(low: Lowering, n: Dim) -> Value:
+    """How far each key stands behind its query, or before it (below 0), among so many tokens, which
+    are both: [N, N], or [N, S] over the slots of a cache."""
 
     def build() -> Value:
-        query, key = indices(low, n, m)
+        query, key = indices(low, n, low.slots_of(n) if low.mode == "decode" else n)
         return key - query.new_axes("k1")
 
-    return low.hoist(("offsets", n, m), "offsets", build)
+    return low.hoist(("offsets", n), "offsets", build)

@@ -130,7 +130,8 @@ class Method:
     that has. Of one to a memory, `memory` is the dim by which it is long, and `by_memory` finds
     that from its slots. `held` is what is read of a cache while decoding beside what branches give,
     and how many of its latest tokens are ever asked for, if not all.
-    `decoding`: it runs anew for every token.
+    `decoding`: it runs anew for every token. `a_place`: how many slots its cache has for each place
+    of the text.
     """
 
     low: Lowering
@@ -146,6 +147,7 @@ class Method:
     memory: str | None = None
     by_memory: Solved = ITSELF
     decoding: bool = False
+    a_place: int = 1
     keeps: str = "keys and values"
     held: dict[Value, Dim | None] = field(default_factory=dict[Value, "Dim | None"])
 

@@ -45,7 +45,8 @@ class Program:
 
     `sizes`, `dtype` and `learns`, whether gradients flow, are what memory and time are asked at:
     layouts, where it matters that a size is 1 (None: any sizes), and kernels. The code is the same
-    at all. `loss` is what the file has beside the model, where it is asked for. `asked`: each two
+    at all. `loss` is what the file has beside the model, where it is asked for; `continues`: it has
+    `generate` too. `asked`: each two
     sizes that were compared, and whether they are equal at `sizes`.
     """
 
@@ -56,6 +57,7 @@ class Program:
     dtype: Precision = "fp32"
     learns: bool = True
     loss: Chosen | None = None
+    continues: bool = False
     roots: dict[Mode, Method] = field(default_factory=dict["Mode", Method])
     members: dict[Scope, dict[str, Member]] = field(
         default_factory=dict[Scope, "dict[str, Member]"]
@@ -66,5 +68,12 @@ class Program:
     asked: dict[tuple[Dim, Dim], bool] = field(default_factory=dict["tuple[Dim, Dim]", bool])
 
     @property
+    def counted(self) -> str:
+        """What a text is long in: tokens, or places that have several of them each."""
+        every = (method for methods in self.methods.values() for method in methods)
+        return "places" if any(method.a_place > 1 for method in every) else "tokens"
+
+    @property
     def generates(self) -> bool:
+        """Whether it has prefill and decode."""
         return "decode" in self.roots

@@ -170,8 +170,9 @@ class Scene:
         fixed = self.facts.value(dim)
         if fixed is not None:
             return ex.Number(fixed, role)
-        if self.mode == "decode" and self.method is self.top and dim == self.graph.slots:
-            return ex.Slots(self.extra("cache", (), "state").ref)
+        if self.mode == "decode" and self.method is self.top and self._of_cache(dim):
+            times = self.fixed(dim.exact_div(self.graph.slots)) or 1
+            return ex.Slots(self.extra("cache", (), "state").ref, times=times)
         if self.mode == "decode" and self.method is self.top and self._of_memory(dim):
             return self._by_memory(dim)
         if readable(self.method.params, dim, self.facts):
@@ -180,6 +181,10 @@ class Scene:
             message = f"the size {dim}, which no input shows, is not supported yet"
             raise NotYet.of(message, self.place, "give an input an axis of it, or fix its dims")
         return self.hoist(("length", dim), "length", lambda: self._length(dim)).ref
+
+    def _of_cache(self, dim: Dim) -> bool:
+        """Whether it is how many slots a cache has that grows with the text."""
+        return self.graph.slots_name in dim.symbols
 
     def _of_memory(self, dim: Dim) -> bool:
         """Whether a prompt's inputs alone have this size: while decoding their caches have it."""

@@ -54,7 +54,7 @@ class Runs:
         count = self.graph.token_axis.size.value(new)
         position = torch.arange(slots - count, slots, device=self.device)
         self._step("decode", new, cache=cache, position=position)
-        if slots > 2:
+        if slots > 2 and self.watch.program.continues:
             self._loop(cache, self._with_length(sizes, 1))
 
     def _step(self, mode: str, sizes: Mapping[str, int], **more: Any) -> None:

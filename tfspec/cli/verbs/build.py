@@ -39,6 +39,7 @@ _EXAMPLES = """\
   tfspec build vit-b16 -o vit_b16.py         a file that needs torch and nothing else
   tfspec build gpt2 --style explicit         the textbook's q, k, v, scores, softmax
   tfspec build gpt2 --with generate          with a cache and token-by-token generation
+  tfspec build palm-540b --with decode       the cache, prefill and decode alone
   tfspec build gpt2 --loss next-token        with a loss, which its own run takes a step of
   tfspec build gpt2 --target h200            kernels and settings for a GPU; auto: for what is here
   tfspec build vit-b16 --run                 build, compile, run once here

@@ -73,18 +73,19 @@ def cached(graph: Graph) -> Cached | None:
         return None
     program = lower(graph, target, ("decode",), "explicit")
     kept = [
-        (value.storage.elements * scope.instances, window)
+        (value.storage.elements * scope.instances, value.shape[-2], window)
         for scope, methods in program.methods.items()
         for value, window in _held(methods[0])
     ]
-    needed = (_latest(elements, graph, window) for elements, window in kept)
-    return Cached(sum((elements for elements, _ in kept), Dim.of(0)), sum(needed, Dim.of(0)))
+    needed = (_latest(*each) for each in kept)
+    return Cached(sum((elements for elements, *_ in kept), Dim.of(0)), sum(needed, Dim.of(0)))
 
 
-def _latest(elements: Dim, graph: Graph, window: Dim | None) -> Dim:
+def _latest(elements: Dim, slots: Dim, window: Dim | None) -> Dim:
+    """Of a cache of so many slots those that are ever asked for again."""
     if window is None:
         return elements
-    return elements.subs({graph.slots_name: Dim.minimum(graph.slots, window)})
+    return elements.exact_div(slots) * Dim.minimum(slots, window)
 
 
 def _held(method: Method) -> list[tuple[Value, Dim | None]]:

@@ -19,10 +19,11 @@ def cache_method(
     items = [_item(method, kept) for kept in method.kept]
     _, *sizes = method.cache_sizes
     tokens = " and ".join(f"`{size}`" for size in sizes) or "all"
-    doc = f"Room for the {_what(method)} of {tokens} tokens."
+    counted = method.low.program.counted
+    doc = f"Room for the {_what(method)} of {tokens} {counted}."
     if module.scopes[0] is book.root:
         also = "".join(f", and `{size}` of what they read" for size in sizes[1:])
-        doc = f"Room for `length` tokens of `batch` texts{also}: what prefill and decode keep."
+        doc = f"Room for `length` {counted} of `batch` texts{also}: what prefill and decode keep."
     head = ["", f"    def cache(self, {_listed(method)}):", f'        """{doc}"""']
     return [*head, *(f"        {line}" for line in _returned(items, names))]
 

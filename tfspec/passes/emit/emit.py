@@ -43,11 +43,13 @@ def program_of(
     sheet = sheet_of(target or "cpu")
     if "generate" in parts:
         _one_text(graph)
-    modes: tuple[Mode, ...] = (
-        ("forward", "prefill", "decode") if "generate" in parts else ("forward",)
-    )
+    decodes = "generate" in parts or "decode" in parts
+    modes: tuple[Mode, ...] = ("forward", "prefill", "decode") if decodes else ("forward",)
     chosen: Style = "explicit" if style == "explicit" else "fast"
     program = lower(graph, sheet, modes, chosen)
+    if decodes:
+        _keeps(program)
+    program.continues = "generate" in parts
     program.loss = _loss(graph, loss) if loss else None
     return program
 
@@ -60,6 +62,16 @@ def _loss(graph: Graph, text: str) -> Chosen:
     chosen = choose(graph, kind, output or None)
     check_trained(graph, chosen.output)
     return chosen
+
+
+def _keeps(program: Program) -> None:
+    """Raises NotYet where the first output reads no attention of the text to itself."""
+    if not program.roots["decode"].grows:
+        output = next(iter(program.graph.outputs))
+        message = f"a first output without attention in the text, as `{output}`, is not supported"
+        span = program.graph.spec.outputs.span_of(output)
+        way = "let an output stand first that reads such attention; there is no cache otherwise"
+        raise NotYet.of(f"{message} yet in decoding", Label(span), way)
 
 
 def _one_text(graph: Graph) -> None:
@@ -76,5 +88,8 @@ def _one_text(graph: Graph) -> None:
         if tensor is not text and along and not flags:
             message = f"the input `{tensor.role}` is not supported yet in generation"
             span = graph.spec.inputs[tensor.role or ""].span
-            way = "leave `--with generate` out: a text is continued by its ids, and flags of them"
-            raise NotYet.of(message, Label(span), way)
+            ways = (
+                "a text is continued by its ids, and flags of them",
+                "of a causal model `--with decode` has `prefill` and `decode`, called step by step",
+            )
+            raise NotYet.of(message, Label(span), *ways)

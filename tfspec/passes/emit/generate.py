@@ -18,8 +18,8 @@ GENERATE = '''@torch.inference_mode()
     """Greedy continuation: [B, T] -> [B, T + steps]. `prefill` and `decode` are the
     model's, compiled or not; a cache may be used again for the next prompt.
     """
-    if tokens.shape[1] + steps > {cache}.slots:
-        raise ValueError(f"the cache has room for {{{cache}.slots}} tokens")
+    if tokens.shape[1] + steps > {slots}:
+        raise ValueError(f"the cache has room for {{{slots}}} tokens")
     position = torch.tensor([tokens.shape[1]], device=tokens.device)
 {prefill}
 {flags}    out = [tokens, token]
@@ -48,14 +48,14 @@ PREFILLED = "tokens.shape[1] + 16"
 
 def generate(program: Program) -> str:
     """The helper that continues a prompt; other inputs of the model are passed on."""
-    cache = f"cache{ex.path_to_cache(program.roots['decode'])}"
+    slots = ex.slots_text(program.roots["decode"], "cache")
     grown = [passed(program.graph, tensor) for tensor in _flags(program)]
     arguments = [f"{name}=None" if optional else name for name, optional in _taken(program)]
     return (CONTINUED if grown else "") + GENERATE.format(
         head="\n".join(layout.signature("generate", arguments, 0)),
-        cache=cache,
+        slots=slots,
         prefill="\n".join(_step(program, "prefill", "tokens", 4)),
-        flags="".join(f"    {name} = continued({name}, {cache}.slots)\n" for name in grown),
+        flags="".join(f"    {name} = continued({name}, {slots})\n" for name in grown),
         decode="\n".join(_step(program, "decode", "token", 8)),
     )
 
@@ -111,30 +111,31 @@ def run_names(program: Program, inputs: Sequence[Tensor]) -> dict[str, str]:
     given = list(names.values())
     head = f"({given[0]},) = " if len(given) == 1 else f"{', '.join(given)} = "
     sizes = ["len(tokens)", PREFILLED]
-    sizes += [_read(names, size) for size in program.roots["decode"].memories]
+    sizes += [read_size(names, size) for size in program.roots["decode"].memories]
     taken = ["16" if name == "steps" else name for name, _ in _taken(program)]
-    call = _call("generate", *taken)
-    timed = _call("Timer", f'"{call.text(PLAIN)[0]}"')
-    timer = ex.Call(timed.func, timed.args, (("globals", _call("globals")),))
+    call = called("generate", *taken)
+    timed = called("Timer", f'"{call.text(PLAIN)[0]}"')
+    timer = ex.Call(timed.func, timed.args, (("globals", called("globals")),))
     shape = ex.Call(ex.Name("tuple"), (ex.Attribute(call, "shape"),))
     device = (("device", ex.Name("device")),)
     return {
-        "given": _indented(head, ex.Call(ex.Name("example_inputs"), (), device)),
-        "cache": _indented("cache = ", _call("model.cache", *sizes)),
-        "shown": _indented("", ex.Call(ex.Name("print"), (shape,))),
-        "timer": _indented("speed = ", timer),
+        "given": indented(head, ex.Call(ex.Name("example_inputs"), (), device)),
+        "cache": indented("cache = ", called("model.cache", *sizes)),
+        "shown": indented("", ex.Call(ex.Name("print"), (shape,))),
+        "timer": indented("speed = ", timer),
     }
 
 
-def _call(name: str, *args: str) -> ex.Call:
+def called(name: str, *args: str) -> ex.Call:
     return ex.Call(ex.Name(name), tuple(map(ex.Name, args)))
 
 
-def _indented(head: str, expr: ex.Expr) -> str:
-    return "\n".join(f"    {line}" for line in layout.lines(head, expr, PLAIN, "", 4))
+def indented(head: str, expr: ex.Expr, indent: int = 4) -> str:
+    made = layout.lines(head, expr, PLAIN, "", indent)
+    return "\n".join(" " * indent + line for line in made)
 
 
-def _read(names: dict[Tensor, str], size: str) -> str:
+def read_size(names: dict[Tensor, str], size: str) -> str:
     """The length of a memory, read off an input."""
     for tensor, name in names.items():
         for at, axis in enumerate(tensor.axes):

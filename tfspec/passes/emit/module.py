@@ -196,6 +196,12 @@ _DOCS = {
     "prefill": "Logits of a prompt's last token; leaves the prompt in the cache.",
     "decode": "Logits of new tokens, which stand at `position` [T], against the cache.",
 }
+_ROOM = {"tokens": "slots", "places": "places"}
+_DOCS_OF_PLACES = {
+    "prefill": "The first output at a prompt's last place; leaves the prompt in the cache.",
+    "decode": "The first output at new places, `position` [T], against the cache. A place that\n"
+    "        is given again is written anew.",
+}
 
 
 def _documented(name: str, method: Method, rendered: list[str]) -> list[str]:
@@ -203,9 +209,11 @@ def _documented(name: str, method: Method, rendered: list[str]) -> list[str]:
     if name not in _DOCS:
         return rendered
     body = next(at for at, line in enumerate(rendered) if line.endswith("):")) + 1
-    doc = [f'        """{_DOCS[name]}"""']
-    slots = [f"`{x.hint}`" for x in method.params if method.low.graph.slots in x.shape]
+    program = method.low.program
+    docs = _DOCS if program.counted == "tokens" else _DOCS_OF_PLACES
+    doc = [f'        """{docs[name]}"""']
+    slots = [f"`{x.hint}`" for x in method.params if program.graph.slots in x.shape]
     if slots:
-        every = f"        {' and '.join(slots)}: of all the cache's slots."
+        every = f"        {' and '.join(slots)}: of all the cache's {_ROOM[program.counted]}."
         doc = [doc[0].removesuffix('"""'), every, '        """']
     return [*rendered[:body], *doc, *rendered[body:]]

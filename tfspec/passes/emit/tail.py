@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.emit import losses
+from tfspec.passes.emit import losses, stepping
 from tfspec.passes.emit.generate import generate, run_names
 from tfspec.program import expr as ex
 from tfspec.program import layout
@@ -64,7 +64,7 @@ def tail(program: Program, book: Book) -> list[str]:
     name = book.by_scope[book.root].name
     compile_ = COMPILE_STEPS if program.generates else COMPILE
     return [
-        *([generate(program)] if program.generates else []),
+        *([generate(program)] if program.continues else []),
         *(losses.functions(program) if program.loss else []),
         BUILD.format(name=name),
         compile_.format(about=program.target.about, options=options),
@@ -83,8 +83,11 @@ def _first_run(program: Program) -> str:
         "compile(model)" if kind == "cpu" else f'compile(model) if device == "cuda" else {plain}'
     )
     here = {"here": HERE[kind], "compiled": compiled}
+    inputs = ordered(program.graph.inputs)
+    if program.continues:
+        return RUN_STEPS.format(**here, **run_names(program, inputs))
     if program.generates:
-        return RUN_STEPS.format(**here, **run_names(program, ordered(program.graph.inputs)))
+        return stepping.RUN.format(**here, **stepping.run_names(program, inputs))
     return RUN.format(**here)
 
 
