@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import tfspec
+from tests.parity.running import run_file
 from tfspec.api import Architecture
 from tfspec.ops.tokens import Concat, Take
 from tfspec.spec.load import load_text
@@ -77,3 +78,29 @@ def test_two_branches_read_one_cut() -> None:
     assert text.count("one = x[:, :2]") == text.count("two = x[:, 2:5]") == 1
     assert "self.cross1(one, two)" in text
     assert "self.cross2(two, one)" in text
+
+
+APART = """
+tfspec: 1
+name: apart
+dims: {B: batch, T: 4}
+inputs: {a: float B T (7), b: float B T (3), c: float B T (7)}
+streams:
+  all: [{concat: [a, b, c]}]
+  alike: [all, {take: [a, c]}, {linear: {width: 5, bias: false}}]
+  places: [all, {take: {T: 2}}]
+outputs: {y: alike, at_a: [places, {take: a}], at_b: [places, {take: b}], rest: [places, {drop: b}]}
+"""
+
+
+@pytest.mark.parametrize("style", ["fast", "explicit"])
+def test_parts_of_several_widths_are_taken_each_as_it_is(style: str) -> None:
+    """Those of one width are one value again, and a place on an axis is one of each part."""
+    built = run_file(Architecture(load_text(APART)).emit(style=style)).build()
+    a, b, c = (torch.randn(2, 4, width) for width in (7, 3, 7))
+    y, at_a, at_b, rest = built(a, b, c)
+    weight = dict(built.named_parameters())["alike_linear.weight"]
+    torch.testing.assert_close(y, torch.cat((a, c), dim=1) @ weight.mT)
+    assert torch.equal(at_a, a[:, 2])
+    assert torch.equal(at_b, b[:, 2])
+    assert torch.equal(rest, torch.stack((a[:, 2], c[:, 2]), dim=1))

@@ -411,6 +411,12 @@ class Sizes:
         ]
         raise self.refuse(UNEQUAL_PARTS, message, place, help=help)
 
+    def own_widths(self, values: Sequence[Tensor]) -> tuple[Dim, ...]:
+        """The width of each part of some values beside each other, where they differ."""
+        each = (value.widths or [value.width] * len(value.space.parts) for value in values)
+        widths = tuple(width for found in each for width in found)
+        return () if all(self.same(width, widths[0]) for width in widths) else widths
+
     def same_widths(self, a: Tensor, b: Tensor) -> bool:
         """The same width, or the same of each part."""
         return self._equal(a.each_width, b.each_width)

@@ -248,13 +248,7 @@ class Concat(Layer):
                 raise g.not_yet(what, items(operand.of)[-1].span)
         if len(values) == 1:
             return values[0]
-        return ops.Concat(g.tokens(Space(batch, tuple(parts))), self._widths(g, values))(*values)
-
-    def _widths(self, g: Builder, values: Sequence[Tensor]) -> tuple[Dim, ...]:
-        """The width of each part, where they differ."""
-        if all(g.same(value.width, values[0].width) for value in values):
-            return ()
-        return tuple(value.width for value in values for _ in value.space.parts)
+        return ops.Concat(g.tokens(Space(batch, tuple(parts))), g.own_widths(values))(*values)
 
     def _operand(self, g: Builder, operand: Operand, x: Tensor | None) -> Tensor:
         value = vectors(g, "concat", operand.of, x)

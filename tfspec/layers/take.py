@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
-from tfspec.graph.space import Axis, Part
+from tfspec.graph.space import Axis, Part, Space
 from tfspec.layers.base import Layer
 from tfspec.layers.token_condition import read_tokens
 from tfspec.ops import tokens as ops
@@ -96,10 +96,7 @@ class Take(Layer):
         if where.predicate is not None:
             return self._found(g, x, where)
         found = [self._of_part(g, x, part, name, where) for part in x.space.parts if name in part]
-        if len(found) == 1:
-            return found[0]
-        parts = [each.space.parts[0] for each in found]
-        return ops.Concat(g.tokens(x.space.with_parts(*parts)))(*found)
+        return joined(g, x.space, found)
 
     def _found(self, g: Builder, x: Tensor, where: Position) -> Tensor:
         """One token of each row, that of which the condition is true."""
@@ -173,20 +170,25 @@ class Drop(Layer):
         return kept(g, x, left)
 
 
-def kept(g: Builder, x: Tensor, parts: Sequence[Part]) -> Tensor:
-    """The parts, in this order; neighbours are cut out as one piece."""
-    pieces: list[Tensor] = []
-    for run in _runs(x.space.parts, parts):
-        space = g.tokens(x.space.with_parts(*run))
-        if len(run) == len(x.space.parts):
-            return x
-        start = x.space.offset(run[0].name)
-        pieces.append(ops.Take(space, start, " + ".join(part.name for part in run))(x))
+def joined(g: Builder, space: Space, pieces: Sequence[Tensor]) -> Tensor:
+    """Parts one after the other again, side by side where their widths differ."""
     if len(pieces) == 1:
         return pieces[0]
-    widths = dict(zip(x.space.parts, x.widths, strict=False))
-    own = tuple(widths[part] for part in parts) if widths else ()
-    return ops.Concat(g.tokens(x.space.with_parts(*parts)), own)(*pieces)
+    parts = [part for piece in pieces for part in piece.space.parts]
+    return ops.Concat(g.tokens(space.with_parts(*parts)), g.own_widths(pieces))(*pieces)
+
+
+def kept(g: Builder, x: Tensor, parts: Sequence[Part]) -> Tensor:
+    """The parts, in this order; neighbours are cut out as one piece."""
+    if list(parts) == list(x.space.parts):
+        return x
+    runs = [[part] for part in parts] if x.widths else _runs(x.space.parts, parts)
+    pieces: list[Tensor] = []
+    for run in runs:
+        space = g.tokens(x.space.with_parts(*run))
+        start = x.space.offset(run[0].name)
+        pieces.append(ops.Take(space, start, " + ".join(part.name for part in run))(x))
+    return joined(g, x.space, pieces)
 
 
 def _runs(all_parts: Sequence[Part], wanted: Sequence[Part]) -> Iterator[list[Part]]:

@@ -94,11 +94,15 @@ def closing(text: str) -> int:
     raise Fails("an open parenthesis")
 
 
+SIGNS = {"+", "-", "*", "/", "//", "%"}
+
+
 def joined(words: list[str]) -> list[str]:
-    """Words of one parenthesis as one: `(a + b)`."""
+    """Words of one parenthesis, or of one sum or quotient, as one: `(a + b)`, `a / 2`."""
     found: list[str] = []
     for word in words:
-        if found and found[-1].count("(") > found[-1].count(")"):
+        open_ = found and found[-1].count("(") > found[-1].count(")")
+        if open_ or (found and {word, found[-1].split()[-1]} & SIGNS):
             found[-1] += f" {word}"
         else:
             found.append(word)
