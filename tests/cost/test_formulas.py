@@ -135,6 +135,29 @@ def test_the_leading_terms_overtake_where_it_says(name: str) -> None:
             assert (part.value(values) >= rest.value(values)) is ahead
 
 
+FRAMES = """
+tfspec: 1
+name: frames
+dims: {B: batch, F: 1..32, H: 6, W: 8, d: 12}
+inputs: {clip: float B F H W (d)}
+blocks: {look: [attend: {heads: 2, over: [H, W]}], time: [attend: {heads: 2}]}
+streams: {frames: [clip, look, pool: {mean: [H, W]}, time]}
+outputs: {y: frames}
+"""
+
+
+def test_tokens_of_a_frame_are_no_share_of_a_number_that_varies() -> None:
+    """More frames have as many tokens each: no attention inside of one grows with them."""
+    spec = Architecture(load_text(FRAMES))
+    found = {each.symbol: each.order for each in growth(spec.cost())}
+    assert found == {"F": "O(F²·d)", "d": "O(F·d²)"}
+    rest = [
+        cost.number(cost.flops) - 4 * cost.values["F"] ** 2 * 12
+        for cost in (Architecture(load_text(FRAMES), {"F": frames}).cost() for frames in (16, 32))
+    ]
+    assert rest[1] == 2 * rest[0]
+
+
 def test_vits_attention_overtakes_at_six_widths() -> None:
     """4·N²·d = 8·N·d² + 4·N·d·f, with f = 4·d, where N = 6·d; patches and head come on top."""
     found = {each.symbol: each.overtakes for each in growth(tfspec.load("vit-b16").cost())}

@@ -15,6 +15,7 @@ from tfspec.ops import tokens as ops
 from tfspec.ops.grids import PoolAxes
 from tfspec.spec.located import mistyped, only, unknown_choice
 from tfspec.spec.types import AxisNames
+from tfspec.spec.wrong import Wrong
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -41,7 +42,7 @@ class Pool(Layer):
     def spread(cls, value: Any) -> Any:
         if isinstance(value, str):
             if value not in _KINDS:
-                raise unknown_choice(value, _KINDS)
+                raise _no_kind(value)
             return only("kind", value)
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
         if len(given) != 1:
@@ -49,7 +50,7 @@ class Pool(Layer):
             raise mistyped(value if given or not isinstance(value, dict) else None, wanted)
         (kind, axes), *_ = given.items()
         if kind not in _KINDS:
-            raise unknown_choice(kind, _KINDS)
+            raise _no_kind(kind)
         knobs = only("kind", kind)
         knobs.update(only("axes", axes))
         return knobs
@@ -92,6 +93,13 @@ class Pool(Layer):
             help = ["`take` one of them first"]
             raise g.not_yet("`pool` over axes of one of several parts", self.span_of("axes"), help)
         return named_axes(g, part.axes, self.axes, "pool", "the value here has")
+
+
+def _no_kind(word: str) -> Wrong:
+    """A word that is no kind: where none is near, it may be an axis."""
+    (found,) = unknown_choice(word, _KINDS).diagnostics
+    help = found.help or (f"over an axis `{word}`: `{{mean: {word}}}`",)
+    return Wrong((replace(found, help=help),), names_knob=False)
 
 
 def _without(axes: Sequence[Axis], gone: Sequence[Axis]) -> tuple[Axis, ...]:

@@ -54,6 +54,8 @@ class TakeIndex(Rearrangement):
 class PoolAxes(Rearrangement):
     """The mean or the largest over some axes of a grid, `gone`: [..., F·H·W, d] -> [..., F, d]."""
 
+    reach: ClassVar[Reach] = "place"
+
     space: Space
     how: Literal["mean", "max"]
     gone: tuple[Axis, ...]
@@ -79,9 +81,8 @@ class PoolAxes(Rearrangement):
         x = inputs[0].unflatten(
             lead, grid_sizes(low, replace(part, axes=tuple(joined)), inputs[0].shape[lead])
         )
-        for at, run in reversed([*enumerate(runs)]):
-            if run[0] in self.gone:
-                x = x.reduce("mean" if self.how == "mean" else "amax", lead + at)
+        gone = [lead + at for at, run in enumerate(runs) if run[0] in self.gone]
+        x = x.reduce("mean" if self.how == "mean" else "amax", *gone)
         last = len(x.shape) - 2
         return x.flatten(lead, last) if last > lead else x
 

@@ -170,12 +170,13 @@ class Value:
         expr = ex.Call(ex.Attribute(self.ref, "masked_fill"), (mask.ref, number))
         return self.fresh(expr, broadcast(self.shape, mask.shape), sv.saves(sv.Keep(mask)))
 
-    def reduce(self, function: str, axis: int) -> Value:
-        """mean, sum or amax over one axis."""
-        shape = (*self.shape[:axis], *self.shape[axis + 1 :])
+    def reduce(self, function: str, *axes: int) -> Value:
+        """mean, sum or amax over some axes, which go."""
+        shape = [size for at, size in enumerate(self.shape) if at not in axes]
         largest = sv.saves(sv.Keep(self), sv.Result())  # where it is, by comparing again
         saves = largest if function == "amax" else sv.LINEAR
-        return self.fresh(self._call(function, dim=axis), shape, saves)
+        dim = axes[0] if len(axes) == 1 else axes
+        return self.fresh(self._call(function, dim=dim), shape, saves)
 
     def gather(self, index: Value) -> Value:
         """Elements of the last axis by position: [..., n], [..., k] -> [..., k]."""
@@ -324,7 +325,7 @@ class Value:
         return self.merged(0, len(self.shape) - 3)
 
     # ----
-    def _call(self, name: str, *args: int | ex.Expr, **keywords: int) -> ex.Expr:
+    def _call(self, name: str, *args: int | ex.Expr, **keywords: int | tuple[int, ...]) -> ex.Expr:
         plain = tuple(a if isinstance(a, ex.Expr) else ex.Name(str(a)) for a in args)
         named = tuple((key, ex.Name(str(value))) for key, value in keywords.items())
         return ex.Call(ex.Attribute(self.ref, name), plain, named)

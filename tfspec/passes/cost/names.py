@@ -48,17 +48,20 @@ class Counts:
         found, parts = sym(letter), 1
         for other, whole in self._named.items():
             share = _share(whole, size)
-            if not self._per.isdisjoint(share.symbols):
+            if not self._apart.isdisjoint(share.symbols):
                 continue  # of M images, one's tokens are no part of those of all
             if _polynomial(share) and share.value(values) > parts:
                 found, parts = sym(other).exact_div(share), share.value(values)
         return found
 
     @cached_property
-    def _per(self) -> frozenset[str]:
-        """The axes for each place of which some stream runs."""
+    def _apart(self) -> frozenset[str]:
+        """The axes for each place of which some stream runs, and those that vary: where there are
+        more frames, one's tokens are as many as before."""
         streams = self.graph.spec.streams.values()
-        return frozenset(str(name) for stream in streams for name in stream.per or ())
+        per = {str(name) for stream in streams for name in stream.per or ()}
+        domains = self.graph.facts.domains.items()
+        return frozenset(per | {name for name, each in domains if each.low != each.high})
 
     def shapes(self, of: ShapeOf) -> ShapeOf:
         """A mode's shapes with letters for numbers of tokens."""
