@@ -138,10 +138,11 @@ def test_the_leading_terms_overtake_where_it_says(name: str) -> None:
 FRAMES = """
 tfspec: 1
 name: frames
-dims: {B: batch, F: 1..32, H: 6, W: 8, d: 12}
-inputs: {clip: float B F H W (d)}
+dims: {B: batch, F: 1..32, H: 12, W: 16, p: 2, d: 12}
+inputs: {clip: float B F (3) H W}
 blocks: {look: [attend: {heads: 2, over: [H, W]}], time: [attend: {heads: 2}]}
-streams: {frames: [clip, look, pool: {mean: [H, W]}, time]}
+streams:
+  frames: [clip, patch: {size: {H: p, W: p}, width: d}, look, pool: {mean: [H, W]}, time]
 outputs: {y: frames}
 """
 
@@ -150,7 +151,7 @@ def test_tokens_of_a_frame_are_no_share_of_a_number_that_varies() -> None:
     """More frames have as many tokens each: no attention inside of one grows with them."""
     spec = Architecture(load_text(FRAMES))
     found = {each.symbol: each.order for each in growth(spec.cost())}
-    assert found == {"F": "O(F²·d)", "d": "O(F·d²)"}
+    assert found == {"F": "O(F²·d)", "M": "O(F·M²·d)", "d": "O(F·M·d²)"}
     rest = [
         cost.number(cost.flops) - 4 * cost.values["F"] ** 2 * 12
         for cost in (Architecture(load_text(FRAMES), {"F": frames}).cost() for frames in (16, 32))

@@ -101,7 +101,7 @@ def test_most_figures_of_random_models_have_no_crossing() -> None:
     word; and most are such."""
     drawings = [model.draw() for model in quick()]
     plain = [each for each in drawings if not each.tangled]
-    assert len(plain) >= 0.9 * len(drawings)
+    assert len(plain) >= 0.85 * len(drawings)
     clean = [each for each in plain if not _crossing(wrong(picture(each.svg())))]
     assert len(clean) >= 0.95 * len(plain)
 

@@ -11,6 +11,21 @@ HEAD = "tfspec: 1\nname: toy\ndims: {B: batch, B2: batch, T: 2..4, H: multiple(2
 
 # Each is right: `examine` emits it in both styles, runs it, and compares shapes and numbers.
 RIGHT = {
+    "an input of one number a token where no input is a text": """
+inputs: {x: float B (1) T, y: float B (2) T}
+streams: {a: [x, {sinusoid: 2}]}
+outputs: {y: [a, {similarity: {to: y}}]}
+""",
+    "one place of parts of several widths": """
+inputs: {ids: ids(3) B T}
+streams: {a: [ids, {embed: 3}, {concat: {left: {linear: 7}, more: gelu_tanh}}, {take: {T: 0}}]}
+outputs: {y: [a, {take: left}], z: [a, {take: more}]}
+""",
+    "a base beyond torch's whole numbers": """
+inputs: {x: float B T (1)}
+streams: {a: [x, {sinusoid: {width: 4, base: 1000000000000000000000000000000}}]}
+outputs: {y: a}
+""",
     "names of torch's modules as names of weights": """
 inputs: {states: float B T (4)}
 streams: {a: [states, {prepend: [train, eval]}], b: [states, {linear: {width: 3, share: children}}]}

@@ -109,8 +109,9 @@ class Graph:
 
     def led(self, space: Space) -> bool:
         """Whether tokens are those of one place of the text after the other, so many a place."""
-        first = space.parts[0].axes[:1]
-        return len(space.parts) == 1 and first == (self.token_axis,)
+        if not self.texts or len(space.parts) > 1:
+            return False
+        return space.parts[0].axes[:1] == (self.token_axis,)
 
     def a_place(self, tokens: Dim) -> Dim | None:
         """How many of so many tokens in all stand at each place of the text; None where
