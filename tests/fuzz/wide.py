@@ -28,7 +28,7 @@ def wide(m: Maker, x: Val) -> Made | None:
             sides[name] = Val(x.batch, (Part(name, part.axes),), value.width)
     name = m.name(BLOCKS)
     m.tree["blocks"][name] = _block(m, sides)
-    layers = {"stack": {"of": name, "depth": m.size(m.number(1, 2))}} if m.chance(60) else name
+    layers = {"stack": {"of": name, "depth": m.size(m.number(1, 4))}} if m.chance(60) else name
     kept = m.pick(list(sides))
     last = {"take": kept} if m.chance(60) else {"drop": [side for side in sides if side != kept]}
     return [{"concat": operands}, layers, last], sides[kept]

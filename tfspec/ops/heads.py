@@ -114,10 +114,10 @@ class IntoHeads(Op):
         return Dim.of(0)  # a rearrangement
 
     def label(self) -> str:
-        return "into heads"
+        return f"{self.role} into heads"
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip("into heads")
+        return chip(self.role, "into heads")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return heads.before_tokens(_unflattened(low, node, inputs[0])).named(self.role)
