@@ -23,7 +23,7 @@ def wide(m: Maker, x: Val) -> Made | None:
         operands[side], value = _operand(m, x)
         for part in value.parts:
             name = side if len(value.parts) == 1 else part.name
-            if name in sides:
+            if name in sides or name in m.values:  # a part's name hides a stream's
                 return None
             sides[name] = Val(x.batch, (Part(name, part.axes),), value.width)
     name = m.name(BLOCKS)

@@ -16,6 +16,14 @@ inputs: {x: float B (1) T, y: float B (2) T}
 streams: {a: [x, {sinusoid: 2}]}
 outputs: {y: [a, {similarity: {to: y}}]}
 """,
+    "windows along one axis, and shifted ones along two": """
+inputs: {x: float B H (2), y: float B T H (2)}
+blocks:
+  one: {do: [{attend: {heads: 1, window: {H: 2}}}]}
+  two: {do: [{attend: {heads: 1, window: {T: 1, H: 2}, shift: {H: 1}}}]}
+streams: {a: [x, one], b: [y, two]}
+outputs: {y: a, z: b}
+""",
     "one place of parts of several widths": """
 inputs: {ids: ids(3) B T}
 streams: {a: [ids, {embed: 3}, {concat: {left: {linear: 7}, more: gelu_tanh}}, {take: {T: 0}}]}

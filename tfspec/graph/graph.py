@@ -111,7 +111,7 @@ class Graph:
         """Whether tokens are those of one place of the text after the other, so many a place."""
         if not self.texts or len(space.parts) > 1:
             return False
-        return space.parts[0].axes[:1] == (self.token_axis,)
+        return self.token_axis in space.parts[0].axes[:1]
 
     def a_place(self, tokens: Dim) -> Dim | None:
         """How many of so many tokens in all stand at each place of the text; None where

@@ -52,12 +52,13 @@ def _condition(g: Builder, role: ops.Role, start: str, y: Tensor, x: Tensor) -> 
 def _read(g: Builder, knob: str, source: Pipeline, x: Tensor) -> Tensor:
     """A source's value: one vector for all tokens of x, or one for each."""
     y = vectors(g, knob, source, x)
-    if y.space.single and y.space.batch in (x.space.batch, ()):
-        return y
-    if g.same_tokens(x.space, y.space):
+    known = y.space.batch in (x.space.batch, ())
+    if known and (y.space.single or g.same_tokens(x.space, y.space)):
         return y
     place = last_place(source)
-    if y.space.batch != x.space.batch or _some_axes(y, x):
+    if {*y.space.batch} == {*x.space.batch} and not known:
+        raise g.not_yet("modulation by a value whose batch axes stand in another order", place)
+    if not known or _some_axes(y, x):
         raise g.not_yet("modulation by a value over some of the axes", place)
     message = f"`{knob}` reads one token, or one for each of those here"
     label = Label(place, f"this is {g.shape(y)}, and what it modulates {g.shape(x)}")

@@ -281,8 +281,8 @@ def seam_mask(low: Lowering, windows: Windows) -> Value:
 
     def build() -> Value:
         _, lead = _form(windows)
-        low.helper("to_windows", helpers.to_windows(*_form(windows), shifts=True))
-        function = low.helper("shift_mask", helpers.shift_mask(lead))
+        cut = low.helper("to_windows", helpers.to_windows(*_form(windows), shifts=True))
+        function = low.helper("shift_mask", helpers.shift_mask(lead, cut.name))
         sizes = (_grid(low, windows), _tile(low, windows), _shift(low, windows))
         expr = ex.Call(function, sizes, (("device", low.device()),))
         tokens = windows.tokens

@@ -26,7 +26,7 @@ SHIFT_MASK = '''def shift_mask(grid, window, shift, device):
     side = torch.zeros((), dtype=torch.int64, device=device)
     for size, step in zip(grid, shift, strict=True):
         side = 2 * side[..., None] + (torch.arange(size, device=device) < size - step)
-    side = to_windows(side.reshape({ones}-1, 1), grid, window)[{zeros}:, :, 0]
+    side = {cut}(side.reshape({ones}-1, 1), grid, window)[{zeros}:, :, 0]
     return side[:, None, :, None] == side[:, None, None, :]
 '''
 WINDOW_SHIFT = '''def window_shift(grid, window, shift):
@@ -70,9 +70,10 @@ def from_windows(axes: int, lead: int, *, shifts: bool) -> str:
     )
 
 
-def shift_mask(lead: int) -> str:
-    """The helper that tells which tokens of a window the roll brought together."""
-    return SHIFT_MASK.format(ones="1, " * lead, zeros="0, " * lead)
+def shift_mask(lead: int, cut: str) -> str:
+    """The helper that tells which tokens of a window the roll brought together; `cut` is the name
+    of that which cuts these windows."""
+    return SHIFT_MASK.format(ones="1, " * lead, zeros="0, " * lead, cut=cut)
 
 
 def _common(axes: int, lead: int) -> dict[str, object]:
