@@ -53,8 +53,8 @@ class Listed:
         match expr:
             case ex.Ref(to):
                 return _float(self.known[to].dtype) if to in self.known else None
-            case ex.Member():
-                return "float"
+            case ex.Member(name):
+                return "float" if name in self.modules else None  # `self.training`
             case ex.Attribute(base) | ex.Index(base):
                 return self.of(base)
             case ex.Call():
