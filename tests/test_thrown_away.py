@@ -151,6 +151,17 @@ def test_bytes_that_backward_moves(case: str) -> None:
     assert moves.total("aten.clone.") == ours
 
 
+def test_backward_of_attention_runs_where_a_gradient_comes() -> None:
+    """Of three in a row, the last's attention is thrown away in the last two layers: 5 products of
+    2·B·Q²·f FLOPs in each of the others."""
+    timing = model("two of three").cost("train", dtype="bf16", target="h200").timing
+    assert timing is not None
+    found = [job.flops for job in timing.jobs if (job.phase, job.kind) == ("backward", "attention")]
+    at = {**SIZES, "d": 8, "e": 12, "f": 6, "L": 6}
+    b, q = SIZES["B"], SIZES["Q"]
+    assert found[-1].value(at) == 10 * b * (6 - 2) * q**2 * 6
+
+
 def test_the_formula_has_the_last_layer_apart() -> None:
     """With more layers each adds as much, in the sizes of the spec."""
     each = [costs(model("the second of two", depth), {}).work.backward for depth in (6, 7, 8)]

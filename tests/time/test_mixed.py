@@ -16,11 +16,13 @@ from tests.memory.test_saved import fake_model
 from tests.time import counted, measured
 from tests.time.counted import DOWN, IDS, UP, WIDE, X, model
 from tests.time.test_measured import EXACTLY, TURNED_BACK
+from tfspec.api import Architecture
 from tfspec.passes.cost.cost import cost
 from tfspec.passes.time import casting
 from tfspec.passes.time.backward import Backward
 from tfspec.passes.time.casting import Casting
 from tfspec.passes.time.listed import Listed
+from tfspec.spec.load import load_text
 from tfspec.symbolic import Dim
 
 APART = {"perceiver-io"}
@@ -60,6 +62,27 @@ def test_a_forward_on_a_gpu(name: str) -> None:
     values = cost(graph, bound=sizes).values
     assert moves.total() == sum(job.bytes.value(values) for job in found)
     assert sum(moves.count.values()) == sum(job.launches.value(values) for job in found)
+
+
+DROPPING = """
+tfspec: 1
+name: dropping
+dims: {B: batch, T: 1..8, d: 8}
+inputs: {x: float B T (d)}
+blocks:
+  layer: {norm: {at: pre}, do: [{ffn: {hidden: 16, act: gelu, dropout: 0.1}}]}
+streams: {s: [x, {linear: d}, {stack: {of: layer, depth: 3}}]}
+outputs: {y: [s, {linear: 4}]}
+"""
+
+
+def test_dropout_is_in_what_it_gets() -> None:
+    """Whether a model trains is no number, and widens nothing."""
+    architecture = Architecture(load_text(DROPPING))
+    graph = architecture.semantics
+    moves = measured.backward(tfspec.build(architecture), measured.given_to(graph), autocast=True)
+    ours = measured.counted(graph, "train", "backward", dtype="mixed")
+    assert moves.total("aten.clone.") == ours
 
 
 def test_a_compiled_step_by_hand() -> None:

@@ -186,6 +186,11 @@ def test_fit_and_a_run(capsys: pytest.CaptureFixture[str]) -> None:
             "ask for `--dtype bf16`",
         ),
         (
+            "--target h200 --mode prefill --dtype mixed",
+            "TS482]: the time of prefill under autocast is not known yet",
+            "ask for `--dtype bf16`",
+        ),
+        (
             "--target h200 --tokens 5",
             "TS473]: `--tokens` asks about training, and the mode is forward",
             "write `--mode train`",

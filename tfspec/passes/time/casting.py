@@ -48,7 +48,8 @@ class Casting(Order):
         self._casts: dict[tuple[Assign, object], Cast] = {}
 
     def _read(self, method: Method, step: Assign, known: Mapping[Value, Region]) -> Given:
-        modules = {name: member.make for name, member in self.program.members[method.scope].items()}
+        members = self.program.members.get(method.scope, {})
+        modules = {name: member.make for name, member in members.items()}
         listed = Listed(self.program.target.kind, modules, known)
         dtype = listed.result(step)
         cast = {value: self._cast(step, value, known[value], to) for value, to in listed.to.items()}

@@ -20,7 +20,7 @@ from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.time.again import again
 from tfspec.passes.time.backward import Backward, optimizer
 from tfspec.passes.time.order import Order, ShapeOf
-from tfspec.passes.time.regions import Cast, Run
+from tfspec.passes.time.regions import COMPUTING, Cast, Run
 from tfspec.passes.time.traffic import MIXED, ZERO, Traffic
 from tfspec.program.kernels import Kernel, Kind
 from tfspec.program.lowering import lower
@@ -32,7 +32,6 @@ from tfspec.targets import Target
 
 Phase = Literal["forward", "backward", "again", "optimizer"]
 Step = Assign | When
-COMPUTING: tuple[Kind, ...] = ("product", "convolution", "attention")
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,8 @@ class _Jobs:
 
     @property
     def recomputed(self) -> Dim:
-        return sum((self._part(step, self.work[step].forward) for step in self.again), ZERO)
+        each = ((step, self.work[step].forward, runs) for step, runs in self.again.items())
+        return sum((self._part(*one) for one in each), ZERO)
 
     def _forward(self, step: Step) -> Job:
         flops = _executed(self.steps[step][0].kernel, self.work[step])
@@ -138,18 +138,20 @@ class _Jobs:
 
     def _again(self, step: Step) -> Job:
         flops = _executed(self.steps[step][0].kernel, self.work[step])
-        return self._job("again", step, self._part(step, flops), self.again[step])
+        runs = self.again[step]
+        return self._job("again", step, self._part(step, flops, runs), runs)
 
-    def _part(self, step: Step, flops: Dim) -> Dim:
-        """Of a step's FLOPs in all layers, those in the layers that run it again."""
-        every, some = (_times(runs[step]) for runs in (self.steps, self.again))
+    def _part(self, step: Step, flops: Dim, runs: Sequence[Run]) -> Dim:
+        """Of a step's FLOPs in all layers, those of some of its runs."""
+        every, some = _times(self.steps[step]), _times(runs)
         return flops if every == some else (flops * some).exact_div(every)
 
     def _backward(self, step: Step) -> Job:
         work, kernel = self.work[step], self.steps[step][0].kernel
         flops = work.backward
         if kernel.recomputes and flops.terms:
-            flops = 5 * _executed(kernel, work).exact_div(2)
+            reached = [run for run in self.steps[step] if run.needs]
+            flops = 5 * self._part(step, _executed(kernel, work), reached).exact_div(2)
         return self._job("backward", step, flops, self.steps[step])
 
     def _job(self, phase: Phase, step: Step, flops: Dim, runs: Sequence[Run]) -> Job:

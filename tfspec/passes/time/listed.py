@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tfspec.passes.time.regions import FLOATS, Dtype, Region
+from tfspec.passes.time.regions import COMPUTING, FLOATS, Dtype, Region
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign
 from tfspec.program.value import Value
@@ -21,7 +21,6 @@ from tfspec.shadow.vocabulary import FUNCTIONAL, METHODS, OPERATORS, TORCH
 
 Found = Dtype | None
 """None: no float."""
-COMPUTING = ("product", "convolution", "attention")
 COMPARED = ("<", "<=", "==", "!=", ">", ">=", "is", "is not")
 SPACES: Mapping[str, Mapping[str, Function]] = {"F": FUNCTIONAL, "torch": TORCH, "nn": CALLS}
 POWER, INVERSE = OPERATORS["pow"], OPERATORS["rtruediv"]
@@ -53,8 +52,8 @@ class Listed:
         match expr:
             case ex.Ref(to):
                 return _float(self.known[to].dtype) if to in self.known else None
-            case ex.Member():
-                return "float"
+            case ex.Member(name):
+                return "float" if name in self.modules else None  # `self.training`
             case ex.Attribute(base) | ex.Index(base):
                 return self.of(base)
             case ex.Call():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tfspec.graph.scope import Weight
-from tfspec.program.kernels import Kernel
+from tfspec.program.kernels import Kernel, Kind
 from tfspec.program.method import Assign, When
 from tfspec.program.saves import SavedDtype
 from tfspec.program.value import Value
@@ -16,6 +16,7 @@ from tfspec.symbolic import Dim
 Dtype = SavedDtype | Literal["lower"]
 """What a number in memory is. "float" is the weights' dtype, "lower" what autocast casts to."""
 FLOATS: tuple[Dtype, ...] = ("float", "lower", "float32")
+COMPUTING: tuple[Kind, ...] = ("product", "convolution", "attention")
 
 
 @dataclass(eq=False, repr=False)

@@ -28,7 +28,8 @@ AUTOCAST = Rule(
     "TS482",
     "a time that cannot be told",
     "A time is asked for of a model with a cache under autocast.",
-    "The cache is in fp32, as the weights are, and torch refuses to write keys in bf16 to it.",
+    "The cache is in fp32, as the weights are: torch refuses to write a new token's keys in bf16 "
+    "to it. A prompt runs, and its time is not known yet.",
     "tfspec cost gpt2 --mode decode --dtype mixed --target h200",
     "Ask for `--dtype bf16`, or leave `--target` out.",
 )
@@ -140,7 +141,9 @@ def timing(cost: Cost, work: Mapping[Node, Work], how: How) -> Timing:
     sheet lacks."""
     dtype = cost.precision.activations
     if dtype == "mixed" and cost.mode in ("prefill", "decode"):
-        message = f"{cost.mode} does not run under autocast: its cache stays in fp32"
+        message = "decode does not run under autocast: its cache stays in fp32"
+        if cost.mode == "prefill":
+            message = "the time of prefill under autocast is not known yet"
         raise NotYet(Diagnostic(AUTOCAST, message, None, help=("ask for `--dtype bf16`",)))
     setting = Setting(
         how.target, dtype, cost.mode, how.compiled, cost.checkpoint, OPTIMIZERS[cost.optimizer],
