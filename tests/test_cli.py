@@ -397,6 +397,52 @@ def test_a_closed_pipe_ends_quietly(verb: str) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+ALL_VERBS = {
+    **dict.fromkeys(verbs.names(), ("gpt2",)),
+    "diff": ("gpt2", "gpt2"),
+    "explain": (),
+    "list": (),
+    "schema": (),
+}
+
+
+def full(*argv: str, unbuffered: str = "", **how: object) -> subprocess.CompletedProcess[str]:
+    """A command line with its stdout on a disk without room."""
+    command = [sys.executable, "-m", "tfspec", *argv]
+    with open("/dev/full", "w") as disk:
+        return subprocess.run(
+            command, cwd=ROOT, stdout=disk, text=True, timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            **{"stderr": subprocess.PIPE, **how},
+        )  # fmt: skip
+
+
+needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")
+NO_ROOM = (
+    "error[TS422]: the output cannot be written: no space left on device\n"
+    "  = help: send it where there is room: `> FILE`\n"
+)
+
+
+@needs_full
+@pytest.mark.parametrize("verb", ALL_VERBS)
+def test_a_full_disk_is_one_message(verb: str) -> None:
+    done = full(verb, *ALL_VERBS[verb])
+    assert (done.returncode, done.stderr) == (2, NO_ROOM)
+
+
+@needs_full
+@pytest.mark.parametrize("argv", [("list",), ("draw", "--help")])
+def test_a_full_disk_is_told_unbuffered_too(argv: tuple[str, ...]) -> None:
+    done = full(*argv, unbuffered="1")
+    assert (done.returncode, done.stderr) == (2, NO_ROOM)
+
+
+@needs_full
+def test_two_full_streams_leave_the_exit_code() -> None:
+    assert full("list", stderr=subprocess.STDOUT).returncode == 2
+
+
 def test_a_closed_stdout_is_no_error() -> None:
     command = f"{sys.executable} -m tfspec explain >&-"
     done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE, timeout=60)

@@ -361,3 +361,27 @@ def test_a_model_that_cannot_decode_says_what_would(capsys: pytest.CaptureFixtur
     assert lines[-1].endswith(
         "= help: give every attention of a text to itself `mask: causal`, or ask for no decoding"
     )
+
+
+def test_the_slots_of_a_cache_say_what_sets_them(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "gpt2", "--mode", "decode")
+    assert out.splitlines()[3] == (
+        "taken, since not set: B = 1, S = 1024 slots of the cache (set T)"
+    )
+    _, out, _ = run(capsys, "gpt2", "--mode", "decode", "--sweep", "d=768..1536:2")
+    assert "S = 1024 slots of the cache (set T)" in out
+    code, out, err = run(capsys, "gpt2", "--mode", "decode", "--set", "S=512")
+    assert (code, out) == (2, "")
+    assert err == (
+        "error[TS410]: there is no dim `S` to set\n"
+        "  = help: `S` counts the slots of the cache, which follow the text's length: write "
+        "`--set T=...`\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["vit-b16", "bert-base"])
+def test_a_model_without_a_cache_has_no_slots(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, err = run(capsys, name, "--set", "S=512")
+    assert err.splitlines()[1].startswith("  = help: the dims are ")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import tfspec
+from tfspec.passes.check import check
+from tfspec.spec.load import load_text
 
 LLAMA = {
     "params": 8_030_261_248,
@@ -80,6 +82,28 @@ def test_it_speaks_of_batch_1_whatever_is_set(tmp_path: Path, sets: dict[str, in
 def test_a_cache_that_is_not_built_yet_holds_no_budget(tmp_path: Path) -> None:
     ((code, message),) = found(tmp_path, "bert-base", max_cache_bytes_per_token=1)
     assert (code, "not causal" in message) == ("TS901", True)
+
+
+@pytest.mark.parametrize("key", ["cache_bytes_per_token", "max_cache_bytes_per_token"])
+def test_a_cache_that_is_not_there_is_told_at_its_expectation(key: str) -> None:
+    text = (
+        "tfspec: 1\nname: mine\ndims: {B: batch, T: 1..64, N: 8, d: 32, h: 4, V: 100}\n"
+        "inputs: {tokens: ids(V) B T, image: float B N (d)}\n"
+        "blocks:\n  layer: {do: [attend: {heads: h}]}\n"
+        "streams:\n  text: [tokens, embed: d]\n"
+        "  both: [concat: [image, text], stack: {of: layer, depth: 2}]\n"
+        "outputs: {y: both}\nexpect: {" + key + ": 10}\n"
+    )
+    (told,) = check(load_text(text), {}).diagnostics
+    assert told.message == (
+        "`expect` speaks of a cache, and the model has none: a text beside other tokens in one "
+        "value, `N + T`, is not supported yet in decoding"
+    )
+    assert told.primary is not None
+    assert [(each.span.line, each.text) for each in (told.primary, *told.secondary)] == [
+        (11, ""), (9, "because of this"),
+    ]  # fmt: skip
+    assert told.help == (f"leave `{key}` out",)
 
 
 def test_a_model_without_a_cache_keeps_nothing(tmp_path: Path) -> None:

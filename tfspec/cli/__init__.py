@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         console.mute()
         return UNHEARD
+    except console.Unwritable as refused:
+        return _unwritten(str(refused))
     except Exception as bug:
         return _report(bug)
     return code
@@ -43,6 +45,20 @@ def _run(argv: list[str]) -> int:
         return failure.exit_code
     except SystemExit as done:  # argparse, after --help
         return int(done.code or 0)
+
+
+def _unwritten(reason: str) -> int:
+    """Stdout that takes no more, told on stderr; where that is full too, the exit code alone."""
+    from tfspec.cli.output import unwritten
+
+    console.mute(sys.stdout)
+    failure = unwritten(reason)
+    try:
+        console.report([failure.diagnostic])
+        console.flush()
+    except (BrokenPipeError, console.Unwritable):
+        console.mute()
+    return failure.exit_code
 
 
 def _report(bug: Exception) -> int:

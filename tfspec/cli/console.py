@@ -12,6 +12,10 @@ from typing import TextIO
 from tfspec.diagnostics import Diagnostic
 
 
+class Unwritable(Exception):
+    """A stream that takes no more, such as one into a full disk: the system's reason."""
+
+
 def prepare() -> None:
     """Let no character that a terminal's encoding lacks stop the command: show its escape."""
     for stream in (sys.stdout, sys.stderr):
@@ -73,17 +77,30 @@ def flush() -> None:
     """Write out what is buffered now, where a closed pipe or a full disk can still be told."""
     for stream in (sys.stdout, sys.stderr):
         if stream:
-            stream.flush()
+            with _told():
+                stream.flush()
 
 
-def mute() -> None:
+def mute(*streams: TextIO | None) -> None:
     """Send what is left to nowhere, so that the interpreter has nothing to complain about."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams or (sys.stdout, sys.stderr):
         if stream:
             os.dup2(nowhere, stream.fileno())
 
 
 def _put(stream: TextIO | None, text: str) -> None:
     if stream is not None:  # None: the command was started with this stream closed
-        stream.write(text if text.endswith("\n") else text + "\n")
+        with _told():
+            stream.write(text if text.endswith("\n") else text + "\n")
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Raises Unwritable for what the system refuses; a closed pipe is no refusal."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(error.strerror or str(error)) from None

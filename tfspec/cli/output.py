@@ -16,7 +16,8 @@ from tfspec.diagnostics.escape import quoted
 UNWRITABLE = Rule(
     "TS422",
     "an output that cannot be written",
-    "The output is a folder, its folder is missing, or it may not be written there.",
+    "The output is a folder, its folder is missing, or it may not be written there; or its disk is "
+    "full.",
     "Folders are not made unasked: a misspelt path would hide the file.",
     "tfspec build gpt2 -o missing/gpt2.py",
     "Make the folder first, or name a file in one that exists.",
@@ -54,6 +55,12 @@ def write(what: str | bytes, output: str | None, *, never: Iterable[str] = ()) -
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _failure(output, error) from None
     console.say(f"wrote {output}")
+
+
+def unwritten(reason: str) -> Failure:
+    """Of stdout, which takes no more."""
+    message = f"the output cannot be written: {reason.lower()}"
+    return Failure(UNWRITABLE, message, "send it where there is room: `> FILE`")
 
 
 def _refuse_spec(output: str, never: Iterable[str]) -> None:

@@ -141,6 +141,9 @@ class _Parser(argparse.ArgumentParser):
             raise self._unknown(left[0])
         return found
 
+    def _print_message(self, message: str, file: object = None) -> None:
+        console.write(message)  # argparse's own way ends well where nothing could be written
+
     def error(self, message: str) -> NoReturn:
         raise Failure(CALL, message, self._pointer())
 

@@ -8,12 +8,14 @@ from hashlib import sha256
 
 from tfspec.construct.build import build_graph
 from tfspec.diagnostics import Diagnostics
+from tfspec.diagnostics.escape import quoted
 from tfspec.graph.graph import Graph
 from tfspec.passes.expect import expected
 from tfspec.spec.binding import bind
 from tfspec.spec.load import Loaded
 from tfspec.spec.override import set_dims
 from tfspec.spec.remarks import remarks
+from tfspec.spec.schema import Spec
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +39,8 @@ def check(loaded: Loaded, sets: Mapping[str, int | str]) -> Checked:
         return Checked(False, None, None, found)
     bound, other, problems = bind(loaded.spec, sets)
     found.extend(problems)
-    spec, problems = set_dims(loaded.spec, other)
+    declared = loaded.spec
+    spec, problems = set_dims(declared, other, lambda name: _slots(name, declared))
     found.extend(problems)
     if not found.ok:
         return Checked(False, None, None, found)
@@ -51,6 +54,18 @@ def check(loaded: Loaded, sets: Mapping[str, int | str]) -> Checked:
     if graph is not None and params is not None and spec.expect is not None:
         found.extend(expected(spec.expect, graph))
     return Checked(found.ok, params, graph, found)
+
+
+def _slots(name: str, spec: Spec) -> str | None:
+    """How to set the slots of the cache, where a name is theirs, as costs and shapes show it."""
+    from tfspec.passes.modes import length_of_slots
+
+    graph, _ = build_graph(spec, {})
+    length = None if graph is None or graph.slots_name != name else length_of_slots(graph)
+    if length is None:
+        return None
+    slots = f"{quoted(name)} counts the slots of the cache, which follow the text's length"
+    return f"{slots}: write {quoted(f'--set {length}=...')}"
 
 
 def digest(loaded: Loaded, sets: Mapping[str, int | str]) -> str:

@@ -38,11 +38,15 @@ CACHED = 2
 
 @dataclass(frozen=True)
 class Held:
-    """A quantity that `expect` may speak of: its key, its words, and how it is found."""
+    """A quantity that `expect` may speak of: its key, its words, and how it is found.
+
+    `lacks` says what a model has not, for which this is not known.
+    """
 
     key: str
     words: str
     value: Callable[[Graph], int | None]
+    lacks: str = ""
 
 
 def expected(expect: Expect, graph: Graph) -> Iterator[Diagnostic]:
@@ -56,13 +60,25 @@ def _compared(expect: Expect, held: Held, graph: Graph) -> Iterator[Diagnostic]:
     try:
         value = held.value(graph)
     except NotYet as refusal:
-        key = held.key if getattr(expect, held.key) is not None else f"max_{held.key}"
-        label = refusal.diagnostic.primary or Label(expect.span_of(key))
-        yield replace(refusal.diagnostic, primary=label)
+        yield _unknown(expect, held, refusal.diagnostic)
         return
     if value is not None:
         yield from _equal(expect, held, value)
         yield from _within(expect, held, value, graph)
+
+
+def _unknown(expect: Expect, held: Held, cause: Diagnostic) -> Diagnostic:
+    """What cannot be told, at the expectation of it, with the place that is the reason."""
+    keys = (held.key, f"max_{held.key}")
+    key = next(each for each in keys if getattr(expect, each) is not None)
+    place = Label(expect.span_of(key))
+    if not held.lacks or cause.primary is None:
+        return replace(cause, primary=cause.primary or place)
+    reason = replace(cause.primary, text=cause.primary.text or "because of this")
+    return replace(
+        cause, message=f"{held.lacks}: {cause.message}", primary=place,
+        secondary=(reason, *cause.secondary), help=(f"leave `{key}` out",),
+    )  # fmt: skip
 
 
 def _equal(expect: Expect, held: Held, value: int) -> Iterator[Diagnostic]:
@@ -163,6 +179,11 @@ _HELD = (
     Held("params", "parameters", _params),
     Held("active_params", "active parameters", _active),
     Held("flops", "FLOPs", _flops),
-    Held("cache_bytes_per_token", "bytes of cache a token", _cache_bytes),
+    Held(
+        "cache_bytes_per_token",
+        "bytes of cache a token",
+        _cache_bytes,
+        lacks="`expect` speaks of a cache, and the model has none",
+    ),
     Held("peak_bytes", "bytes at the peak of a training step", _peak_bytes),
 )

@@ -47,6 +47,18 @@ def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Sha
     return shapes, [value.shape for value in results]
 
 
+def length_of_slots(graph: Graph) -> str | None:
+    """The dim that says how many slots the cache has; None where there is none, or no cache."""
+    length = str(graph.token_axis.size) if graph.texts else None
+    if length not in graph.facts.domains:
+        return None
+    try:
+        mode_shapes(graph, "decode")
+    except NotYet:
+        return None
+    return length
+
+
 def decoding(graph: Graph, mode: Mode, values: Mapping[str, int]) -> dict[str, int]:
     """Sizes while decoding: one new token, as the emitted file takes it.
 

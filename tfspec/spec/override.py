@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tfspec.diagnostics import Diagnostic, Rule, nearest
@@ -44,10 +44,15 @@ EXPECT_SKIPPED = Rule(
 _FORM = "write a whole number from 1 on, or what `dims` takes: `2 * h`, `1..512`, `multiple(32)`"
 
 
-def set_dims(spec: Spec, values: Mapping[str, int | str]) -> tuple[Spec, list[Diagnostic]]:
+def set_dims(
+    spec: Spec,
+    values: Mapping[str, int | str],
+    beside: Callable[[str], str | None] = lambda _: None,
+) -> tuple[Spec, list[Diagnostic]]:
     """The spec with these dims, and what is wrong with them.
 
-    A value is what `dims` takes. Where a dim changes, `expect` goes, and a note says so.
+    A value is what `dims` takes. Where a dim changes, `expect` goes, and a note says so. `beside`
+    tells of a name that is no dim, but is known elsewhere, which dim to set in its place.
     """
     found: list[Diagnostic] = []
     dims = Table[DimDecl](spec.dims)
@@ -56,7 +61,7 @@ def set_dims(spec: Spec, values: Mapping[str, int | str]) -> tuple[Spec, list[Di
         if name in dims:
             dims[name] = _read(name, value, dims, found)
         else:
-            found.append(_unknown(name, dims))
+            found.append(_unknown(name, dims, beside(name)))
     if found or dims == spec.dims:
         return spec, found
     found += environment(dims).found
@@ -84,9 +89,10 @@ def _bad(name: str, value: object, cause: Diagnostic) -> Diagnostic:
     return diagnostic(BAD_VALUE, message, None, helps=cause.help or (_FORM,))
 
 
-def _unknown(name: str, dims: Table[DimDecl]) -> Diagnostic:
+def _unknown(name: str, dims: Table[DimDecl], known: str | None = None) -> Diagnostic:
     near = nearest(name, dims)
-    helps = (f"did you mean {quoted(near)}?",) if near else (f"the dims are {', '.join(dims)}",)
+    other = f"did you mean {quoted(near)}?" if near else f"the dims are {', '.join(dims)}"
+    helps = (other,) if known is None else (known,)
     return diagnostic(UNKNOWN_DIM, f"there is no dim {quoted(name)} to set", None, helps=helps)
 
 

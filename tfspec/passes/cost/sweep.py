@@ -15,7 +15,7 @@ from tfspec.diagnostics.machine import json_text
 from tfspec.passes.cost.fit import at_size, changing, values_at
 from tfspec.passes.cost.names import CONVENTION
 from tfspec.passes.cost.report import Cost
-from tfspec.passes.cost.text import scaled
+from tfspec.passes.cost.text import scaled, taken
 from tfspec.passes.shapes.latex import words
 from tfspec.passes.text_table import COLUMNS, GAP, Column, table
 from tfspec.passes.time.text import seconds
@@ -65,8 +65,7 @@ class Sweep:
         bar = min(BAR, self._room(shown))
         rows = [[*cells, self._bar(at, bar)] for at, cells in enumerate(self._rows(shown))]
         head = f"{escape(self.cost.name)}, {self.cost.mode}, over {self.dim}"
-        taken = ", ".join(f"{name} = {size}" for name, size in self.cost.chosen.items())
-        head += f"; taken, since not set: {escape(taken)}" if taken else ""
+        head = "; ".join([head, *taken(self.cost)])
         lines = table([*columns, Column("FLOPs", bar)], rows)
         notes = (part for note in self._notes() for part in textwrap.wrap(note, COLUMNS))
         return "\n".join([*textwrap.wrap(head, COLUMNS), "", *lines, "", *notes])

@@ -119,8 +119,15 @@ def rounded(count: int) -> str:
 
 def taken(cost: Cost) -> list[str]:
     """What nobody set, and so was chosen."""
-    sizes = ", ".join(f"{name} = {size}" for name, size in cost.chosen.items())
+    sizes = ", ".join(_taken(cost, name, size) for name, size in cost.chosen.items())
     return [escape(f"taken, since not set: {sizes}")] if sizes else []
+
+
+def _taken(cost: Cost, name: str, size: int) -> str:
+    """A size; for the slots of the cache, which are no dim, with the dim that sets them."""
+    if name != cost.graph.slots_name:
+        return f"{name} = {size}"
+    return f"{name} = {size} slots of the cache (set {cost.graph.token_axis.size})"
 
 
 def _cells(cost: Cost, row: Row) -> tuple[str, ...]:
