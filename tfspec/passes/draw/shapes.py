@@ -34,7 +34,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class BoxShape:
-    """A step. `knobs` are lines below its title; `share` is its part of the whole's cost."""
+    """A step. `knobs` are lines below its title; `share` is its part of the cost."""
 
     rect: Rect
     title: str
