@@ -34,7 +34,6 @@ def test_a_figure_of_one_layer_is_captioned_as_one(
 
 
 BARS = {
-    "params": "bars: share of the parameters",
     "flops": "bars: share of the forward FLOPs at B = 1, T = 1024",
     "memory": "bars: share of the bytes that training keeps at B = 1, T = 1024",
 }
@@ -44,6 +43,15 @@ BARS = {
 def test_a_figure_of_the_model_is_captioned_as_the_model(cost: str) -> None:
     said = _said(loaded("gpt2").draw(cost=cost))
     assert (said[0], said[-1]) == ("gpt2: 124,439,808 parameters", BARS[cost])
+
+
+def test_shares_of_parameters_are_told_beside_them() -> None:
+    """They are of no sizes, and a line more would take room from the figure."""
+    model, layer = (
+        _said(loaded("gpt2").draw(level=level, cost="params"))[0] for level in ("blocks", "ops")
+    )
+    assert model == "gpt2: 124,439,808 parameters, bars: share of the parameters"
+    assert layer == f"{OPS_OF_GPT2[0][1]}, bars: share of this block's parameters"
 
 
 def _held(graph: Graph, figure: Figure, scope: Scope) -> int:

@@ -30,25 +30,25 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     trained = graph.facts.value(graph.trained)
     told = [] if not graph.freezes else [f"of the model {trained:,} are trained"]
     copies = [f"× {figure.count} in the model"] if figure.count > 1 else []
-    yield [name, *copies, *told]
+    whose = f"this {figure.part}'s" if figure.part else "the"
+    bars = f"bars: share of {whose} {BARS.get(drawing.cost, '')}"
+    yield [name, *copies, *told, *([bars] if drawing.cost == "params" else [])]
     shapes = drawing.words.shape
     unseen = [f"{escape(t.role or '')} {shapes(t)}" for t in figure.unseen]
     if unseen:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():
         yield drawing.words.legend()
-    if drawing.cost != "none":
-        whose = f"this {figure.part}'s" if figure.part else "the"
-        yield [f"bars: share of {whose} {BARS[drawing.cost]}{_sizes(drawing)}"]
+    if drawing.cost not in ("none", "params"):
+        yield [f"{bars}{_sizes(drawing)}"]
 
 
 def _sizes(drawing: Drawing) -> str:
-    """At which sizes a cost is taken, where it depends on any."""
+    """At which sizes a cost is taken, where there are any to choose."""
     from tfspec.passes.cost.cost import chosen
 
     graph = drawing.graph
-    taken = {} if drawing.cost == "params" else chosen(graph, graph.bound)
-    at = [escape(f"{name} = {size}") for name, size in taken.items()]
+    at = [escape(f"{name} = {size}") for name, size in chosen(graph, graph.bound).items()]
     return f"{' at ' if at else ''}{', '.join(at)}"
 
 
