@@ -46,6 +46,19 @@ class BoxShape:
     share: float | None = None
     nodes: tuple[Node, ...] = ()
 
+    @property
+    def said(self) -> str:
+        """Its share in words, where a bar shows it."""
+        return "" if self.share is None or self.form != "box" else f"{self.share:.1%}"
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How long a bar of all the cost is, the same in every box, and how wide the widest number."""
+
+    track: int = 0
+    number: int = 0
+
 
 @dataclass(frozen=True)
 class CardShape:
@@ -97,3 +110,4 @@ class Layout:
     paths: list[Path] = field(default_factory=list[Path])
     texts: list[Text] = field(default_factory=list[Text])
     curves: list[Curve] = field(default_factory=list[Curve])
+    bars: Bars = field(default_factory=Bars)
