@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
+from itertools import permutations
+from typing import Any
 
 import pytest
 
 import tfspec
 from tests.draw.figures import BUNDLED, MIXED, loaded, of
-from tests.draw.picture import picture
+from tests.draw.picture import picture, wrong
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.draw.draw import Drawing
 from tfspec.passes.draw.shares import memory
@@ -60,12 +63,41 @@ def test_the_picture_says_what_the_text_report_says() -> None:
         assert f" {share} " in report
 
 
-def test_bars_are_as_long_as_shares() -> None:
-    svg = loaded("gpt2").draw(cost="flops").svg()
-    tracks = [float(w) for w in re.findall(r'class="track"[^>]* width="([0-9.]+)"', svg)]
-    bars = [float(w) for w in re.findall(r'class="bar"[^>]* width="([0-9.]+)"', svg)]
-    shares = [float(text[:-1]) / 100 for text in picture(svg).texts("share")]
-    assert [b / t for b, t in zip(bars, tracks, strict=True)] == pytest.approx(shares, abs=0.001)
+SHOWN = [
+    {"level": level, "width": width, "cost": cost}
+    for level in ("blocks", "ops")
+    for width in ("page", "column")
+    for cost in ("flops", "params")
+]
+
+
+@pytest.mark.parametrize("how", SHOWN, ids=lambda how: "-".join(how.values()))
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bars_of_a_figure_can_be_compared(name: str, how: dict[str, Any]) -> None:
+    """One length stands for all of the cost in every box, however wide the box is."""
+    drawing = loaded(name).draw(**how)
+    if drawing.by_dot and shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed")
+    svg = drawing.svg()
+    tracks, bars = (
+        [float(w) for w in re.findall(rf'class="{each}"[^>]* width="([0-9.]+)"', svg)]
+        for each in ("track", "bar")
+    )
+    shares = [box.share for box in drawing.layout.boxes if box.said]
+    assert picture(svg).texts("share") == [f"{share:.1%}" for share in shares]
+    assert len(shares) > 1
+    (whole,) = set(tracks)
+    assert whole >= drawing._measure.bar
+    assert bars == pytest.approx([whole * share for share in shares], abs=0.006)
+    for (one, a), (other, b) in permutations(zip(shares, bars, strict=True), 2):
+        assert a == b if one == other else a >= b or one < other
+        assert a > b or one < other + 0.001
+
+
+def test_bars_stand_in_their_boxes() -> None:
+    """The narrowest box that has one is as wide as it must be, and no number leaves its box."""
+    for how in ({"level": "ops"}, {"width": "column"}, {}):
+        assert wrong(picture(loaded("gpt2").draw(cost="flops", **how).svg())) == []
 
 
 def test_a_cost_without_a_size_is_refused() -> None:

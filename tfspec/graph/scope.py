@@ -169,7 +169,9 @@ class Scope(Entry):
 
     def walk(self, times: Dim | None = None) -> Iterator[tuple[Weight, Dim]]:
         """Every learned weight here and below, with how many copies of it there are."""
-        times = (times or Dim.of(1)) * self.copies
+        yield from self._held((times or Dim.of(1)) * self.copies)
+
+    def _held(self, times: Dim) -> Iterator[tuple[Weight, Dim]]:
         for entry in self.entries:
             if isinstance(entry, Group):
                 yield from ((weight, times) for weight in entry.weights.values() if weight.learned)
@@ -186,6 +188,11 @@ class Scope(Entry):
     def params(self) -> Dim:
         """Parameters here and below, shared weights once."""
         return sum((weight.elements * times for weight, times in self.walk()), Dim.of(0))
+
+    @property
+    def params_each(self) -> Dim:
+        """Parameters of one of its copies."""
+        return sum((weight.elements * times for weight, times in self._held(Dim.of(1))), Dim.of(0))
 
     @property
     def trained(self) -> Dim:

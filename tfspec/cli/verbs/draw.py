@@ -75,7 +75,7 @@ def _options(parser: ArgumentParser) -> None:
     )
     choice(parser, "--level", LEVELS, "blocks; ops: each op of one, laid out by Graphviz")
     choice(parser, "--theme", tuple(THEMES), "colours; print: black lines, no background")
-    choice(parser, "--cost", QUANTITIES, "a bar in each box for its share of the whole")
+    choice(parser, "--cost", QUANTITIES, "a bar in each box for its share of what is drawn")
     choice(parser, "--width", WIDTHS, "fit 180 mm; column: fit 85 mm, text of 5 pt or more")
     parser.add_argument(
         "--direction",

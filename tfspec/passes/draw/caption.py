@@ -19,8 +19,8 @@ def caption(drawing: Drawing, most: int) -> list[str]:
     return [line for part in sentences(drawing) for line in _wrapped(part, most)]
 
 
-OF_SIZES = {"flops": "the forward FLOPs", "memory": "the bytes that training keeps"}
-"""What costs depend on sizes, in words."""
+BARS = {"params": "parameters", "flops": "forward FLOPs", "memory": "bytes that training keeps"}
+"""What bars show shares of, in words: all but parameters depends on sizes."""
 
 
 def sentences(drawing: Drawing) -> Iterator[list[str]]:
@@ -29,20 +29,27 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
     trained = graph.facts.value(graph.trained)
     told = [] if not graph.freezes else [f"of the model {trained:,} are trained"]
-    bars = ["bars: the share of each"] if drawing.cost == "params" else []
-    yield [name, *told, *bars]
+    copies = [f"× {figure.count} in the model"] if figure.count > 1 else []
+    whose = f"this {figure.part}'s" if figure.part else "the"
+    bars = f"bars: share of {whose} {BARS.get(drawing.cost, '')}"
+    yield [name, *copies, *told, *([bars] if drawing.cost == "params" else [])]
     shapes = drawing.words.shape
     unseen = [f"{escape(t.role or '')} {shapes(t)}" for t in figure.unseen]
     if unseen:
         yield [f"read by masks: {unseen[0]}", *unseen[1:]]
     if drawing.words.legend():
         yield drawing.words.legend()
-    if drawing.cost in OF_SIZES:
-        from tfspec.passes.cost.cost import chosen
+    if drawing.cost not in ("none", "params"):
+        yield [f"{bars}{_sizes(drawing)}"]
 
-        taken = chosen(graph, graph.bound)
-        at = [escape(f"{name} = {size}") for name, size in taken.items()]
-        yield [f"bars: share of {OF_SIZES[drawing.cost]}{' at ' if at else ''}{', '.join(at)}"]
+
+def _sizes(drawing: Drawing) -> str:
+    """At which sizes a cost is taken, where there are any to choose."""
+    from tfspec.passes.cost.cost import chosen
+
+    graph = drawing.graph
+    at = [escape(f"{name} = {size}") for name, size in chosen(graph, graph.bound).items()]
+    return f"{' at ' if at else ''}{', '.join(at)}"
 
 
 def _wrapped(pieces: Iterable[str], most: int) -> list[str]:

@@ -59,10 +59,10 @@ class How(TypedDict):
 class Drawing:
     """A figure of a model. In a notebook it shows itself; `save` writes it by its ending.
 
-    `shares` has each box's part of the whole's cost, 0 to 1, where a cost is drawn. To fit in its
-    `width` the figure may be spaced closer, scaled, or cut into several columns. Pictures of ops
-    that read each other across branches are laid out by Graphviz when they are asked for, and raise
-    GraphvizError where its `dot` is missing.
+    `shares` has each box's part of the cost of what is drawn, 0 to 1, where one is shown. To fit in
+    its `width` the figure may be spaced closer, scaled, or cut into several columns. Pictures of
+    ops that read each other across branches are laid out by Graphviz when they are asked for, and
+    raise GraphvizError where its `dot` is missing.
     """
 
     graph: Graph

@@ -206,9 +206,11 @@ class Placer:
         knobs = wrapped(
             m, box.knobs, max(m.line, room, min(most, m.width(title, "title"))), box.block
         )
-        if self.m.point and self._share(box) is not None:
+        costs = self._share(box) is not None
+        if m.point and costs:
             knobs = (*knobs, f"{self.shares[box]:.1%}")
         widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
+        widths += [m.barred] if costs else []
         return title, knobs, max(widths) + 2 * m.pad
 
     def _share(self, box: Box) -> float | None:

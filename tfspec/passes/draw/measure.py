@@ -18,6 +18,8 @@ SIZES: dict[Style, float] = {
 }  # fmt: skip
 """Font sizes in points."""
 BOLD: tuple[Style, ...] = ("count",)
+BAR_GAP = 4
+"""From a bar to its number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,8 @@ class Measure:
     `tap` is where an edge to elsewhere leaves the trunk, behind a box and before a label.
     `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `line` is
     how wide a line of knobs gets before it is broken. `stacked` puts short chains of inputs over
-    each other rather than side by side. `shapes` says whether edges are labelled.
+    each other rather than side by side. `shapes` says whether edges are labelled. `bar` is how long
+    a bar of all the cost is at least: nothing in a terminal, which has numbers alone.
     """
 
     width: Callable[[str, Style], int]
@@ -56,6 +59,7 @@ class Measure:
     tap: int
     narrowest: int
     trunk: int
+    bar: int
     odd: bool
     stacked: bool = False
     shapes: bool = True
@@ -68,6 +72,11 @@ class Measure:
     def lift(self) -> int:
         """How much farther a shape stands from a box where an edge leaves between the two."""
         return self.tap if self.point else self.tap + 2
+
+    @property
+    def barred(self) -> int:
+        """How much room a bar with its number takes in a box."""
+        return self.bar and self.bar + BAR_GAP + self.width(f"{1:.1%}", "share")
 
     def gap_for(self, label: str) -> int:
         return self.labelled if label else self.gap
@@ -86,13 +95,13 @@ def points(up: bool = True, spacing: Spacing = "loose") -> Measure:
         cut=lambda text, style, most: fit(text, SIZES[style], most, style in BOLD),
         up=up, point=0, most=176, line=118, knobs=3, pad=9, title=21, chip=16, knob=10, share=9,
         gap=gap, labelled=labelled, name=15, sign=7, lane=11, frame=10, header=15, branch=12,
-        column=26, channel=9, beside=4, tap=3, narrowest=44, trunk=124, odd=False,
+        column=26, channel=9, beside=4, tap=3, narrowest=44, trunk=124, bar=28, odd=False,
     )  # fmt: skip
     if spacing in ("loose", "tight"):
         return m
     close = replace(
         m, line=84, knobs=6, pad=5, lane=9, frame=8, branch=8, column=16, channel=8, beside=3,
-        narrowest=36, trunk=84,
+        narrowest=36, trunk=84, bar=20,
     )  # fmt: skip
     if spacing == "narrow":
         return close
@@ -106,7 +115,7 @@ def cells(up: bool = False, narrow: bool = False) -> Measure:
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
         up=up, point=1, most=most, line=line, knobs=6, pad=2, title=3, chip=1, knob=1, share=0,
         gap=1, labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
-        channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, odd=True, shapes=not narrow,
+        channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, bar=0, odd=True, shapes=not narrow,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from tfspec.graph.look import Form, Kind
 from tfspec.graph.tensor import Tensor
@@ -125,12 +126,18 @@ class Series:
 
 @dataclass(eq=False)
 class Figure:
-    """Columns from left to right, and what of the model they do not show."""
+    """Columns from left to right, and what of the model they do not show.
+
+    Of a `part` of the model, a block or a module, the parameters are those of one; the model has
+    `count` such.
+    """
 
     name: str
     columns: list[Series] = field(default_factory=list[Series])
     unseen: tuple[Tensor, ...] = ()
     params: Dim = field(default_factory=lambda: Dim.of(0))
+    part: Literal["", "block", "module"] = ""
+    count: int = 1
 
     def boxes(self) -> Iterator[Box]:
         """Every box, joins too."""

@@ -10,10 +10,10 @@ from typing import TypeVar
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.crossings import runs_over
 from tfspec.passes.draw.layout import Block, Placer, Shares
-from tfspec.passes.draw.measure import Measure
+from tfspec.passes.draw.measure import BAR_GAP, Measure
 from tfspec.passes.draw.parts import Figure, Series, jumps, made_by
 from tfspec.passes.draw.route import channels, route, sources
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Rect, Text
+from tfspec.passes.draw.shapes import Bars, BoxShape, CardShape, Layout, Path, Rect, Text
 
 Shape = TypeVar("Shape", BoxShape, CardShape)
 
@@ -135,7 +135,18 @@ def turned(out: Layout, m: Measure) -> Layout:
         ],
         [Text(t.x - left, y(t.y), t.text, t.role, t.anchor) for t in out.texts],
         [replace(c, points=tuple((px - left, along(s)) for px, s in c.points)) for c in out.curves],
+        _bars(out, m),
     )
+
+
+def _bars(out: Layout, m: Measure) -> Bars:
+    """Bars as long as the narrowest box has room for, so that they can be compared."""
+    shown = [box for box in out.boxes if box.said]
+    if not shown:
+        return Bars()
+    number = max(m.width(box.said, "share") for box in shown)
+    room = min(box.rect.w for box in shown) - 2 * m.pad
+    return Bars(room - BAR_GAP - number, number)
 
 
 def _moved(shape: Shape, rect: Rect) -> Shape:

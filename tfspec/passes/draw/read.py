@@ -30,7 +30,7 @@ from tfspec.passes.draw.parts import (
     jumps,
     made_by,
 )
-from tfspec.passes.draw.walks import free, primitives, signature
+from tfspec.passes.draw.walks import alike, free, primitives, signature
 from tfspec.passes.draw.words import Words
 
 FROZEN = "frozen"
@@ -51,7 +51,9 @@ def read_one(graph: Graph, trace: Trace, words: Words) -> Figure:
     series = reader.series(trace.results[0], None)
     columns = reader.with_sources(Series((*series.items, End("out"))))
     unseen = reader.unseen(trace.inputs)
-    return Figure(f"{graph.name}: {name}", columns, unseen, trace.scope.params)
+    part = "module" if trace.look is not None else "block"
+    params, count = trace.scope.params_each, alike(graph, trace)
+    return Figure(f"{graph.name}: {name}", columns, unseen, params, part, count)
 
 
 def _below(trace: Trace) -> Iterator[Trace]:

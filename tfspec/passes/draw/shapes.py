@@ -34,7 +34,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class BoxShape:
-    """A step. `knobs` are lines below its title; `share` is its part of the whole's cost."""
+    """A step. `knobs` are lines below its title; `share` is its part of the cost."""
 
     rect: Rect
     title: str
@@ -45,6 +45,19 @@ class BoxShape:
     block: bool = False
     share: float | None = None
     nodes: tuple[Node, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Its share in words, where a bar shows it."""
+        return "" if self.share is None or self.form != "box" else f"{self.share:.1%}"
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How long a bar of all the cost is, the same in every box, and how wide the widest number."""
+
+    track: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,3 +110,4 @@ class Layout:
     paths: list[Path] = field(default_factory=list[Path])
     texts: list[Text] = field(default_factory=list[Text])
     curves: list[Curve] = field(default_factory=list[Curve])
+    bars: Bars = field(default_factory=Bars)

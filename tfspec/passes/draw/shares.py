@@ -1,4 +1,4 @@
-"""What part of the whole each box costs, in all of its repetitions."""
+"""What part each box has of the cost of all that is drawn, in all of its repetitions."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.draw.font import FAMILY
-from tfspec.passes.draw.measure import SIZES, Style
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Curve, Layout, Line, Path, Text
+from tfspec.passes.draw.measure import BAR_GAP, SIZES, Style
+from tfspec.passes.draw.shapes import Bars, BoxShape, CardShape, Curve, Layout, Line, Path, Text
 from tfspec.passes.draw.strokes import bent, head, number, rounded, shortened
 from tfspec.passes.draw.theme import Theme
 
@@ -72,7 +72,7 @@ def _drawn(layout: Layout, theme: Theme) -> Iterator[str]:
     for curve in layout.curves:
         yield from _curve(curve, theme)
     for box in layout.boxes:
-        yield from _sign(box, theme) if box.form == "sign" else _box(box, theme)
+        yield from _sign(box, theme) if box.form == "sign" else _box(box, layout.bars, theme)
     for text in layout.texts:
         yield _text(text, theme)
 
@@ -110,7 +110,7 @@ def _card(card: CardShape, theme: Theme) -> Iterator[str]:
         yield _line(r.right - 8, r.y + 10.5, f"× {card.count}", "count", theme.text, "end")
 
 
-def _box(box: BoxShape, theme: Theme) -> Iterator[str]:
+def _box(box: BoxShape, bars: Bars, theme: Theme) -> Iterator[str]:
     r = box.rect
     kind = "block" if box.block else box.kind
     fill = theme.cards[0] if box.block else theme.kinds[box.kind]
@@ -129,11 +129,11 @@ def _box(box: BoxShape, theme: Theme) -> Iterator[str]:
     if box.form == "chip":
         yield _line(middle, r.y + r.h / 2, box.title, "knob", theme.text)
     else:
-        yield from _lines(box, middle, theme)
+        yield from _lines(box, middle, bars, theme)
     yield "</g>"
 
 
-def _lines(box: BoxShape, middle: float, theme: Theme) -> Iterator[str]:
+def _lines(box: BoxShape, middle: float, bars: Bars, theme: Theme) -> Iterator[str]:
     y = box.rect.y + 10.5
     yield _line(middle, y, box.title, "title", theme.text)
     y += 11.5
@@ -141,20 +141,18 @@ def _lines(box: BoxShape, middle: float, theme: Theme) -> Iterator[str]:
         yield _line(middle, y, knob, "knob", theme.knob)
         y += 10
     if box.share is not None:
-        yield from _bar(box, box.share, theme)
+        yield from _bar(box, box.share, middle, bars, theme)
 
 
-def _bar(box: BoxShape, share: float, theme: Theme) -> Iterator[str]:
-    """How much of the whole this is, at the box's lower edge."""
-    r = box.rect
-    text = f"{share:.1%}"
-    left, whole = r.x + 8, r.w - 16 - 29
-    y = r.bottom - 7.5
-    common = f'y="{number(y - _BAR / 2)}" height="{_BAR}" rx="1"'
-    yield f'<rect class="track" x="{left}" width="{whole}" {common} fill="{theme.track}"/>'
-    filled = number(max(0.5, share * whole))
-    yield f'<rect class="bar" x="{left}" width="{filled}" {common} fill="{theme.bar}"/>'
-    yield _line(r.right - 7, y, text, "share", theme.knob, "end")
+def _bar(box: BoxShape, share: float, middle: float, bars: Bars, theme: Theme) -> Iterator[str]:
+    """How much of the cost this is, at the box's lower edge, in the middle."""
+    wide = bars.track + BAR_GAP + bars.number
+    left, y = number(middle - wide / 2), box.rect.bottom - 7.5
+    common = f'x="{left}" y="{number(y - _BAR / 2)}" height="{_BAR}" rx="1"'
+    yield f'<rect class="track" {common} width="{bars.track}" fill="{theme.track}"/>'
+    filled = number(share * bars.track)
+    yield f'<rect class="bar" {common} width="{filled}" fill="{theme.bar}"/>'
+    yield _line(middle + wide / 2, y, box.said, "share", theme.knob, "end")
 
 
 def _sign(box: BoxShape, theme: Theme) -> Iterator[str]:

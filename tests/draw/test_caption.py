@@ -1,0 +1,110 @@
+"""What stands below a figure: it is of what is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.draw.figures import BUNDLED, loaded, of
+from tfspec.graph.graph import Graph
+from tfspec.graph.scope import Scope
+from tfspec.passes.draw.caption import sentences
+from tfspec.passes.draw.draw import Drawing
+from tfspec.passes.draw.opened import main_blocks
+from tfspec.passes.draw.parts import Figure
+
+OPS_OF_GPT2 = [
+    ((), "gpt2: Layer: 7,087,872 parameters, × 12 in the model", "block"),
+    (("attention",), "gpt2: attention: 2,362,368 parameters, × 12 in the model", "module"),
+]
+
+
+def _said(drawing: Drawing) -> list[str]:
+    return [", ".join(part) for part in sentences(drawing)]
+
+
+@pytest.mark.parametrize(("opened", "name", "part"), OPS_OF_GPT2)
+def test_a_figure_of_one_layer_is_captioned_as_one(
+    opened: tuple[str, ...], name: str, part: str
+) -> None:
+    said = _said(loaded("gpt2").draw(*opened, level="ops", cost="flops"))
+    assert said[0] == name
+    assert said[-1] == f"bars: share of this {part}'s forward FLOPs at B = 1, T = 1024"
+
+
+BARS = {
+    "flops": "bars: share of the forward FLOPs at B = 1, T = 1024",
+    "memory": "bars: share of the bytes that training keeps at B = 1, T = 1024",
+}
+
+
+@pytest.mark.parametrize("cost", BARS)
+def test_a_figure_of_the_model_is_captioned_as_the_model(cost: str) -> None:
+    said = _said(loaded("gpt2").draw(cost=cost))
+    assert (said[0], said[-1]) == ("gpt2: 124,439,808 parameters", BARS[cost])
+
+
+def test_shares_of_parameters_are_told_beside_them() -> None:
+    """They are of no sizes, and a line more would take room from the figure."""
+    model, layer = (
+        _said(loaded("gpt2").draw(level=level, cost="params"))[0] for level in ("blocks", "ops")
+    )
+    assert model == "gpt2: 124,439,808 parameters, bars: share of the parameters"
+    assert layer == f"{OPS_OF_GPT2[0][1]}, bars: share of this block's parameters"
+
+
+def _held(graph: Graph, figure: Figure, scope: Scope) -> int:
+    """Parameters of the steps that the boxes stand for, each weight once, those left out that a
+    layer shares with others of the model."""
+    groups = (node.group for box in figure.boxes() for node in box.nodes if node.group)
+    own = [group for group in groups if scope in _around(group.parent)]
+    weights = {w for group in own for w in group.weights.values() if w.learned}
+    return sum(graph.facts.value(weight.elements) or 0 for weight in weights)
+
+
+def _around(scope: Scope | None) -> Iterator[Scope]:
+    while scope is not None:
+        yield scope
+        scope = scope.parent
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_parameters_are_those_of_the_boxes(name: str) -> None:
+    drawing = loaded(name).draw(level="ops")
+    graph, figure = drawing.graph, drawing.figure
+    params, whole = (graph.facts.value(each.params) for each in (figure, graph))
+    assert params == _held(graph, figure, main_blocks(graph)[0][0].scope)
+    assert params is not None
+    assert whole is not None
+    assert 0 < params * figure.count <= whole
+
+
+LAYERS = """
+tfspec: 1
+name: layers
+dims: {{B: batch, T: 1..64, d: 8}}
+inputs: {{tokens: ids(11) B T}}
+blocks:
+  near: {{{share}norm: {{at: pre}}, do: [{{ffn: {{hidden: 9, act: relu}}}}]}}
+  far: {{norm: {{at: pre}}, do: [{{ffn: {{hidden: 10, act: relu}}}}]}}
+streams: {{text: [tokens, {{embed: d}}, {{stack: {{{stack}}}}}]}}
+outputs: {{logits: [text, {{linear: 11}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("share", "stack", "said"),
+    [
+        ("", "of: [near, near, far], depth: 6", ["× 4 in the model"]),
+        ("", "of: near, depth: 1", []),
+        ("share: all, ", "of: near, depth: 6", []),
+        ("share: all(i % 2), ", "of: near, depth: 6", ["× 2 in the model"]),
+    ],
+)
+def test_layers_count_that_have_weights_of_their_own(
+    share: str, stack: str, said: list[str]
+) -> None:
+    spec = LAYERS.format(share=share, stack=stack)
+    first, *_ = sentences(of(spec).draw(level="ops"))
+    assert first == ["layers: Near: 177 parameters", *said]
