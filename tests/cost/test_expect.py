@@ -82,6 +82,10 @@ def test_a_cache_that_is_not_built_yet_holds_no_budget(tmp_path: Path) -> None:
     assert (code, "not causal" in message) == ("TS901", True)
 
 
+def test_what_stands_before_the_text_is_no_token_of_it(tmp_path: Path) -> None:
+    assert found(tmp_path, "dall-e", cache_bytes_per_token=2 * 2 * 64 * 3968) == []
+
+
 def test_a_model_without_a_cache_keeps_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, "vit-b16", cache_bytes_per_token=0, max_cache_bytes_per_token=1) == []
 
