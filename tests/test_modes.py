@@ -250,6 +250,10 @@ CHANGES = {
     "a token in place of some": [
         ("{pos: learned}", "{splice: {at: tokens == 7, from: {learn: {width: d}}}}, {pos: learned}")
     ],
+    "a token in front": [
+        ("{pos: learned}", "prepend: cls, {pos: learned}"),
+        ("[text, {linear", "[text, {drop: cls}, {linear"),
+    ],
     "a mark": [("{pos: learned}", "{pos: learned}, mark: m"), ("[text,", "[sum: [text, text.m],")],
 }
 
@@ -329,13 +333,13 @@ REFUSED = {
         ],
         "a memory of R·S tokens is not supported yet with a cache",
     ),
-    "a token in front": (
-        [("{pos: learned}", "prepend: cls, {pos: learned}")],
+    "a token behind": (
+        [("{pos: learned}", "concat: {some: norm, end: {learn: {width: d}}}, {pos: learned}")],
         "a text with T + 1 tokens along T is not supported yet with a cache",
     ),
-    "a text on a grid": (
-        [("ids(V) B T", "ids(V) B K T"), ("T: 1..16", "K: 2, T: 8")],
-        "a text on a grid, `K·T`, is not supported yet in decoding",
+    "rows of any length": (
+        [("ids(V) B T", "ids(V) B K T"), ("T: 1..16", "K: 2, T: 1..8")],
+        "a text on a grid with rows of any length, `K·T`, is not supported yet in decoding",
     ),
 }
 

@@ -47,17 +47,17 @@ SHARED = "{do: [attend: {heads: h, mask: causal, share: one}]}"
 REFUSED = {
     "a text on a grid": (
         spec(
-            "{stack: {of: layer, depth: 2}}", dims="T: 1..16, K: 4", inputs="tokens: ids(V) B T K"
+            "{stack: {of: layer, depth: 2}}", dims="T: 1..16, K: 4", inputs="tokens: ids(V) B K T"
         ),
         GENERATE,
         """\
-error[TS901]: a text with K·T tokens along K is not supported yet with a cache
- --> toy.yaml:6:24
+error[TS901]: a text on a grid with rows of any length, `K·T`, is not supported yet in decoding
+ --> toy.yaml:4:18
   |
-6 |   layer: {do: [attend: {heads: h, mask: causal}]}
-  |                        ^^^^^^^^^^^^^^^^^^^^^^^^
-  = help: a text that is decoded stands alone, its axis the first: `ids(V) B T`
-  = help: ask for a forward, which has every token
+4 | inputs: {tokens: ids(V) B K T}
+  |                  ^^^^^^^^^^^^
+  = help: ask for a forward, which has the whole grid
+  = help: or let the text have one axis, as long as the grid
 """,
     ),
     "sinusoids without an end": (

@@ -133,11 +133,10 @@ def test_a_cache_that_is_unknown_is_refused_in_prefill_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for mode in ("prefill", "decode"):
-        code, out, err = run(capsys, "dall-e", "--mode", mode)
+        code, out, err = run(capsys, "clip-vit-b32", "--mode", mode)
         assert (code, out) == (1, "")
         assert err.startswith(
-            "error[TS901]: a text beside other tokens in one value, `T + H·W`, is not supported yet "
-            "in decoding\n"
+            "error[TS901]: `take first(tokens == end)` is not supported yet in decoding\n"
         )
 
 

@@ -91,7 +91,7 @@ def test_a_cache_that_is_not_there_is_told_at_its_expectation(key: str) -> None:
         "inputs: {tokens: ids(V) B T, image: float B N (d)}\n"
         "blocks:\n  layer: {do: [attend: {heads: h}]}\n"
         "streams:\n  text: [tokens, embed: d]\n"
-        "  both: [concat: [image, text], stack: {of: layer, depth: 2}]\n"
+        "  both: [concat: [text, image], stack: {of: layer, depth: 2}]\n"
         "outputs: {y: both}\nexpect: {" + key + ": 10}\n"
     )
     (told,) = check(load_text(text), {}).diagnostics
@@ -104,6 +104,10 @@ def test_a_cache_that_is_not_there_is_told_at_its_expectation(key: str) -> None:
         (11, ""), (9, "because of this"),
     ]  # fmt: skip
     assert told.help == (f"leave `{key}` out",)
+
+
+def test_what_stands_before_the_text_is_no_token_of_it(tmp_path: Path) -> None:
+    assert found(tmp_path, "dall-e", cache_bytes_per_token=2 * 2 * 64 * 3968) == []
 
 
 def test_a_model_without_a_cache_keeps_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Trace, following
 from tfspec.spec.schema import Spec
 from tfspec.symbolic import Dim, sym
+from tfspec.symbolic.domain import Range
 from tfspec.symbolic.errors import Indivisible
 from tfspec.symbolic.facts import Facts
 
@@ -63,13 +64,19 @@ class Graph:
             near = domain.low + max(0, (wanted - domain.low) // domain.step) * domain.step
             values[name] = min(near, domain.high) if domain.high is not None else near
         values[self.slots_name] = 32
+        if self.on_grid:
+            values[self.token_axis.name] = self.text.space.length.value(values)
         return values | (dict(self.bound) if not small else {})
 
     @cached_property
     def slots_name(self) -> str:
         """A free letter for the slots of a key-value cache."""
+        return self._free("S", "C", "slots")
+
+    def _free(self, *letters: str) -> str:
+        """The first of some letters that stands for nothing yet, or the last with a number."""
         taken = {*self.dims, *self.names.letters}
-        names = chain(("S", "C", "slots"), (f"slots{n}" for n in count(2)))
+        names = chain(letters, (f"{letters[-1]}{n}" for n in count(2)))
         return next(name for name in names if name not in taken)
 
     @property
@@ -85,13 +92,36 @@ class Graph:
     def text(self) -> Tensor:
         """The ids that generation continues: those along whose tokens the first output lies."""
         output = next(iter(self.outputs.values()))
+        leading = [each for each in self.texts if _leads(each, output.space)]
+        last = sorted(leading, key=lambda each: -len(each.space.parts[0].axes))
         along = (each for each in self.texts if _along(output, each.axes[-1]))
-        return next(along, self.texts[0])
+        return next(chain(last, along), self.texts[0])
 
-    @property
+    @cached_property
+    def text_axes(self) -> tuple[Axis, ...]:
+        """The axes that the text's tokens lie on; several of a grid, which is read row by row."""
+        return self.text.space.parts[0].axes
+
+    @cached_property
+    def on_grid(self) -> bool:
+        """Whether the text lies on a grid: its new tokens, and a prompt's, come flat, [B, n]."""
+        return bool(self.texts) and len(self.text_axes) > 1
+
+    @cached_property
     def token_axis(self) -> Axis:
         """The token axis of the text: what grows while decoding."""
-        return self.text.axes[-1]
+        if not self.on_grid:
+            return self.text.axes[-1]
+        name = self._free("n", "m", "count")
+        return Axis(name, sym(name))
+
+    @cached_property
+    def known(self) -> Facts:
+        """What is known of sizes in any mode: of a grid also how many of its tokens there are."""
+        most = self.facts.maximum(self.text.space.length) if self.on_grid else None
+        if most is None:
+            return self.facts
+        return self.facts.changed({self.token_axis.name: Range(1, most)})
 
     @cached_property
     def grown(self) -> tuple[Tensor, ...]:
@@ -100,7 +130,7 @@ class Graph:
         return tuple(each for each in every if each is self.text or self._grows(each.space))
 
     def _grows(self, space: Space) -> bool:
-        return any(self.token_axis in part.axes for part in space.parts)
+        return any(axis in part.axes for part in space.parts for axis in self.text_axes)
 
     @cached_property
     def follows(self) -> frozenset[Tensor]:
@@ -108,16 +138,24 @@ class Graph:
         return following(self.trace, self.grown)
 
     def led(self, space: Space) -> bool:
-        """Whether tokens are those of one place of the text after the other, so many a place."""
-        if not self.texts or len(space.parts) > 1:
+        """Whether tokens are those of one place of the text after the other, so many a place, maybe
+        behind parts that do not grow with it."""
+        if not self.texts or not space.parts:
             return False
-        return self.token_axis in space.parts[0].axes[:1]
+        *first, last = space.parts
+        if self.on_grid and last.axes != self.text_axes:
+            return False
+        return _leads(self.text, space) and not self._grows(space.with_parts(*first))
 
-    def a_place(self, tokens: Dim) -> Dim | None:
-        """How many of so many tokens in all stand at each place of the text; None where
-        they are not as many at each."""
+    def before(self, space: Space) -> Dim:
+        """How many tokens stand before the text among those of a space that it leads."""
+        return space.with_parts(*space.parts[:-1]).length if self.led(space) else Dim.of(0)
+
+    def a_place(self, tokens: Dim, of: Dim | None = None) -> Dim | None:
+        """How many of so many tokens in all stand at each place of the text, `of` so many; None
+        where they are not as many at each."""
         try:
-            return tokens.exact_div(self.token_axis.size)
+            return tokens.exact_div(of or self.token_axis.size)
         except Indivisible:
             return None
 
@@ -155,6 +193,12 @@ class Graph:
         given = ", ".join(f"{t.role} {self.show(*t.shapes)}" for t in self.inputs)
         made = ", ".join(f"{name} {self.show(*t.shapes)}" for name, t in self.outputs.items())
         return f"{given} -> {made}"
+
+
+def _leads(text: Tensor, space: Space) -> bool:
+    """Whether the last part of a space lies along all of a text's axes, before any other."""
+    axes = text.space.parts[0].axes
+    return any(part.axes[: len(axes)] == axes for part in space.parts[-1:])
 
 
 def _along(output: Tensor, axis: Axis) -> bool:

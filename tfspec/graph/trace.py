@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from tfspec.program.value import Value
 
 
-Reach = Literal["token", "place", "text", "all"]
-"""The token alone; the tokens that stand at its place of the first axis; also where it stands and
-what was before it, which a cache can have; or tokens that stand anywhere. With any but the last an
-op can run on new tokens alone."""
+Reach = Literal["token", "place", "part", "text", "all"]
+"""The token alone; the tokens that stand at its place of the first axis; of parts of which the text
+is the last, those of its own; also where it stands and what was before it, which a cache can have;
+or tokens that stand anywhere. With any but the last an op can run on new tokens alone."""
 
 
 class Op(ABC):

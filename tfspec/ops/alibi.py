@@ -45,7 +45,7 @@ class Alibi(PairBias):
         n = self.length
 
         def build() -> Value:
-            offsets = masks.offsets(low, n)
+            offsets = masks.offsets(low, self.space)
             falls = self._slopes(low).new_axes("h11")
             negative = falls.pointwise(ex.Unary("-", falls.ref), NO_GRADIENT)
             distances = offsets.absolute()

@@ -175,12 +175,21 @@ class Attend(Unlearned):
         """
         if node.inputs[1] not in low.graph.follows:
             return low.kept_whole(k, v)
+        check_same_tokens(low, node)
         return low.cached(k, v, check_cached(node, self.mask).window)
 
 
 def _seen(mask: Mask | None, *, sinks: bool) -> tuple[Knob, ...]:
     """What a figure says of who takes weight."""
     return (*(((mask.text,),) if mask else ()), *((("sinks",),) if sinks else ()))
+
+
+def check_same_tokens(low: Lowering, node: Node) -> None:
+    """Raises NotYet where what is made of a text attends to other tokens that are made of it."""
+    q, k = ([part.axes for part in tensor.space.parts] for tensor in node.inputs[:2])
+    if q != k:
+        message = "attention to other tokens of a text is not supported yet in decoding"
+        raise NotYet.of(message, low.place, "let it attend to itself, or ask for no decoding")
 
 
 def check_cached(node: Node, mask: Mask | None) -> Mask:

@@ -74,7 +74,7 @@ class BucketBias(PairBias):
 
     def _buckets(self, low: Lowering) -> Value:
         def build() -> Value:
-            offsets = masks.offsets(low, self.length)
+            offsets = masks.offsets(low, self.space)
             name = "relative_buckets" if self.both else "past_buckets"
             function = low.helper(name, BOTH if self.both else PAST)
             sizes = (low.number(self.buckets, "buckets"), low.number(self.limit, "limit"))

@@ -87,7 +87,7 @@ class EmbedByPlace(Op):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         assert node.group is not None
-        if low.mode == "decode":
+        if low.partial:
             message = "`embed` with `per` is not supported yet in decoding"
             raise NotYet.of(message, low.place, "ask for no decoding")
         first = self._table(low, node).times(low.number(self.count, "count"))

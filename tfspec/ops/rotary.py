@@ -83,7 +83,7 @@ class Rotate(Op):
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs
         space, length = node.inputs[0].space, x.shape[-2]
-        if self.axes and low.mode == "decode":
+        if self.axes and low.partial:
             message = "`rope` over axes is not supported yet in decoding"
             raise NotYet.of(message, low.place, "leave `over` out, or ask for no decoding")
         inner = heads.inside(low, node, x)

@@ -11,7 +11,7 @@ from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part
 from tfspec.graph.tensor import Tensor, like
 from tfspec.graph.trace import Node, Op, Reach
-from tfspec.ops.tables import Term, Terms, check_led, is_new, joined, rows_of
+from tfspec.ops.tables import Term, Terms, check_led, is_new, joined, others, rows_of
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
 from tfspec.program.kernels import Kernel
@@ -83,12 +83,15 @@ class AddSinusoids(Op):
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,), (of,) = inputs, node.inputs
-        space = of.space
-        pairs = zip(space.parts, self.terms, strict=True)
+        pairs = list(zip(of.space.parts, self.terms, strict=True))
+        if is_new(low, of):
+            pairs = pairs[-1:]
+            if self.terms[-1] is None:
+                raise others(low)
         made = [
             part if term is None else self._rows(low, x, of, part, term) for part, term in pairs
         ]
-        return x + joined(low, made, space)
+        return x + joined(low, made)
 
     def _rows(self, low: Lowering, x: Value, of: Tensor, part: Part, term: Term) -> Value:
         """What each token of a part gets: [n, d]."""
@@ -108,7 +111,7 @@ class AddSinusoids(Op):
         pairs = zip(self._tables(low, x, part, term), term.axes, strict=True)
         sections = [table.gather_rows(in_part(low, part, axis, new=new)) for table, axis in pairs]
         together = ex.Tuple(tuple(section.ref for section in sections))
-        shape = (part.length, x.shape[-1])
+        shape = (low.length(part), x.shape[-1])
         return low.torch("torch.cat", together, dim="1", shape=shape, saves=NO_GRADIENT)
 
     def _tables(self, low: Lowering, x: Value, part: Part, term: Term) -> list[Value]:

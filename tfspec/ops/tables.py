@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfspec.graph.space import Part, Space
+from tfspec.graph.space import Part
 from tfspec.graph.tensor import Tensor
 from tfspec.program import expr as ex
 from tfspec.program.coordinates import in_part
@@ -52,7 +52,7 @@ def rows(low: Lowering, table: Value, of: Tensor, terms: Terms) -> Value:
     """
     space = of.space
     if is_new(low, of):
-        return _decoded(low, table, of, terms[0])
+        return _decoded(low, table, of, terms[-1])
     found: list[Stretch | Value | Part] = []
     for part, term in zip(space.parts, terms, strict=True):
         piece = part if term is None else _stretch(low, part, term)
@@ -61,7 +61,7 @@ def rows(low: Lowering, table: Value, of: Tensor, terms: Terms) -> Value:
             piece = Stretch(last.start, last.length + piece.length)
             found.pop()
         found.append(piece or _gathered(low, table, part, term))
-    return joined(low, [_cut(low, table, x) if isinstance(x, Stretch) else x for x in found], space)
+    return joined(low, [_cut(low, table, x) if isinstance(x, Stretch) else x for x in found])
 
 
 def rows_of(low: Lowering, table: Value, of: Tensor, part: Part, term: Term) -> Value:
@@ -77,20 +77,20 @@ def is_new(low: Lowering, of: Tensor) -> bool:
     return low.mode == "decode" and of in low.graph.follows
 
 
-def joined(low: Lowering, pieces: Sequence[Value | Part], space: Space) -> Value:
+def joined(low: Lowering, pieces: Sequence[Value | Part]) -> Value:
     """Rows of all parts, one after the other; a part stands for its zeros."""
     like = next(piece for piece in pieces if isinstance(piece, Value))
     whole = [_zeros(low, like, p) if isinstance(p, Part) else p for p in pieces]
     if len(whole) == 1:
         return like
     together = ex.Tuple(tuple(piece.ref for piece in whole))
-    shape = (space.length, like.shape[-1])
+    shape = (sum((piece.shape[0] for piece in whole), Dim.of(0)), like.shape[-1])
     return low.torch("torch.cat", together, shape=shape, saves=LINEAR, kernel=JOIN)
 
 
 def _zeros(low: Lowering, like: Value, part: Part) -> Value:
     """Nothing for each token of a part: [n, d]."""
-    shape = (part.length, like.shape[-1])
+    shape = (low.length(part), like.shape[-1])
     sizes = tuple(low.number(size, "width") for size in shape)
     return like.fresh(ex.Call(ex.Attribute(like.ref, "new_zeros"), sizes), shape, NO_GRADIENT)
 
@@ -99,9 +99,14 @@ def _decoded(low: Lowering, table: Value, of: Tensor, term: Term | None) -> Valu
     """The rows at the positions of new tokens."""
     check_led(low, of)
     if term is None:
-        message = "positions of other tokens are not supported yet in decoding"
-        raise NotYet.of(message, low.place, "ask for no decoding")
-    return table.gather_rows(_index(low, of.space.parts[0], term, new=True))
+        raise others(low)
+    return table.gather_rows(_index(low, of.space.parts[-1], term, new=True))
+
+
+def others(low: Lowering) -> NotYet:
+    """What is raised for positions of tokens that are not the text's."""
+    message = "positions of other tokens are not supported yet in decoding"
+    return NotYet.of(message, low.place, "ask for no decoding")
 
 
 def check_led(low: Lowering, of: Tensor) -> None:
@@ -121,7 +126,7 @@ def _stretch(low: Lowering, part: Part, term: Term) -> Stretch | None:
     inner = zip(part.axes[1:], term.extents[1:], strict=False)
     whole = all(extent == axis.size or _equal(low, extent, axis.size) for axis, extent in inner)
     in_order = term.axes == tuple(axis.name for axis in part.axes)
-    return Stretch(term.start, part.length) if in_order and whole else None
+    return Stretch(term.start, low.length(part)) if in_order and whole else None
 
 
 def _equal(low: Lowering, a: Dim | None, b: Dim) -> bool:

@@ -58,8 +58,11 @@ class Learn(Op):
 class Concat(Rearrangement):
     """Parts one after the other: [n], [m], ... -> [n + m + ...]. Batch axes are filled in.
 
-    With `widths`, one a part, they stay tensors of their own, side by side.
+    With `widths`, one a part, they stay tensors of their own, side by side. Where the last part is
+    the text, new tokens of it are all that decoding has: what stands before them is in caches.
     """
+
+    reach: ClassVar[Reach] = "part"
 
     space: Space
     widths: tuple[Dim, ...] = ()
@@ -89,19 +92,22 @@ class Concat(Rearrangement):
     def undecoded(self) -> tuple[str, ...]:
         return (
             f"a text beside other tokens in one value, `{self.space}`,",
-            "a text that is decoded stands alone, and may read others by `attend: {to: ...}`",
+            "a text that is decoded stands alone, or last behind tokens of its width that are made "
+            "without it; it may read others by `attend: {to: ...}`",
             "ask for a forward, which has every token of all parts",
         )
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        if low.mode == "decode":
+            return inputs[-1]
         axis = len(self.space.batch)
         rows = [self._rows(low, x, t) for x, t in zip(inputs, node.inputs, strict=True)]
         if self.widths:
             pairs = zip(rows, node.inputs, strict=True)
             pieces = [piece for x, t in pairs for piece in self._pieces(low, x, t)]
             return side_by_side(pieces, node.outputs[0].shape)
-        sizes = tuple(a.size for a in (*self.space.batch, *self.space.token_axes))
-        shape = (*sizes, inputs[0].shape[-1])
+        tokens = sum((x.shape[axis] for x in rows), Dim.of(0))
+        shape = (*(a.size for a in self.space.batch), tokens, inputs[0].shape[-1])
         return low.cat(rows, str(axis), shape)
 
     def _pieces(self, low: Lowering, x: Value, tensor: Tensor) -> Iterator[Value]:
@@ -128,6 +134,8 @@ class Concat(Rearrangement):
 @dataclass(frozen=True)
 class Take(Rearrangement):
     """Some parts, or one index of an axis: tokens from `start` on; one token drops the axis."""
+
+    reach: ClassVar[Reach] = "part"
 
     space: Space
     start: Dim
@@ -157,6 +165,8 @@ class Take(Rearrangement):
         return chip("take", self.text)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        if low.mode == "decode":
+            return inputs[0]
         if inputs[0].pieces:
             return self._piece(low, node, inputs[0])
         alike = [each for each in low.readers(node.inputs[0]) if each.op == self]
@@ -188,7 +198,8 @@ class Take(Rearrangement):
         last = stop == tensor.space.length
         begin = None if start == 0 else low.number(self.start, "index")
         end = None if last else low.number(stop, "index")
-        return x.narrow(axis, ex.Slice(begin, end), self.space.length)
+        length = x.shape[axis] - self.start if last else self.space.length
+        return x.narrow(axis, ex.Slice(begin, end), length)
 
     def _index(self, low: Lowering, length: Dim) -> ex.Expr:
         """One index, counted from the end where that is a number and the front is not."""
@@ -263,6 +274,8 @@ class Rows(Rearrangement):
         )
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
+        if low.partial and low.graph.on_grid:
+            return inputs[0]
         x = inputs[0].permute(self.order)
         batch = len(self.space.batch)
         tokens = len(x.shape) - batch - (self.feature is not None)

@@ -167,12 +167,15 @@ def _flops(graph: Graph) -> int | None:
 
 
 def _cache_bytes(graph: Graph) -> int | None:
-    """Of one slot at batch 1; 0 for a model that reads no text."""
+    """Of one slot more at batch 1; 0 for a model that reads no text."""
     from tfspec.passes.cost.sizes import cached
 
     numbers = cached(graph)
     least = {name: domain.low for name, domain in graph.facts.domains.items()}
-    return 0 if numbers is None else CACHED * numbers.held.value({**least, graph.slots_name: 1})
+    if numbers is None:
+        return 0
+    one, two = (numbers.held.value({**least, graph.slots_name: slots}) for slots in (1, 2))
+    return CACHED * (two - one)
 
 
 _HELD = (

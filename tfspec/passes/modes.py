@@ -43,7 +43,9 @@ def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Sha
     shapes = {tensor: value.shape for tensor, value in low.values.items()}
     if mode == "prefill":  # outputs read the last token of streams, which are computed whole
         streams = graph.trace.body[: graph.outputs_at]
-        shapes |= {tensor: tensor.shape for node in streams for tensor in node.outputs}
+        made = [tensor for node in streams for tensor in node.outputs]
+        whole = {tensor: value.shape for tensor, value in low.whole.items()}
+        shapes |= {tensor: whole.get(tensor, tensor.shape) for tensor in made}
     return shapes, [value.shape for value in results]
 
 
@@ -66,9 +68,11 @@ def decoding(graph: Graph, mode: Mode, values: Mapping[str, int]) -> dict[str, i
     """
     found = dict(values)
     length = str(graph.token_axis.size)
-    longest = graph.token_axis.size.value(found)
+    longest = graph.text.space.length.value(found)
+    if graph.on_grid:
+        found[length] = longest
     slots = found.get(graph.slots_name, 0)
     found[graph.slots_name] = graph.bound.get(length) or max(slots, longest)
-    if mode == "decode" and length in graph.facts.domains:
+    if mode == "decode" and length in graph.known.domains:
         found[length] = 1
     return found

@@ -70,8 +70,12 @@ FILL = '''def fill(cache, k, v):
 
 TWO = "a branch with two attentions is not supported yet with a cache"
 ALONE = (
-    "a text that is decoded stands alone, its axis the first: `ids(V) B T`",
+    "a text that is decoded stands alone or last, its axis the first: `ids(V) B T`",
     "ask for a forward, which has every token",
+)
+NUMBERED = (
+    "give what stands before the text sizes that are numbers, as `{T: 256}`",
+    "ask for a forward, which reads sizes off its inputs",
 )
 APART = "let each be a branch of its own, or ask for no decoding"
 
@@ -84,30 +88,46 @@ class Caching(Holding):
         tokens = self.graph.token_axis.size
         return self.extra("position", (tokens,), "int64", absent=self.mode != "decode")
 
-    def positions(self, tokens: Dim) -> Value:
+    def positions(self, tokens: Dim, before: Dim | None = None) -> Value:
         """Where the new tokens of a value stand among all of its own: [tokens] int64, decoding.
 
-        Each place of the text has as many of them, which follow each other.
+        Each place of the text has as many of them, which follow each other. `before` them stand as
+        many as in what the running step reads, or as are given.
         """
+        before = self.before if before is None else before
         count = self._a_place(tokens)
-        if self.mode != "decode" or self.is_one(count):
+        if self.mode != "decode" or (self.is_one(count) and before == 0):
             return self.position()
 
         def build() -> Value:
-            first = self.position().new_axes("k1").times(self.number(count, "tokens"))
-            return (first + self.range(count, "inside")).flatten(0, 1)
+            found = self.position()
+            if not self.is_one(count):
+                first = found.new_axes("k1").times(self.number(count, "tokens"))
+                found = (first + self.range(count, "inside")).flatten(0, 1)
+            return self._behind(found, before)
 
-        return self.hoist(("positions", count), "positions", build)
+        return self.hoist(("positions", count, before), "positions", build)
 
-    def slots_of(self, tokens: Dim) -> Dim:
-        """How many slots a cache has for a value of so many tokens."""
-        return self._a_place(tokens) * self.graph.slots
+    def _behind(self, index: Value, before: Dim) -> Value:
+        """An index among the text's tokens as one among all, of which so many stand before it."""
+        if before == 0:
+            return index
+        expr = ex.Binary("+", index.ref, self.number(before, "before"))
+        return index.pointwise(expr, NO_GRADIENT)
+
+    def slots_of(self, tokens: Dim, before: Dim | None = None) -> Dim:
+        """How many slots a cache has for a value of so many new tokens."""
+        before = self.before if before is None else before
+        return before + self._a_place(tokens) * self.graph.slots
 
     def _a_place(self, tokens: Dim) -> Dim:
         """How many stand at each place of the text. Raises NotYet where that is not one number."""
-        count = self.graph.a_place(tokens)
+        text = self.graph.token_axis.size
+        if self.mode != "decode":
+            tokens, text = tokens - self.before, self.length(self.graph.text.space.parts[0])
+        count = self.graph.a_place(tokens, text)
         if count is None or self.fixed(count) is None:
-            message = f"a text with {tokens} tokens along {self.graph.token_axis.name}"
+            message = f"a text with {tokens} tokens along {self.graph.text.space}"
             raise NotYet.of(f"{message} is not supported yet with a cache", self.place, *ALONE)
         return count
 
@@ -189,9 +209,19 @@ class Caching(Holding):
     def _slots(self, tokens: Dim) -> ex.Expr:
         """How many slots a cache of `length` places gets: so many for each of them."""
         count = self._a_place(tokens)
-        self.method.a_place = self.fixed(count) or 1
-        length = ex.Name("length")
-        return length if self.is_one(count) else ex.Binary("*", self.number(count, "times"), length)
+        self.method.a_place, self.method.before = self.fixed(count) or 1, self._fixed_before()
+        slots: ex.Expr = ex.Name("length")
+        if not self.is_one(count):
+            slots = ex.Binary("*", self.number(count, "times"), slots)
+        return ex.Binary("+", self.number(self.before, "before"), slots) if self.before else slots
+
+    def _fixed_before(self) -> int:
+        """How many tokens stand before the text. Raises NotYet where that is not one number."""
+        found = self.fixed(self.before)
+        if found is None:
+            message = f"a text behind {self.before} tokens is not supported yet with a cache"
+            raise NotYet.of(message, self.place, *NUMBERED)
+        return found
 
     def _room(self, k: Value, v: Value, tokens: ex.Expr) -> ex.Expr:
         """Cache(shape of keys, shape of values, like one of the module's weights)."""

@@ -43,7 +43,8 @@ def of_tokens(low: Lowering, condition: Mask, n: Dim, flags: Sequence[Value]) ->
         holds = tensor(low, condition, n, flags)
         return holds.new_axes("k" * len(holds.shape) + "1")
 
-    return low.hoist(("tokens", condition, n, tuple(map(origin, flags))), "at", build)
+    key = ("tokens", condition, n, low.before, tuple(map(origin, flags)))
+    return low.hoist(key, "at", build)
 
 
 def place(

@@ -57,11 +57,13 @@ def in_part(low: Lowering, part: Part, axis: str, *, new: bool = False) -> Value
     """
     alone = place(Space((), (part,)), 0, axis)
     if alone is not None:
-        tokens = low.positions(part.length) if new else low.range(part.length)
+        length = low.length(part)
+        tokens = low.positions(length, Dim.of(0)) if new else low.range(length)
         return along(low, tokens, (alone,))
     options = (("dtype", ex.Name("torch.int64")), ("device", low.device()))
-    call = ex.Call(ex.Name("torch.zeros"), (low.number(part.length, "tokens"),), options)
-    return low.method.emit(call, (part.length,), "int64", NO_GRADIENT)
+    length = low.length(part)
+    call = ex.Call(ex.Name("torch.zeros"), (low.number(length, "tokens"),), options)
+    return low.method.emit(call, (length,), "int64", NO_GRADIENT)
 
 
 def along(low: Lowering, index: Value, places: Sequence[Place]) -> Value:

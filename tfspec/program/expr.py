@@ -358,12 +358,13 @@ class Item(Expr):
 
 @dataclass(eq=False)
 class Slots(Expr):
-    """`times` as many as the places that any one cache of the root has for the text; or a dim by
-    which a memory is long, found by how many slots that has."""
+    """`times` as many as the places that any one cache of the root has for the text, and those
+    `before` it; or a dim by which a memory is long, found by how many slots that has."""
 
     base: Ref
     memory: str | None = None
     times: int = 1
+    before: int = 0
 
     def children(self) -> tuple[Expr, ...]:
         return (self.base,)
@@ -373,10 +374,15 @@ class Slots(Expr):
         assert found is not None, "no cache has it"
         path, owner = found
         read = f"{names.value(self.base.to)[0]}{path}.slots"
+        text = owner.by_memory.text(read) if self.memory else self._times(owner, read)
+        return text, ATOM if text == read else SUM if self.before else PRODUCT
+
+    def _times(self, owner: Method, read: str) -> str:
+        if (self.times, self.before) == (owner.a_place, owner.before):
+            return read
         shared = gcd(self.times, owner.a_place)
-        places = Solved(times=self.times // shared, by=owner.a_place // shared)
-        text = (owner.by_memory if self.memory else places).text(read)
-        return text, ATOM if text == read else PRODUCT
+        places = Solved(owner.before, self.times // shared, owner.a_place // shared).text(read)
+        return f"{places} + {self.before}" if self.before else places
 
 
 def slots_text(method: Method, cache: str) -> str:
@@ -384,7 +390,7 @@ def slots_text(method: Method, cache: str) -> str:
     found = _cache_of(method, None)
     assert found is not None, "no cache grows"
     path, owner = found
-    return Solved(by=owner.a_place).text(f"{cache}{path}.slots")
+    return Solved(owner.before, by=owner.a_place).text(f"{cache}{path}.slots")
 
 
 def path_to_cache(method: Method) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from itertools import product as pairs_of
 from typing import TYPE_CHECKING
 
+from tfspec.diagnostics import Label
 from tfspec.graph.scope import Scope
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Reach, Trace, inner_traces, leading_to
@@ -15,8 +17,9 @@ from tfspec.program.method import Kept, Loop, Method, Place, origin
 from tfspec.program.program import Member, Mode, Precision, Program, Style
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import NO_GRADIENT
-from tfspec.program.value import Dtype, Storage, Value, flat, in_order, side_by_side
+from tfspec.program.value import Dtype, Shape, Storage, Value, flat, in_order, side_by_side
 from tfspec.symbolic import Dim, product
+from tfspec.symbolic.claims import Proved
 from tfspec.targets import Target
 
 if TYPE_CHECKING:
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
     from tfspec.graph.structure import Stack
 
 SHARED = "a stack of layers that share weights is not supported yet with a cache"
+ALIKE = ("add positions by `pos`, or ask for a forward, which has every token",)
+WHOLE = (
+    "ask for a forward, which has the whole grid",
+    "or let the text have one axis, as long as the grid",
+)
 DTYPES: dict[str, Dtype] = {"float": "float", "ids": "int64", "bool": "bool"}
 
 
@@ -47,7 +55,12 @@ def lower(
 
 
 class Lowering(Caching):
-    """Walks the graph in one mode. Ops get it, and values that are visible where they run."""
+    """Walks the graph in one mode. Ops get it, and values that are visible where they run.
+
+    `whole` has what streams make, before outputs read the last token of it alone.
+    """
+
+    whole: Mapping[Tensor, Value]
 
     def root(self) -> Method:
         trace = self.graph.trace
@@ -64,6 +77,7 @@ class Lowering(Caching):
         )
         alone = all(map(self._by_place, outputs))
         self._run(streams, trace)
+        self.whole = dict(self.values)
         if self.mode == "prefill" and alone:
             self._last_tokens(streams, outputs)
         self._run(outputs, trace)
@@ -111,14 +125,17 @@ class Lowering(Caching):
     def _last(self, value: Value, tensor: Tensor) -> Value:
         """Its last token, or those of the text's last place: [..., T, d] -> [..., 1, d]."""
         axis = len(tensor.space.batch)
+        own = value.shape[axis] - self.graph.before(tensor.space)
         led = self.graph.led(tensor.space)
-        count = (self.graph.a_place(value.shape[axis]) if led else None) or Dim.of(1)
+        count = (self.graph.a_place(own) if led else None) or Dim.of(1)
         start = ex.Unary("-", self.number(count, "tokens"))
         return value.narrow(axis, ex.Slice(start, None), count)
 
     def _input(self, tensor: Tensor) -> Value:
         """While decoding, flags of the text's tokens are those of all slots of the cache."""
         dtype, shape = DTYPES[tensor.kind], tensor.shape
+        if self.partial and self.graph.on_grid:
+            shape = self._flat(tensor)
         if self.mode == "decode" and tensor.kind == "bool":
             text, slots = self.graph.token_axis, self.graph.slots
             shape = tuple(slots if axis == text else axis.size for axis in tensor.axes)
@@ -127,6 +144,23 @@ class Lowering(Caching):
         value.optional = value.defaults = tensor.kind == "bool"
         self.top.params.append(value)
         return value
+
+    def _flat(self, tensor: Tensor) -> Shape:
+        """Of a text on a grid those tokens that there are, row by row: [B, n]; else its shape.
+
+        Raises NotYet for rows of no fixed size, and for other inputs along the grid.
+        """
+        text = tensor is self.graph.text
+        if not text and {*tensor.axes}.isdisjoint(self.graph.text_axes):
+            return tensor.shape
+        span = self.graph.spec.inputs[tensor.role or ""].span
+        if not text:
+            message = f"the input `{tensor.role}`, along a text on a grid, is not supported yet"
+            raise NotYet.of(f"{message} in decoding", Label(span), *WHOLE)
+        if any(self.fixed(axis.size) is None for axis in self.graph.text_axes[1:]):
+            message = f"a text on a grid with rows of any length, `{tensor.space}`,"
+            raise NotYet.of(f"{message} is not supported yet in decoding", Label(span), *WHOLE)
+        return (*(axis.size for axis in tensor.space.batch), self.graph.token_axis.size)
 
     def inline(self, trace: Trace) -> tuple[Value, ...]:
         """Lower a trace's nodes into the running method; its inputs must have values."""
@@ -164,18 +198,44 @@ class Lowering(Caching):
         self.values[node.outputs[0]] = value
 
     def _lowered(self, node: Node, inputs: tuple[Value, ...]) -> Value:
-        if self.mode == "decode" and self._reach(node) == "all":
-            what, *ways = node.op.undecoded()
-            raise NotYet.of(f"{what} is not supported yet in decoding", self.place, *ways)
+        if self.partial:
+            self._check_alone(node)
         value = node.op.lower(self, node, *inputs)
         assert isinstance(value, Value)
         return value
 
+    def _check_alone(self, node: Node) -> None:
+        """Raises NotYet where new tokens of the text do not do alone."""
+        what, *ways = node.op.undecoded()
+        if self._reach(node) == "token" and self._beside_whole(node):
+            what, ways = f"{what} of new tokens and of whole values", [*ALIKE]
+        elif self._reach(node) != "all":
+            return
+        raise NotYet.of(f"{what} is not supported yet in decoding", self.place, *ways)
+
+    def _beside_whole(self, node: Node) -> bool:
+        """Whether each token of the text meets one of a value that does not follow it."""
+        ours = [x.space.length for x in node.inputs if x in self.graph.follows]
+        others = [x.space for x in node.inputs if x not in self.graph.follows]
+        pairs = pairs_of(ours, (space.length for space in others if not space.single))
+        return any(isinstance(self.facts.equal(*pair), Proved) for pair in pairs)
+
     def _reach(self, node: Node) -> Reach:
-        """What its tokens are made of: a place's are, where the text is their first axis."""
-        if node.op.reach != "place":
-            return node.op.reach
-        return "place" if all(self.graph.led(x.space) for x in _ends(node)) else "all"
+        """What its tokens are made of: a place's, or those of the last part, where that is the
+        text."""
+        reach, led = node.op.reach, self.graph.led
+        if reach == "place" and all(len(x.space.parts) == 1 and led(x.space) for x in _ends(node)):
+            return reach
+        if reach == "part" and self._last_is_text(node):
+            return reach
+        return "all" if reach in ("place", "part") else reach
+
+    def _last_is_text(self, node: Node) -> bool:
+        """Whether the text stands last in what an op reads last and makes, and is in no other."""
+        *others, last = node.inputs
+        ends = (last, *node.outputs)
+        whole = all(self.graph.led(x.space) and not x.widths for x in ends)
+        return whole and self.graph.follows.isdisjoint(others)
 
     def _by_place(self, node: Node) -> bool:
         """Whether each place's result is made of the tokens of that place alone."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph.mask import Mask
 from tfspec.graph.mask_tree import Causal
+from tfspec.graph.space import Space
 from tfspec.program import expr as ex
 from tfspec.program.method import origin
 from tfspec.program.predicates import Asked
@@ -114,12 +115,17 @@ def indices(low: Lowering, n: Dim, m: Dim) -> tuple[Value, Value]:
     return low.positions(n), low.slots_range(m) if kept else low.range(m)
 
 
-def offsets(low: Lowering, n: Dim) -> Value:
-    """How far each key stands behind its query, or before it (below 0), among so many tokens, which
-    are both: [N, N], or [N, S] over the slots of a cache."""
+def offsets(low: Lowering, space: Space) -> Value:
+    """How far each key stands behind its query, or before it (below 0), among the tokens of a
+    space, which are both: [N, N], or [N, S] over the slots of a cache."""
+    lengths = [low.length(part) for part in space.parts]
+    every, new = sum(lengths, Dim.of(0)), lengths[-1]
 
     def build() -> Value:
-        query, key = indices(low, n, low.slots_of(n) if low.mode == "decode" else n)
+        before = low.graph.before(space)
+        query, key = low.range(every), low.range(every)
+        if low.mode == "decode":
+            query, key = low.positions(new, before), low.slots_range(low.slots_of(new, before))
         return key - query.new_axes("k1")
 
-    return low.hoist(("offsets", n), "offsets", build)
+    return low.hoist(("offsets", every), "offsets", build)

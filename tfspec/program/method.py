@@ -131,7 +131,7 @@ class Method:
     that from its slots. `held` is what is read of a cache while decoding beside what branches give,
     and how many of its latest tokens are ever asked for, if not all.
     `decoding`: it runs anew for every token. `a_place`: how many slots its cache has for each place
-    of the text.
+    of the text, and `before` those of the tokens that stand before it.
     """
 
     low: Lowering
@@ -148,6 +148,7 @@ class Method:
     by_memory: Solved = ITSELF
     decoding: bool = False
     a_place: int = 1
+    before: int = 0
     keeps: str = "keys and values"
     held: dict[Value, Dim | None] = field(default_factory=dict[Value, "Dim | None"])
 

@@ -105,7 +105,7 @@ class Naming:
 
     def _python(self, dim: Dim, seen: Sequence[Value]) -> tuple[str, int]:
         """A size over symbols that the method's first lines read from its parameters."""
-        facts = self.graph.facts
+        facts = self.graph.known
         loose = lengths.loose(dim, facts)
         read = {symbol: lengths.reading(seen, symbol, facts) for symbol in loose}
         if None in read.values():

@@ -7,8 +7,10 @@ from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING
 
+from tfspec.diagnostics import Label
 from tfspec.graph import mask_tree as mt
 from tfspec.program import expr as ex
+from tfspec.program.refusal import NotYet
 from tfspec.program.saves import NO_GRADIENT
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim
@@ -32,6 +34,7 @@ def laid(low: Lowering, given: mt.Given, value: Value) -> Value:
 
 def by_token(low: Lowering, given: mt.Given, value: Value) -> Value:
     """The input by query, key or both. Tokens that it says nothing of have true, or 0."""
+    _check_whole(low, given, value)
     value = _flags(low, value) if value.optional else value
     if given.query and low.mode == "decode":
         value = _of_new(low, given, value)
@@ -39,6 +42,16 @@ def by_token(low: Lowering, given: mt.Given, value: Value) -> Value:
         key = ("along", value, given.order, given.batch, *filter(None, (given.query, given.key)))
         value = low.hoist(key, given.name, lambda inner=value: _along(low, given, inner))
     return value
+
+
+def _check_whole(low: Lowering, given: mt.Given, value: Value) -> None:
+    """Raises NotYet for inputs of a part, or of a grid, where new tokens come alone."""
+    several = any(grid.length != grid.total for grid in (*given.query, *given.key))
+    flat = low.graph.on_grid and low.graph.token_axis.size in value.shape
+    if low.partial and ((several and low.before != 0) or flat):
+        message = f"`{given}`, of a part or of a grid, is not supported yet in decoding"
+        way = "leave it out of the condition, or ask for a forward, which has every token"
+        raise NotYet.of(message, Label(given.span), way)
 
 
 def _of_new(low: Lowering, given: mt.Given, value: Value) -> Value:

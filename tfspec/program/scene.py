@@ -9,6 +9,7 @@ from itertools import count
 
 from tfspec.diagnostics import Label
 from tfspec.graph.rates import Rate, every
+from tfspec.graph.space import Part
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace
 from tfspec.program import expr as ex
@@ -34,7 +35,7 @@ class Scene:
     def __init__(self, program: Program, mode: Mode, modes: tuple[Mode, ...]) -> None:
         self.program, self.mode, self.modes = program, mode, modes
         self.graph, self.target, self.style = program.graph, program.target, program.style
-        self.facts = self.graph.facts
+        self.facts = self.graph.known
         self.hoisted: dict[object, Value] = {}
         self.locals: dict[object, Value] = {}
         self.values: dict[Tensor, Value] = {}
@@ -54,6 +55,23 @@ class Scene:
         """The step of the spec that runs here."""
         span = next((node.span for node in self.nodes if node.span is not None), None)
         return None if span is None else Label(span)
+
+    @property
+    def partial(self) -> bool:
+        """Whether there are fewer tokens of the text than its axes say: new ones, or as many of a
+        grid as a prompt has."""
+        return self.mode == "decode" or (self.mode == "prefill" and self.graph.on_grid)
+
+    @property
+    def before(self) -> Dim:
+        """How many tokens stand before the text in what the running step reads."""
+        given = self.nodes[0].inputs if self.nodes else ()
+        return self.graph.before(given[0].space) if given else Dim.of(0)
+
+    def length(self, part: Part) -> Dim:
+        """How many tokens of a part there are: of a text on a grid those that are given."""
+        flat = self.partial and self.graph.on_grid and part.axes == self.graph.text_axes
+        return self.graph.token_axis.size if flat else part.length
 
     def value(self, tensor: Tensor) -> Value:
         """The value of a graph tensor, visible in the running method."""
@@ -90,7 +108,7 @@ class Scene:
 
     def hoist(self, key: object, hint: str, build: Callable[[], Value]) -> Value:
         """A value that many modules need: made once a forward at the root, and passed down."""
-        key = (self.mode == "decode", key)  # what only a prompt has is not read while decoding
+        key = (self.partial, key)  # what only a prompt has is not read while decoding
         if key not in self.hoisted:
             with self.inside(self.top):
                 value = build()
@@ -171,8 +189,7 @@ class Scene:
         if fixed is not None:
             return ex.Number(fixed, role)
         if self.mode == "decode" and self.method is self.top and self._of_cache(dim):
-            times = self.fixed(dim.exact_div(self.graph.slots)) or 1
-            return ex.Slots(self.extra("cache", (), "state").ref, times=times)
+            return self._slots_of_cache(dim)
         if self.mode == "decode" and self.method is self.top and self._of_memory(dim):
             return self._by_memory(dim)
         if readable(self.method.params, dim, self.facts):
@@ -185,6 +202,13 @@ class Scene:
     def _of_cache(self, dim: Dim) -> bool:
         """Whether it is how many slots a cache has that grows with the text."""
         return self.graph.slots_name in dim.symbols
+
+    def _slots_of_cache(self, dim: Dim) -> ex.Slots:
+        """So many slots for each place of the text, and those of what stands before it."""
+        before = dim.subs({self.graph.slots_name: 0})
+        times = self.fixed((dim - before).exact_div(self.graph.slots)) or 1
+        cache = self.extra("cache", (), "state")
+        return ex.Slots(cache.ref, times=times, before=self.fixed(before) or 0)
 
     def _of_memory(self, dim: Dim) -> bool:
         """Whether a prompt's inputs alone have this size: while decoding their caches have it."""

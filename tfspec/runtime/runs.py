@@ -44,6 +44,8 @@ class Runs:
 
     def _generate(self, sizes: Mapping[str, int]) -> None:
         """A prompt, then new tokens by a cache that is longer than both, then the whole loop."""
+        if self.graph.on_grid:  # a prompt is not the whole of it
+            sizes = self._with_length(sizes, max(1, self.graph.text.space.length.value(sizes) - 3))
         prompt = self.graph.token_axis.size.value(sizes)
         slots = min(prompt + 3, self._longest or prompt)
         sizes = {**sizes, self.graph.slots_name: slots}
@@ -59,10 +61,19 @@ class Runs:
 
     def _step(self, mode: str, sizes: Mapping[str, int], **more: Any) -> None:
         self.watch.start(mode, sizes)
-        given = inputs(self.graph, sizes, self.device)
+        given = self._drawn(sizes)
         if mode == "decode":
             given |= self._of_all_slots(sizes)
         _call(getattr(self.model, mode), {**given, **more})
+
+    def _drawn(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """Inputs of prefill and decode: of a text on a grid those tokens that there are, flat."""
+        given, text = inputs(self.graph, sizes, self.device), self.graph.text
+        if self.graph.on_grid:
+            name = safe(text.role or "x")
+            flat = given[name].reshape(*(axis.size.value(sizes) for axis in text.space.batch), -1)
+            given[name] = flat[..., : self.graph.token_axis.size.value(sizes)]
+        return given
 
     def _of_all_slots(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """Flags of the text's tokens, which decoding takes for every slot of the cache."""
@@ -76,7 +87,7 @@ class Runs:
         """generate(), for a prompt of one token and two new ones, if such a length is allowed."""
         if self.graph.token_axis.size.value(sizes) != 1:
             return
-        drawn = inputs(self.graph, sizes, self.device)
+        drawn = self._drawn(sizes)
         given = {passed(self.graph, t): drawn[safe(t.role or "x")] for t in self.graph.inputs}
         self.watch.start("generate", sizes)
         steps = {"prefill": self.model.prefill, "decode": self.model.decode}
@@ -86,13 +97,13 @@ class Runs:
     @property
     def _longest(self) -> int | None:
         """The largest length, if it is a dim of its own that may vary."""
-        domain = self.graph.facts.domains.get(str(self.graph.token_axis.size))
+        domain = self.graph.known.domains.get(str(self.graph.token_axis.size))
         return None if domain is None else domain.high
 
     def _with_length(self, sizes: Mapping[str, int], length: int) -> dict[str, int]:
         """The sizes with another length, where the spec allows that one."""
         name = str(self.graph.token_axis.size)
-        domain = self.graph.facts.domains.get(name)
+        domain = self.graph.known.domains.get(name)
         allowed = domain is not None and domain.contains(length)
         return {**sizes, **({name: length} if allowed else {})}
 

@@ -146,7 +146,8 @@ def _symbols(graph: Graph, bindings: Mapping[str, int]) -> Letters:
     """Every symbol of the file's legend as a number."""
     letters = {name: size.value(bindings) for name, size in graph.names.letters.items()}
     dims = {name: size.value(bindings) for name, size in graph.dims.items()}
-    return {**dims, **letters, graph.slots_name: bindings[graph.slots_name]}
+    own = [graph.slots_name, *([graph.token_axis.name] if graph.on_grid else [])]
+    return {**dims, **letters, **{name: bindings[name] for name in own}}
 
 
 def _tensors(value: Any) -> list[Tensor]:

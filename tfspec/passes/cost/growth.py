@@ -69,6 +69,8 @@ def _lengths(cost: Cost, formula: Dim) -> list[str]:
         for axis in tensor.space.token_axes
         if axis.size.name
     }
+    if cost.graph.on_grid:
+        axes.add(cost.graph.token_axis.name)
     known = [*cost.letters, *sorted(axes)]
     if cost.mode == "decode":  # new tokens come one by one: what grows is the text before them
         known = [cost.graph.slots_name]

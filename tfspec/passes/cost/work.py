@@ -216,5 +216,8 @@ class _Walk:
         shape = self.shape_of(tensor)
         if shape == tensor.shape:
             return tensor
-        axes = zip(tensor.axes, shape, strict=True)
-        return replace(tensor, axes=tuple(Axis(axis.name, size) for axis, size in axes))
+        names = [axis.name for axis in tensor.axes]
+        if len(shape) < len(names):  # ids on a grid, which come flat
+            names = [*(axis.name for axis in tensor.space.batch), "tokens"]
+        axes = zip(names, shape, strict=True)
+        return replace(tensor, axes=tuple(Axis(name, size) for name, size in axes))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfspec.diagnostics import Label
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit.file import file_text
+from tfspec.passes.emit.generate import speaks, speaks_last
 from tfspec.passes.modes import check_text
 from tfspec.program.lowering import lower
 from tfspec.program.program import Mode, Program, Style
@@ -74,6 +75,22 @@ def _keeps(program: Program) -> None:
         raise NotYet.of(f"{message} yet in decoding", Label(span), way)
 
 
+def _told(graph: Graph) -> None:
+    """Raises NotYet where it is not plain which of what the first output tells of are the text's
+    ids."""
+    if speaks(graph) or speaks_last(graph):
+        return
+    output, made = next(iter(graph.outputs.items()))
+    message = f"`{output}` of {graph.facts.show(made.width)} ids for the text `{graph.text.role}`"
+    ways = (
+        f"let it be as wide as that has ids, {graph.facts.show(graph.text.vocabulary or 0)}, or as "
+        "the texts of all its parts have together, in their order",
+        "`--with decode` has `prefill` and `decode`, and leaves the choice to its caller",
+    )
+    span = graph.spec.outputs.span_of(output)
+    raise NotYet.of(f"{message} is not supported yet in generation", Label(span), *ways)
+
+
 def _one_text(graph: Graph) -> None:
     """Generation continues one text, by the logits of the first output; of the text's tokens there
     may be flags, [B, T, ...], and what else is read stays as it is.
@@ -82,8 +99,9 @@ def _one_text(graph: Graph) -> None:
     """
     check_text(graph, "generate", "--with generate")
     text = graph.text
+    _told(graph)
     for tensor in graph.inputs:
-        along = [at for at, axis in enumerate(tensor.axes) if axis == text.axes[-1]]
+        along = [at for at, axis in enumerate(tensor.axes) if axis in graph.text_axes]
         flags = tensor.kind == "bool" and along == [1]
         if tensor is not text and along and not flags:
             message = f"the input `{tensor.role}` is not supported yet in generation"

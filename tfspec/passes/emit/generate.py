@@ -11,11 +11,12 @@ from tfspec.program import layout
 from tfspec.program.code_names import safe
 from tfspec.program.expr import PLAIN
 from tfspec.program.program import Mode, Program
-from tfspec.symbolic import sym
+from tfspec.symbolic import Dim, sym
+from tfspec.symbolic.claims import Proved
 
 GENERATE = '''@torch.inference_mode()
 {head}
-    """Greedy continuation: [B, T] -> [B, T + steps]. `prefill` and `decode` are the
+    """Greedy continuation: [B, {n}] -> [B, {n} + steps]. `prefill` and `decode` are the
     model's, compiled or not; a cache may be used again for the next prompt.
     """
     if tokens.shape[1] + steps > {slots}:
@@ -43,7 +44,7 @@ OWN = (
     "continued",
     *("loss", "training_loss", "example_labels", "inputs", "labels", "step"),
 )
-PREFILLED = "tokens.shape[1] + 16"
+STEPS = 16
 
 
 def generate(program: Program) -> str:
@@ -54,6 +55,7 @@ def generate(program: Program) -> str:
     return (CONTINUED if grown else "") + GENERATE.format(
         head="\n".join(layout.signature("generate", arguments, 0)),
         slots=slots,
+        n=program.graph.token_axis.name if program.graph.on_grid else "T",
         prefill="\n".join(_step(program, "prefill", "tokens", 4)),
         flags="".join(f"    {name} = continued({name}, {slots})\n" for name in grown),
         decode="\n".join(_step(program, "decode", "token", 8)),
@@ -98,9 +100,41 @@ def _step(program: Program, mode: Mode, text: str, indent: int) -> list[str]:
     names |= {param: param.hint or "x" for param in more}
     params = sorted(root.params, key=lambda param: param.defaults)
     given = [ex.Name(names[param]) for param in params if param in names]
-    call = ex.Call(ex.Attribute(ex.Call(ex.Name(mode), tuple(given)), "argmax"), (ex.Name("-1"),))
+    told: ex.Expr = ex.Call(ex.Name(mode), tuple(given))
+    if not speaks(graph):
+        told = ex.Index(told, (ex.Name("..."), ex.Slice(ex.Name(f"-{_ids(graph)}"), None)))
+    call = ex.Call(ex.Attribute(told, "argmax"), (ex.Name("-1"),))
     made = layout.lines("token = ", call, PLAIN, "[B, 1]", indent)
     return [" " * indent + line for line in made]
+
+
+def speaks(graph: Graph) -> bool:
+    """Whether all ids that the first output tells of are the text's."""
+    output, own = next(iter(graph.outputs.values())), graph.text.vocabulary
+    return own is not None and isinstance(graph.facts.at_least(own, output.width), Proved)
+
+
+def speaks_last(graph: Graph) -> bool:
+    """Whether the first output tells of the ids of all its parts, in order, the text's last."""
+    output = next(iter(graph.outputs.values()))
+    by_axes = {text.space.parts[0].axes: text.vocabulary for text in reversed(graph.texts)}
+    each = [by_axes.get(part.axes) for part in output.space.parts]
+    every = [count for count in each if count is not None]
+    together = graph.facts.equal(sum(every, Dim.of(0)), output.width)
+    return len(every) == len(each) and isinstance(together, Proved)
+
+
+def _ids(graph: Graph) -> int:
+    """How many ids the text has."""
+    found = graph.text.vocabulary and graph.facts.value(graph.text.vocabulary)
+    assert found, "weights have one size"
+    return found
+
+
+def shown_steps(graph: Graph) -> int:
+    """How many tokens a file's own run continues: a grid has no more than it has places."""
+    most = graph.known.domains[graph.token_axis.name].high if graph.on_grid else None
+    return min(STEPS, most or STEPS)
 
 
 def run_names(program: Program, inputs: Sequence[Tensor]) -> dict[str, str]:
@@ -110,20 +144,30 @@ def run_names(program: Program, inputs: Sequence[Tensor]) -> dict[str, str]:
     names = {tensor: passed(graph, tensor) for tensor in inputs}
     given = list(names.values())
     head = f"({given[0]},) = " if len(given) == 1 else f"{', '.join(given)} = "
-    sizes = ["len(tokens)", PREFILLED]
+    steps = str(shown_steps(graph))
+    sizes = ["len(tokens)", f"tokens.shape[1] + {steps}"]
     sizes += [read_size(names, size) for size in program.roots["decode"].memories]
-    taken = ["16" if name == "steps" else name for name, _ in _taken(program)]
+    taken = [steps if name == "steps" else name for name, _ in _taken(program)]
     call = called("generate", *taken)
     timed = called("Timer", f'"{call.text(PLAIN)[0]}"')
     timer = ex.Call(timed.func, timed.args, (("globals", called("globals")),))
     shape = ex.Call(ex.Name("tuple"), (ex.Attribute(call, "shape"),))
     device = (("device", ex.Name("device")),)
     return {
-        "given": indented(head, ex.Call(ex.Name("example_inputs"), (), device)),
+        "given": indented(head, ex.Call(ex.Name("example_inputs"), (), device))
+        + row_by_row(graph, "tokens", "[..., :0]"),
         "cache": indented("cache = ", called("model.cache", *sizes)),
         "shown": indented("", ex.Call(ex.Name("print"), (shape,))),
         "timer": indented("speed = ", timer),
     }
+
+
+def row_by_row(graph: Graph, name: str, tokens: str = "") -> str:
+    """The line that makes of an example's grid the flat text that prefill takes: `tokens` of it."""
+    if not graph.on_grid:
+        return ""
+    batch = len(graph.text.space.batch)
+    return f"\n    {name} = {name}.flatten({batch}){tokens}"
 
 
 def called(name: str, *args: str) -> ex.Call:

@@ -35,6 +35,8 @@ def legend(program: Program) -> str:
         said.append(f"{letter} = {size}" + ("" if value is None else f" = {value}"))
     if program.generates:
         said.append(f"{graph.slots_name} = slots of the cache")
+        if graph.on_grid:
+            said.append(f"{graph.token_axis.name} = tokens of {graph.text.space} that are given")
     return "; ".join(said)
 
 

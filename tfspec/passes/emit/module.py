@@ -211,7 +211,9 @@ def _documented(name: str, method: Method, rendered: list[str]) -> list[str]:
     body = next(at for at, line in enumerate(rendered) if line.endswith("):")) + 1
     program = method.low.program
     docs = _DOCS if program.counted == "tokens" else _DOCS_OF_PLACES
-    doc = [f'        """{docs[name]}"""']
+    graph = program.graph
+    said = docs[name].replace("[T]", f"[{graph.token_axis.name if graph.on_grid else 'T'}]")
+    doc = [f'        """{said}"""']
     slots = [f"`{x.hint}`" for x in method.params if program.graph.slots in x.shape]
     if slots:
         every = f"        {' and '.join(slots)}: of all the cache's {_ROOM[program.counted]}."

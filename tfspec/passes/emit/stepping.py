@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfspec.graph.graph import Graph
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.emit.generate import called, indented, read_size
+from tfspec.passes.emit.generate import called, indented, read_size, row_by_row
 from tfspec.program import expr as ex
 from tfspec.program.code_names import safe
 from tfspec.program.program import Mode, Program
@@ -53,7 +53,8 @@ def run_names(program: Program, inputs: Sequence[Tensor]) -> dict[str, str]:
     device = (("device", ex.Name("device")),)
     last = ex.Call(ex.Name("torch.tensor"), (ex.Name(f"[{text}.shape[-1] - 1]"),), device)
     return {
-        "given": indented(head, ex.Call(ex.Name("example_inputs"), (), device)),
+        "given": indented(head, ex.Call(ex.Name("example_inputs"), (), device))
+        + row_by_row(graph, text),
         "cache": indented("cache = ", called("model.cache", *sizes)),
         "position": indented("position = ", last),
         "prefill": indented("prompt = ", called("prefill", *_given(program, "prefill", names)), 8),
@@ -68,8 +69,9 @@ def _named(tensor: Tensor) -> str:
 
 def _newest(graph: Graph, names: dict[Tensor, str]) -> dict[Tensor, str]:
     """Of what grows with the text its last place; the rest as it is."""
-    axis = graph.token_axis
-    cuts = {x: ", ".join([*[":"] * x.axes.index(axis), "-1:"]) for x in graph.grown}
+    batch, axis = len(graph.text.space.batch), graph.token_axis
+    at = {x: batch if graph.on_grid else x.axes.index(axis) for x in graph.grown}
+    cuts = {x: ", ".join([*[":"] * at[x], "-1:"]) for x in graph.grown}
     return {x: f"{name}[{cuts[x]}]" if x in cuts else name for x, name in names.items()}
 
 

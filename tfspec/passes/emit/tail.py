@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.emit import losses, stepping
-from tfspec.passes.emit.generate import generate, run_names
+from tfspec.passes.emit.generate import generate, run_names, shown_steps
 from tfspec.program import expr as ex
 from tfspec.program import layout
 from tfspec.program.classes import Book
@@ -54,7 +54,7 @@ RUN_STEPS = """if __name__ == "__main__":
 {shown}
 {timer}
     print(f"{{sum(p.numel() for p in model.parameters()):,}} parameters")
-    print(f"{{1000 * speed.timeit(3).mean / 16:.1f}} ms a token")
+    print(f"{{1000 * speed.timeit(3).mean / {steps}:.1f}} ms a token")
 """
 
 
@@ -85,7 +85,8 @@ def _first_run(program: Program) -> str:
     here = {"here": HERE[kind], "compiled": compiled}
     inputs = ordered(program.graph.inputs)
     if program.continues:
-        return RUN_STEPS.format(**here, **run_names(program, inputs))
+        steps = shown_steps(program.graph)
+        return RUN_STEPS.format(**here, steps=steps, **run_names(program, inputs))
     if program.generates:
         return stepping.RUN.format(**here, **stepping.run_names(program, inputs))
     return RUN.format(**here)

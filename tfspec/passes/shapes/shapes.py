@@ -73,6 +73,8 @@ class Flow:
         if graph.slots_name in shown:
             slots = self.bindings[graph.slots_name]
             found.append(Symbol(graph.slots_name, "slots of the cache", slots))
+        if graph.on_grid and (count := graph.token_axis.name) in shown:
+            found.append(Symbol(count, f"tokens of {graph.text.space}", self.bindings[count]))
         return found
 
     def _letters(self, size: Dim) -> set[str]:
