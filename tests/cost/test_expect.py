@@ -97,7 +97,7 @@ def test_a_cache_that_is_not_there_is_told_at_its_expectation(key: str) -> None:
     (told,) = check(load_text(text), {}).diagnostics
     assert told.message == (
         "`expect` speaks of a cache, and the model has none: a text beside other tokens in one "
-        "value, `N + T`, is not supported yet in decoding"
+        "value, `T + N`, is not supported yet in decoding"
     )
     assert told.primary is not None
     assert [(each.span.line, each.text) for each in (told.primary, *told.secondary)] == [
