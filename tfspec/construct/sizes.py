@@ -235,6 +235,8 @@ class Sizes:
 
     def rate_over(self, expr: RateExpr, layers: int) -> float:
         """A real number of the spec outside its streams, where n is a count of layers."""
+        if "i" in expr.names:
+            raise self.no_layer(expr)
         return self._real(expr, {**self._rate_sizes(expr, None), "n": layers})
 
     def _rate_sizes(self, expr: RateExpr, x: Tensor | None) -> dict[str, int]:
