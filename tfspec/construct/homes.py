@@ -11,6 +11,9 @@ from tfspec.graph.scope import Scope
 from tfspec.spec.expression import ExpressionError, SizeExpr
 from tfspec.symbolic import Dim
 
+MOST = 10_000
+"""Layers whose indices are looked at one by one."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -44,6 +47,8 @@ def numbers(g: Sizes, index: SizeExpr) -> tuple[int, ...]:
         raise g.no_layer(index)
     if g.depth.total is None:
         raise g.not_yet("a count of layers that depends on a width", index.span)
+    if len(g.layers.indices) > MOST:
+        raise g.not_yet(f"an index of weights in more than {MOST:,} layers", index.span)
     found = tuple(_number(g, index, i, g.depth.total) for i in g.layers.indices)
     own = len(g.layers.own)
     if any(number != found[at % own] for at, number in enumerate(found)):
