@@ -16,6 +16,8 @@ PAGE = (180 / 25.4 * 72, 240 / 25.4 * 72)
 COLUMN = (85 / 25.4 * 72, PAGE[1])
 AIR = 0.6
 """Half a line's width: lines that touch do not overlap."""
+REACH = 8
+"""How far a line may end from what it leads to: an arrow's head, and the air before a name."""
 INK, SIGN = (0.74, 0.22), (0.58, -0.1)
 """How far letters reach above and below their line, in ems; and signs such as +."""
 
@@ -195,7 +197,8 @@ def _on_curve(four: Sequence[Point], t: float) -> Point:
 # ---- what may be wrong
 def wrong(p: Picture, page: Point = PAGE, text: float = 7) -> list[str]:
     """Everything that a reader would stumble over, where it is to fit so large a page."""
-    return [*_off_page(p, page, text), *_overlaps(p), *_crossings(p), *_overflows(p), *_crooked(p)]
+    seen = (_overlaps, _crossings, _overflows, _crooked, _loose)
+    return [*_off_page(p, page, text), *(said for each in seen for said in each(p))]
 
 
 def _off_page(p: Picture, page: Point, text: float) -> Iterator[str]:
@@ -278,3 +281,15 @@ def _crooked(p: Picture) -> Iterator[str]:
         for segment in () if line.bent else line.segments:
             if segment.left != segment.right and segment.top != segment.bottom:
                 yield f"a {line.kind} is crooked"
+
+
+def _loose(p: Picture) -> Iterator[str]:
+    """Lines that begin or end where nothing is: each goes from a thing or a line to another."""
+    things = [shape.area for shape in (*p.boxes, *p.cards)]
+    things += [word.area for word in p.words if word.style == "name"]
+    for line in p.lines:
+        others = [s for other in p.lines if other is not line for s in other.segments]
+        for x, y in (line.points[0], line.points[-1]):
+            here = Area(x, y, x, y).shrunk(-REACH)
+            if not any(here.meets(each.shrunk(-AIR)) for each in (*things, *others)):
+                yield f"a {line.kind} ends at nothing"

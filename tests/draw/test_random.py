@@ -17,7 +17,7 @@ from tfspec.api import Architecture
 from tfspec.graph.trace import Node, Trace, inner_traces
 
 QUICK, MANY = 60, 1000
-SURE = ("overflows", "overlaps", "is off", "lies across", "two cards", "crooked")
+SURE = ("overflows", "overlaps", "is off", "lies across", "two cards", "crooked", "at nothing")
 """What no figure has, however wild. Lines of wild graphs may have to cross."""
 
 
@@ -96,14 +96,38 @@ def test_many_random_models_are_drawn_whole() -> None:
     assert [said for model in models(range(QUICK, MANY)) for said in trouble(model)] == []
 
 
-def test_most_figures_of_random_models_have_no_crossing() -> None:
-    """Of those of which `tfspec draw` does not say that lines may cross hardly any has one, over a
-    word; and most are such."""
+@pytest.mark.xfail(reason="of 52 of these models 6 have lines that may cross", strict=True)
+def test_most_figures_of_random_models_may_have_no_crossing() -> None:
+    """The goal: of nine in ten `tfspec draw` does not say that lines may cross."""
     drawings = [model.draw() for model in quick()]
-    plain = [each for each in drawings if not each.tangled]
-    assert len(plain) >= 0.85 * len(drawings)
+    assert sum(not each.tangled for each in drawings) >= 0.9 * len(drawings)
+
+
+def test_figures_that_do_not_say_so_have_no_crossing() -> None:
+    """Hardly any has one, over a word; and most figures are such."""
+    plain = [drawing for model in quick() if not (drawing := model.draw()).tangled]
+    assert len(plain) > len(quick()) / 2
     clean = [each for each in plain if not _crossing(wrong(picture(each.svg())))]
     assert len(clean) >= 0.95 * len(plain)
+
+
+INSIDE = """
+tfspec: 1
+name: inside
+dims: {B: batch, T: 1..8, V: 9, d: 4}
+inputs: {tokens: ids(V) B T}
+streams: {a: [tokens, {embed: d}, relu2]}
+outputs:
+  y: [a, {linear: 3}]
+  z: [{sum: [[a, norm, {linear: d}], [tokens, {embed: d}]]}]
+"""
+
+
+def test_a_branch_reads_its_neighbour_by_the_way_between_them() -> None:
+    """No line to it comes from where the branches part."""
+    drawing = of(INSIDE).draw()
+    assert not drawing.tangled
+    assert wrong(picture(drawing.svg())) == []
 
 
 def _crossing(said: list[str]) -> bool:

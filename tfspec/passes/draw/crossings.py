@@ -20,9 +20,14 @@ def any_cross(paths: Iterable[Path]) -> bool:
 
 
 def runs_over(paths: Iterable[Path], text: Text, m: Measure) -> bool:
-    """Whether a line lies on a word that stands in the middle of its place."""
+    """Whether a line lies on a word."""
     width, half = m.width(text.text, text.role), m.name // 2
-    area = Rect(text.x - m.half(width), text.y - half, width, 2 * half + m.point)
+    left = {"start": text.x, "middle": text.x - m.half(width), "end": text.x - width}[text.anchor]
+    return meets(paths, Rect(left, text.y - half, width, 2 * half + m.point))
+
+
+def meets(paths: Iterable[Path], area: Rect) -> bool:
+    """Whether a line goes through an area."""
     return any(_meets(segment, area) for path in paths for segment in _segments(path))
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.passes.draw.exchange import cross_over, room
-from tfspec.passes.draw.parts import Box, Fan, Item, Series, Start
+from tfspec.passes.draw.parts import Box, Fan, Item, Jump, Series, Start
 from tfspec.passes.draw.shapes import Path
 
 if TYPE_CHECKING:
@@ -168,16 +168,21 @@ class _Parallel:
             self._join(x, s, self.joint)
 
     def _part(self, x: int, s: int) -> None:
-        """From the trunk to each branch: the outermost two by the bus, others straight from it."""
+        """From the trunk to each branch that goes on from it: the outermost two by the bus, others
+        straight from it. What begins at a value elsewhere has a line of its own."""
         point, bus = self.placer.m.point, s + self.bus
         if self.lanes:
             self.placer.line([(x, s), (x, bus)])
-        for at, (body, center) in enumerate(zip(self.bodies, self.centers, strict=True)):
-            if self.item.split:
-                way = [(x + center, bus), (x + center, s + self.entry - point)]
-                if self._outermost(at):
-                    way = [*([(x, bus - point)] if at == 0 and point else []), (x, bus), *way]
-                self.placer.line(way, body.solid)
+        parting = [
+            at for at, each in enumerate(self.branches) if not isinstance(each.items[0], Jump)
+        ]
+        for at in parting if self.item.split else ():
+            center = x + self.centers[at]
+            way = [(center, bus), (center, s + self.entry - point)]
+            if at in (parting[0], parting[-1]):
+                lead = [(x, bus - point)] if at == parting[0] and point else []
+                way = [*lead, (x, bus), *way]
+            self.placer.line(way, self.bodies[at].solid)
 
     def _outermost(self, at: int) -> bool:
         return at in (0, len(self.centers) - 1)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.graph.tensor import Tensor
+from tfspec.passes.draw.crossings import any_cross, meets, runs_over
 from tfspec.passes.draw.parts import Series, boxes, jumps
 from tfspec.passes.draw.shapes import Path
 
@@ -42,7 +43,8 @@ def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
         column = _column(target, sides)
         channel = sides[column] - placer.m.channel * (numbers[column, target.source] + 1)
         before = drawn.setdefault(target.source, [])
-        before.append(_forked(placer, target, before) or _path(placer, target, channel, gaps))
+        path = _forked(placer, target, before) or _path(placer, target, channel, gaps)
+        before.append(path if _is_clear(placer, path) else _inside(placer, target) or path)
         placer.out.paths.append(before[-1])
 
 
@@ -122,6 +124,31 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
     else:
         bend = ((x, leave), (channel, leave), (channel, target.s))
     return Path(((x, end - m.point), *bend, last), target.line, target.arrow)
+
+
+def _inside(placer: Placer, target: Target) -> Path | None:
+    """Between the branches of one column: from where a value is made over to a place that is free
+    all the way to a target further right."""
+    m = placer.m
+    x, end = placer.ends[target.source]
+    tap, (last, s) = end + m.tap - m.point, _tip(placer, target)
+    for side in range(x + m.channel, last, max(m.channel // 2, 1)):
+        points = ((x, tap), (side, tap), (side, s), (last, s))
+        path = Path(points, target.line, target.arrow, tap=True)
+        if _is_clear(placer, path):
+            return path
+    return None
+
+
+def _is_clear(placer: Placer, path: Path) -> bool:
+    """Whether it meets no box, no word and no other line but where it begins and ends."""
+    out, m = placer.out, placer.m
+    if any(meets([path], box.rect) for box in out.boxes):
+        return False
+    return not (
+        any(runs_over([path], text, m) for text in out.texts)
+        or any(any_cross([path, other]) for other in out.paths)
+    )
 
 
 def _above(placer: Placer, left: int, right: int) -> int:
