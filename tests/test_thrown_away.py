@@ -66,12 +66,14 @@ LEAST = {"B": 1, "T": 1, "R": 1, "Q": 1}
 SIZES = {"B": 2, "T": 5, "R": 4, "Q": 3}
 
 
-def model(case: str, depth: int = 6) -> Architecture:
+def model(case: str, depth: int = 6, share: str = "") -> Architecture:
     joint, steps, taken = CASES[case]
     text = MODEL.replace("JOINT", joint).replace("STEPS", steps).replace("TAKEN", taken)
     text = text.replace("DEPTH", str(depth))
     if "z" not in joint:
         text = text.replace(", z: float B Q (f)", "").replace(" Q: 1..4,", "").replace(" f: 6,", "")
+    if share:
+        text = text.replace("    norm: {at: pre}", f"    norm: {{at: pre}}\n    share: {share}")
     return Architecture(load_text(text))
 
 
@@ -160,6 +162,27 @@ def test_backward_of_attention_runs_where_a_gradient_comes() -> None:
     at = {**SIZES, "d": 8, "e": 12, "f": 6, "L": 6}
     b, q = SIZES["B"], SIZES["Q"]
     assert found[-1].value(at) == 10 * b * (6 - 2) * q**2 * 6
+
+
+@pytest.mark.parametrize(
+    ("depth", "share"),
+    [
+        (6, "one(i % 2)"),
+        (6, "one(i % 3)"),
+        (9, "one(i % 3)"),
+        (8, "one(i % 4)"),
+        (4, "one"),
+        (2, "one"),
+    ],
+)
+@pytest.mark.parametrize("case", ["the second of two", "two of three"])
+def test_bytes_that_backward_moves_in_rounds(case: str, depth: int, share: str) -> None:
+    """Layers at the ends of a stack stand apart also where weights come back."""
+    architecture = model(case, depth, share)
+    moves = measured.backward(tfspec.build(architecture), measured.given_to(architecture.semantics))
+    assert moves.total("aten.clone.") == measured.counted(
+        architecture.semantics, "train", "backward"
+    )
 
 
 def test_the_formula_has_the_last_layer_apart() -> None:

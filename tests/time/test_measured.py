@@ -124,3 +124,22 @@ def test_the_sum_of_two_gradients_of_a_shared_table_is_seen(
     monkeypatch.setattr(Order, "_gets", lambda *_: None)
     ours = measured.counted(graph, "train", "backward")
     assert moves.total("aten.clone.") == ours + 3 * table
+
+
+MEMORY = """
+tfspec: 1
+name: toy
+dims: {B: batch, T: 2..5, S: 2..4, d: 8, L: DEPTH}
+inputs: {x: float B T (d), z: float B S (d)}
+blocks: {layer: {norm: {at: pre}, do: [{attend: {heads: 2, to: memory}}]}}
+streams: {memory: [z, {linear: d}], s: [x, {stack: {of: layer, depth: L}}]}
+outputs: {y: s}
+"""
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 9])
+def test_each_layer_has_a_gradient_for_what_all_read(depth: int) -> None:
+    architecture = Architecture(load_text(MEMORY.replace("DEPTH", str(depth))))
+    graph = architecture.semantics
+    moves = measured.backward(tfspec.build(architecture), measured.given_to(graph))
+    assert moves.total("aten.clone.") == measured.counted(graph, "train", "backward")

@@ -78,7 +78,18 @@ outputs: {y: [s, {linear: 4}]}
 
 def test_dropout_is_in_what_it_gets() -> None:
     """Whether a model trains is no number, and widens nothing."""
-    architecture = Architecture(load_text(DROPPING))
+    moved(DROPPING)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 6, 9])
+def test_each_layer_has_a_gradient_for_the_copy_that_all_share(depth: int) -> None:
+    text = DROPPING.replace(", dropout: 0.1", "").replace("depth: 3", f"depth: {depth}")
+    moved(text.replace("layer: {", "layer: {share: one, "))
+
+
+def moved(text: str) -> None:
+    """A backward to the byte."""
+    architecture = Architecture(load_text(text))
     graph = architecture.semantics
     moves = measured.backward(tfspec.build(architecture), measured.given_to(graph), autocast=True)
     ours = measured.counted(graph, "train", "backward", dtype="mixed")

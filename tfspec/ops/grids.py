@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from tfspec.graph.look import Look, chip
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node, Reach
 from tfspec.ops.pointwise import Add
-from tfspec.ops.tokens import Rearrangement
+from tfspec.ops.tokens import Pool, Rearrangement
 from tfspec.program import expr as ex
 from tfspec.program.kernels import JOIN
 from tfspec.program.lowering import Lowering
@@ -52,38 +52,29 @@ class TakeIndex(Rearrangement):
 
 
 @dataclass(frozen=True)
-class PoolAxes(Rearrangement):
+class PoolAxes(Pool):
     """The mean or the largest over some axes of a grid, `gone`: [..., F·H·W, d] -> [..., F, d]."""
 
     reach: ClassVar[Reach] = "place"
 
-    space: Space
-    how: Literal["mean", "max"]
     gone: tuple[Axis, ...]
 
     @property
-    def looks_ahead(self) -> bool:
-        return True
+    def what(self) -> str:
+        return f"over {', '.join(axis.name for axis in self.gone)}"
 
-    def infer(self, *inputs: Tensor) -> Tensor:
-        return over(self.space, inputs[0].axes[-1])
-
-    def label(self) -> str:
-        return f"{self.how} over {', '.join(axis.name for axis in self.gone)}"
-
-    def look(self, *inputs: Tensor) -> Look:
-        return chip(self.how, f"over {', '.join(axis.name for axis in self.gone)}")
+    @property
+    def called(self) -> str:
+        return f"`pool` {self.what}"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         """Neighbours that go are one axis, and go at once."""
         lead, (part,) = len(self.space.batch), node.inputs[0].space.parts
         runs = [[*run] for _, run in groupby(part.axes, lambda axis: axis in self.gone)]
         joined = [Axis(run[0].name, product(axis.size for axis in run)) for run in runs]
-        x = inputs[0].unflatten(
-            lead, grid_sizes(low, replace(part, axes=tuple(joined)), inputs[0].shape[lead])
-        )
+        sizes = grid_sizes(low, replace(part, axes=tuple(joined)), inputs[0].shape[lead])
         gone = [lead + at for at, run in enumerate(runs) if run[0] in self.gone]
-        x = x.reduce("mean" if self.how == "mean" else "amax", *gone)
+        x = inputs[0].unflatten(lead, sizes).reduce(self.function, *gone)
         last = len(x.shape) - 2
         return x.flatten(lead, last) if last > lead else x
 

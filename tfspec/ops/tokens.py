@@ -223,19 +223,28 @@ class Pool(Rearrangement):
     def infer(self, *inputs: Tensor) -> Tensor:
         return over(self.space, inputs[0].axes[-1])
 
+    @property
+    def function(self) -> Literal["mean", "amax"]:
+        """What torch calls it."""
+        return "mean" if self.how == "mean" else "amax"
+
+    @property
+    def what(self) -> str:
+        """What goes."""
+        return "over tokens"
+
     def label(self) -> str:
-        return f"{self.how} over tokens"
+        return f"{self.how} {self.what}"
 
     @property
     def called(self) -> str:
         return f"`pool: {self.how}`"
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip(self.how, "over tokens")
+        return chip(self.how, self.what)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
-        axis = len(node.inputs[0].space.batch)
-        return inputs[0].reduce("mean" if self.how == "mean" else "amax", axis)
+        return inputs[0].reduce(self.function, len(node.inputs[0].space.batch))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,15 @@ class Tape(Generic[T]):
         return found[::-1]
 
 
+def ends(values: int) -> tuple[int, int]:
+    """How many layers at the front and at the back of a stack differ from those between them.
+
+    The first reads what came in, all later ones what a layer left. Of several values, which read
+    each other, a gradient may take as many layers to reach them all, from either end.
+    """
+    return (1, 0) if values == 1 else (values, values)
+
+
 def turns(layers: Dim, count: int, front: int, back: int) -> list[Dim]:
     """How many layers each turn stands for that is walked through: some at the front and at the
     back one by one, and all others as one. `count` is how many layers there are, in numbers."""

@@ -173,10 +173,11 @@ class Value:
     def reduce(self, function: str, *axes: int) -> Value:
         """mean, sum or amax over some axes, which go."""
         shape = [size for at, size in enumerate(self.shape) if at not in axes]
-        largest = sv.saves(sv.Keep(self), sv.Result())  # where it is, by comparing again
-        saves = largest if function == "amax" else sv.LINEAR
-        dim = axes[0] if len(axes) == 1 else axes
-        return self.fresh(self._call(function, dim=dim), shape, saves)
+        call = self._call(function, dim=axes[0] if len(axes) == 1 else axes)
+        if function != "amax":
+            return self.fresh(call, shape, sv.LINEAR)
+        kept = sv.saves(sv.Keep(self), sv.Result())  # where it is, by comparing again
+        return self.fresh(call, shape, kept, kernel=_largest(product(self.shape), product(shape)))
 
     def gather(self, index: Value) -> Value:
         """Elements of the last axis by position: [..., n], [..., k] -> [..., k]."""
@@ -356,3 +357,9 @@ def side_by_side(pieces: Sequence[Value], shape: Shape) -> Value:
 def flat(values: Iterable[Value]) -> tuple[Value, ...]:
     """The values that code has for these."""
     return tuple(each for value in values for each in value.flat)
+
+
+def _largest(given: Dim, made: Dim) -> Kernel:
+    """The largest of each row. In backward flags are made of what is equal to it, read to count
+    them, in int64, and read again; gradients are divided by the counts before."""
+    return Kernel("pointwise", back=2 * made, back_flags=3 * given + 16 * made)

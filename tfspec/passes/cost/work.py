@@ -10,7 +10,7 @@ from tfspec.graph.space import Axis
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces, leading_to
-from tfspec.passes.reached import Flow, Seen, Tape, turns
+from tfspec.passes.reached import Flow, Seen, Tape, ends, turns
 from tfspec.symbolic import Dim
 
 ShapeOf = Callable[[Tensor], tuple[Dim, ...]]
@@ -126,11 +126,11 @@ class _Walk:
         )
 
     def _stack(self, node: Node, stack: Stack, times: Dim) -> None:
-        """A first round may read what needs no gradient, and parts that read each other may need
-        as many rounds as they are for one to reach them all."""
-        (x,), given, several = node.inputs, node.inputs, len(_parts(node.inputs[0]))
-        front = several if self.needing(x) != list(_parts(x)) else 0
-        back = several if several > 1 else 0
+        """The layers at its ends one by one; at the front only where not all that comes in needs a
+        gradient, as all that a layer leaves does."""
+        (x,), given = node.inputs, node.inputs
+        front, back = ends(len(_parts(x)))
+        front = front if self.needing(x) != list(_parts(x)) else 0
         for layers in turns(stack.count, stack.rounds, front, back):
             for trace in stack.traces:
                 self._pass(given, trace.inputs)

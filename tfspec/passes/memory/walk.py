@@ -1,9 +1,7 @@
 """A program's forward, step by step: which storages it keeps, with the layers of a stack counted.
 
-A stack of one value costs what two of its layers cost: the first reads what came in, the second
-what the first left, and all later ones do as the second. (Lowering takes apart the layers that
-differ.) Of a stack of several values, which read each other, a gradient may take as many layers to
-reach them all, from the front and from the back: so many are walked through one by one.
+A stack costs what a few of its layers cost: those at its ends, and one that stands for all between
+them. (Lowering takes apart the layers that differ.)
 
 What no output is made of is thrown away, and autograd keeps nothing for it.
 """
@@ -191,10 +189,10 @@ class Walk:
 
 
 def turns(loop: Loop) -> list[Turn]:
-    """The turns that stand for all, with as many of their own as gradients may take to reach every
-    value that is carried."""
-    count, values = len(loop.turns), len(loop.carry)
-    front, back = (1, 0) if values == 1 else (values, values)
+    """The turns that stand for all, those at the ends one by one."""
+    count = len(loop.turns)
     several = loop.ends and count > 1
     layers = loop.layers - loop.turns[0] if several else Dim.of(count)
-    return [Turn(loop, each) for each in reached.turns(layers, count, front, back)]
+    return [
+        Turn(loop, each) for each in reached.turns(layers, count, *reached.ends(len(loop.carry)))
+    ]

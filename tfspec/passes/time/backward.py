@@ -27,11 +27,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tfspec.passes.time.regions import FLOATS, Region, Run
+from tfspec.passes.time.regions import FLOATS, Cast, Region, Run
 from tfspec.passes.time.traffic import ZERO, Traffic
 from tfspec.program import expr as ex
 from tfspec.program.method import Assign
 from tfspec.symbolic import Dim
+
+ONE = Dim.of(1)
 
 
 @dataclass(frozen=True)
@@ -141,18 +143,21 @@ class Backward:
 
     def _put_together(self, run: Run) -> Dim:
         whole = self.traffic.bytes(run.makes[0])
-        parts = [*(part for _, part in self._pieces(run)), *run.makes[0].block.results]
-        if not parts or (len(parts) == 1 and _alike(parts[0], run.makes[0])):
+        pieces = [(part, _often(run, reader)) for reader, part in self._pieces(run)]
+        pieces += [(part, ONE) for part in run.makes[0].block.results]
+        if not pieces or (pieces == [(pieces[0][0], ONE)] and _alike(pieces[0][0], run.makes[0])):
             return ZERO
         if self.traffic.compiled:
-            return sum(map(self.traffic.bytes, parts), whole)
-        return self._added(parts, whole)
+            return sum((self.traffic.bytes(part) * often for part, often in pieces), whole)
+        return self._added(pieces, whole)
 
-    def _added(self, parts: Sequence[Region], whole: Dim) -> Dim:
+    def _added(self, pieces: Sequence[tuple[Region, Dim]], whole: Dim) -> Dim:
         """Those of one part first, then laid into zeros with what was cut out beside it."""
-        cuts = dict.fromkeys(part.cut for part in parts)
-        once = dict.fromkeys(parts)
-        again = sum((self.traffic.bytes(part) * (parts.count(part) - 1) for part in once), ZERO)
+        cuts = dict.fromkeys(part.cut for part, _ in pieces)
+        once: dict[Region, Dim] = {}
+        for part, often in pieces:
+            once[part] = once.get(part, ZERO) + often
+        again = sum((self.traffic.bytes(part) * (often - 1) for part, often in once.items()), ZERO)
         laid = self.traffic.all(part for part in once if part.cut is not None)
         laid += whole * sum(cut is not None for cut in cuts)
         return laid + 3 * again + 3 * whole * (len(cuts) - 1)
@@ -184,6 +189,14 @@ class Backward:
 def _alike(one: Region, other: Region) -> bool:
     """Whether a gradient of one is that of the other as it is."""
     return one.plain == other.plain and one.dtype == other.dtype
+
+
+def _often(run: Run, reader: Run) -> Dim:
+    """How many layers read what is made once: outside of their stack, or for all of them. What a
+    layer makes, one layer reads, though that may stand for several."""
+    outside = run.layer is None or reader.layer is None or run.layer.stack != reader.layer.stack
+    once = run.times == ONE and (outside or isinstance(run.step, Cast))
+    return reader.times if once else ONE
 
 
 def optimizer(weights: Dim, size: int, states: int) -> Dim:

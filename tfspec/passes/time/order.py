@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tfspec.graph.scope import Place, Weight
-from tfspec.passes.reached import turns
+from tfspec.passes.reached import ends, turns
 from tfspec.passes.time.regions import Block, Dtype, Given, Held, Layer, Region, Run
 from tfspec.program import expr as ex
 from tfspec.program.kernels import POINTWISE
@@ -255,15 +255,21 @@ def _stacks_around(weight: Weight) -> int:
 def _turns(loop: Loop) -> list[tuple[Dim, int]]:
     """How many layers each turn stands for, and the turn that had their weights first.
 
-    They are the first layer, those between, and the last; of several values that read each other,
-    as many layers at both ends as they are. Where weights come back in rounds, those between are
+    They are the layers at both ends, as `reached.ends` has them and one at least, since a layer's
+    neighbours count here, and those between. Where weights come back in rounds, those between are
     of the first round, or of later ones.
     """
-    count, one, layers = len(loop.turns), Dim.of(1), loop.layers
-    if loop.own == count:
-        values = len(loop.carry)
-        return [(each, at) for at, each in enumerate(turns(layers, count, values, values))]
-    own, last = loop.places[0].child.scope.copies, min(1, loop.own - 1)
-    first = [(own - 1, 1)] if loop.own > 1 else []
-    later = [(layers - own - 1, last)] if count > loop.own + 1 else []
-    return [(one, 0), *first, *later, (one, last)]
+    count, own, front = len(loop.turns), loop.own, ends(len(loop.carry))[0]
+    if own == count:
+        return [(each, at) for at, each in enumerate(turns(loop.layers, count, front, front))]
+    round_, one = loop.places[0].child.scope.copies, Dim.of(1)
+    found = [(one, at % own) for at in range(min(front, count))]
+    if own > front:
+        found.append((round_ - front, front))
+    begun = max(own, front)
+    later = count - begun - front
+    if later > 0:
+        so_far = round_ if own >= front else Dim.of(front)
+        found.append((loop.layers - so_far - front, min(front, own - 1)))
+    rest = range(count - min(front, count - begun), count)
+    return [*found, *((one, min(at % own, front)) for at in rest)]
