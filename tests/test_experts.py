@@ -212,7 +212,7 @@ def test_verify_says_what_it_cannot_see() -> None:
 
 # ---- whole graphs
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", ["fast", pytest.param("explicit", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["with biases", "groups", "one"])
 def test_it_compiles_whole_whatever_the_routing_is(case: str, style: str) -> None:
     torch._dynamo.reset()

@@ -11,7 +11,15 @@ from tests.parity.running import run_file
 
 pytestmark = pytest.mark.filterwarnings("default")
 BY_INDUCTOR = ("gpt2",)  # the others in `make slow`
-LONG = ("video-swin-t", "mixtral-8x7b", "palm-e-562b", "whisper-base")  # a quarter of a minute each
+LONG = (
+    "video-swin-t",
+    "mixtral-8x7b",
+    "palm-e-562b",
+    "whisper-base",
+    "deepseek-v3",
+    "vilbert",
+    "flamingo",
+)  # some ten seconds each
 
 
 def graphs_after(name: str, backend: str, style: str = "fast") -> list[int]:
