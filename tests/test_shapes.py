@@ -146,6 +146,16 @@ def test_json_has_stable_keys():
     }  # fmt: skip
 
 
+def test_latex_has_bounds_as_signs(tmp_path: Path):
+    path = tmp_path / "toy.yaml"
+    path.write_text(
+        "tfspec: 1\nname: toy\ndims: {B: batch, T: multiple(3) <= 10, d: 8}\n"
+        "inputs: {x: float B T (d)}\nstreams: {s: [x, {linear: d}]}\noutputs: {y: s}\n"
+    )
+    found = tfspec.load(path).shapes().latex()
+    assert r"multiple(3) $\leq$ 10" in found
+
+
 def test_latex_and_markdown_name_sizes_alike():
     found = flow("vit-b16")
     assert r"$[B, h, N, k]$ & $2 \times 4 \times 7 \times 16$" in found.latex()

@@ -377,3 +377,10 @@ def test_a_long_condition_is_broken_and_not_cut() -> None:
 def test_no_knob_stands_alone_below_a_full_line() -> None:
     (box,) = (b for b in loaded("llama-3-8b").draw().layout.boxes if b.kind == "attention")
     assert box.knobs == ("h heads × k, g KV heads", "RoPE, causal")
+
+
+def test_a_norm_of_queries_and_keys_is_said() -> None:
+    box = next(
+        each for each in loaded("qwen3-8b").draw().figure.boxes() if each.kind == "attention"
+    )
+    assert any("QK norm" in knob for knob in box.knobs)

@@ -54,7 +54,10 @@ def test_what_does_not_fit_is_said(run: Run) -> None:
     parts = ", ".join(f"[x{at}, {{linear: 8}}, norm]" for at in range(12))
     text = f"tfspec: 1\nname: wide\ndims: {{B: batch}}\ninputs: {{{names}}}\n"
     Path("wide.yaml").write_text(f"{text}streams: {{y: [{{sum: [{parts}]}}]}}\noutputs: {{y: y}}\n")
-    said = "this figure is 340 × 75 mm: in {} mm its text would have less than {} points\n"
+    said = (
+        "this figure is 340 × 75 mm: in {} mm its text would have less than {} points; "
+        "`--open BLOCK` draws less\n"
+    )
     for width, room, least in (("column", "85 × 240", 5), ("page", "180 × 240", 7)):
         wrote = run("wide.yaml", "--width", width, "-o", "a.svg")
         assert wrote == (0, "", f"wrote a.svg\n{said.format(room, least)}")

@@ -67,6 +67,13 @@ def test_the_last_step_is_a_whole_one() -> None:
     assert (found.each_step, found.steps) == (200, 3)
 
 
+def test_one_sample_is_one() -> None:
+    spec = tfspec.load("vit-b16", {"B": 1})
+    told = str(spec.cost("train", target="h200", dtype="bf16", run=Amount("samples", 1, 1)))
+    assert "1 sample on 1 GPU" in told
+    assert "a step is of 1 sample on each GPU" in told
+
+
 def test_samples_of_images() -> None:
     found = run(tfspec.load("vit-b16", {"B": 64}), Amount("samples", 1_281_167, 8))
     assert (found.each_step, found.steps) == (64, 2503)

@@ -184,8 +184,11 @@ class Attend(Layer):
             knobs.append(("windows of ", *between(" × ", windows.tile)))
         if divided is not None:
             knobs.append((f"over {', '.join(map(str, self.over or ()))}",))
-        positions = {"RoPE": self.rope, "ALiBi": self.alibi, "relative bias": self.rel_bias}
-        knobs += [(name,) for name, knob in positions.items() if knob]
+        named = {
+            "QK norm": self.qk_norm, "RoPE": self.rope, "ALiBi": self.alibi,
+            "relative bias": self.rel_bias,
+        }  # fmt: skip
+        knobs += [(name,) for name, knob in named.items() if knob]
         knobs += [] if self.pos is None else [(self.pos.told,)]
         if self.sinks:
             knobs.append(("sinks",))

@@ -74,7 +74,7 @@ def _options(parser: ArgumentParser) -> None:
         help="a block or module to draw open (default: the block of the main stack)",
     )
     choice(parser, "--level", LEVELS, "blocks; ops: each op of one, laid out by Graphviz")
-    choice(parser, "--theme", tuple(THEMES), "colours; print: black lines, no background")
+    choice(parser, "--theme", tuple(THEMES), "colours; print: black text and frames, no background")
     choice(parser, "--cost", QUANTITIES, "a bar in each box for its share of what is drawn")
     choice(parser, "--width", WIDTHS, "fit 180 mm; column: fit 85 mm, text of 5 pt or more")
     parser.add_argument(
@@ -117,9 +117,8 @@ def _too_large(drawing: Drawing) -> str:
     most, size = (
         " × ".join(f"{x / 72 * 25.4:.0f}" for x in each) for each in (room.size, drawing.size)
     )
-    return (
-        f"this figure is {size} mm: in {most} mm its text would have less than {room.text} points"
-    )
+    small = f"in {most} mm its text would have less than {room.text} points"
+    return f"this figure is {size} mm: {small}; `--open BLOCK` draws less"
 
 
 def _made(drawing: Drawing, ending: str) -> str | bytes:

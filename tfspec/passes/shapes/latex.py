@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tfspec.passes.shapes.shapes import Flow, Symbol
 
 _SIGNS = {
+    "<=": r"$\leq$",
+    ">=": r"$\geq$",
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -26,6 +29,8 @@ _SIGNS = {
     ">": r"$>$",
     "|": r"$|$",
 } | {sign: f"\\{sign}" for sign in "#$%&_"}
+
+_SIGN = re.compile("|".join(map(re.escape, _SIGNS)))  # those of two characters stand first
 
 
 def latex(flow: Flow) -> str:
@@ -64,7 +69,7 @@ def size(flow: Flow, dim: Dim) -> str:
 
 def words(text: str) -> str:
     """Text in which LaTeX sees no command."""
-    return "".join(_SIGNS.get(char, char) for char in escape(text))
+    return _SIGN.sub(lambda found: _SIGNS[found[0]], escape(text))
 
 
 def _caption(flow: Flow) -> str:

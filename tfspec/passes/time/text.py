@@ -118,15 +118,19 @@ def plans(cost: Cost) -> Iterator[str]:
         yield from _run(cost, cost.training)
 
 
+def _counted(count: int, unit: str) -> str:
+    return f"{count:,} {unit.removesuffix('s') if count == 1 else unit}"
+
+
 def _run(cost: Cost, run: Training) -> Iterator[str]:
     amount, gpus = run.amount, f"{run.amount.gpus:,} GPU{'s' if run.amount.gpus > 1 else ''}"
     energy = "" if run.kwh is None else f", {run.kwh:,.1f} kWh"
     steps = f"{run.steps:,} steps of {seconds(run.step_seconds)}"
     took = f"{seconds(run.wall_seconds)}, {run.gpu_hours:,.1f} GPU-hours{energy}"
-    yield f"{amount.count:,} {amount.unit} on {gpus}: {steps}, {took}"
+    yield f"{_counted(amount.count, amount.unit)} on {gpus}: {steps}, {took}"
     here = ", ".join(f"{name} = {size:,}" for name, size in cost.chosen.items())
     unset = escape(f", for nobody set {here}") if here else ""
-    yield f"a step is of {run.each_step:,} {amount.unit} on each GPU{unset}"
+    yield f"a step is of {_counted(run.each_step, amount.unit)} on each GPU{unset}"
     if run.assumed:
         yield f"at {run.mfu:.0%} MFU, which is an assumption: no efficiency was measured"
     else:
