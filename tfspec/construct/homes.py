@@ -48,7 +48,8 @@ def numbers(g: Sizes, index: SizeExpr) -> tuple[int, ...]:
     if g.depth.total is None:
         raise g.not_yet("a count of layers that depends on a width", index.span)
     if len(g.layers.indices) > MOST:
-        raise g.not_yet(f"an index of weights in more than {MOST:,} layers", index.span)
+        what = f"an index of weights in more than {MOST:,} layers"
+        raise g.not_yet(what, index.span, ["stack fewer layers, or share without an index"])
     found = tuple(_number(g, index, i, g.depth.total) for i in g.layers.indices)
     own = len(g.layers.own)
     if any(number != found[at % own] for at, number in enumerate(found)):

@@ -236,7 +236,8 @@ class Sizes:
     def rate_over(self, expr: RateExpr, layers: int) -> float:
         """A real number of the spec outside its streams, where n is a count of layers."""
         if "i" in expr.names:
-            raise self.no_layer(expr, "i")
+            help = "write it without `i`: it is one number for all layers, of which there are `n`"
+            raise self.no_layer(expr, "i", help=help)
         return self._real(expr, {**self._rate_sizes(expr, None), "n": layers})
 
     def _rate_sizes(self, expr: RateExpr, x: Tensor | None) -> dict[str, int]:
@@ -258,13 +259,15 @@ class Sizes:
         message = "`width` is the width of the vectors that enter a step, and none enter here"
         return self.refuse(NO_VALUE, message, place, help=["write a number or a dim"])
 
-    def no_layer(self, expr: RateExpr | SizeExpr, *names: str) -> Stop:
+    def no_layer(
+        self, expr: RateExpr | SizeExpr, *names: str,
+        help: str = "a list block between layers is none of them: write it without `i` and `n`",
+    ) -> Stop:  # fmt: skip
         """Of a number that speaks of a layer where there is none, by one of these names."""
         asked = names or ("i", "n")
         name, place = next((e.name, e.span) for e in expr.places() if e.name in asked)
         message = f"`{name}` speaks of a layer, and there is none here"
-        help = ["a list block between layers is none of them: write it without `i` and `n`"]
-        return self.refuse(NO_LAYER, message, place, help=help)
+        return self.refuse(NO_LAYER, message, place, help=[help])
 
     def _real(self, expr: RateExpr, env: Mapping[str, float]) -> float:
         try:

@@ -57,7 +57,8 @@ def _read(g: Builder, knob: str, source: Pipeline, x: Tensor) -> Tensor:
         return y
     place = last_place(source)
     if {*y.space.batch} == {*x.space.batch} and not known:
-        raise g.not_yet("modulation by a value whose batch axes stand in another order", place)
+        what = "modulation by a value whose batch axes stand in another order"
+        raise g.not_yet(what, place, ["declare both inputs with their batch axes in one order"])
     if not known or _some_axes(y, x):
         raise g.not_yet("modulation by a value over some of the axes", place)
     message = f"`{knob}` reads one token, or one for each of those here"
