@@ -13,6 +13,7 @@ from tfspec.program.code_names import safe
 from tfspec.program.kernels import POINTWISE, Kernel
 from tfspec.program.lengths import ITSELF, Solved
 from tfspec.program.saves import CALL, VIEW, Saves
+from tfspec.program.slots import path_to_cache
 from tfspec.program.value import Dtype, Shape, Storage, Value, in_order
 from tfspec.symbolic import Dim, product
 
@@ -158,7 +159,7 @@ class Method:
     @property
     def grows(self) -> bool:
         """Whether its cache has anything that grows with the text."""
-        return ex.path_to_cache(self) is not None
+        return path_to_cache(self) is not None
 
     @property
     def cache_sizes(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
 from tfspec.program.refusal import NotYet
 from tfspec.program.saves import LINEAR, NO_GRADIENT, Saves
+from tfspec.program.slots import Slots
 from tfspec.program.value import Dtype, Storage, Value, in_order, side_by_side
 from tfspec.symbolic import Dim, product
 
@@ -203,12 +204,12 @@ class Scene:
         """Whether it is how many slots a cache has that grows with the text."""
         return self.graph.slots_name in dim.symbols
 
-    def _slots_of_cache(self, dim: Dim) -> ex.Slots:
+    def _slots_of_cache(self, dim: Dim) -> Slots:
         """So many slots for each place of the text, and those of what stands before it."""
         before = dim.subs({self.graph.slots_name: 0})
         times = self.fixed((dim - before).exact_div(self.graph.slots)) or 1
         cache = self.extra("cache", (), "state")
-        return ex.Slots(cache.ref, times=times, before=self.fixed(before) or 0)
+        return Slots(cache.ref, times=times, before=self.fixed(before) or 0)
 
     def _of_memory(self, dim: Dim) -> bool:
         """Whether a prompt's inputs alone have this size: while decoding their caches have it."""
@@ -224,7 +225,7 @@ class Scene:
         cache = self.extra("cache", (), "state")
 
         def build() -> Value:
-            return self.method.emit(ex.Slots(cache.ref, name), (), "state", NO_GRADIENT)
+            return self.method.emit(Slots(cache.ref, name), (), "state", NO_GRADIENT)
 
         return self._linear(dim, name, self.hoist(("memory", name), name, build).ref)
 

@@ -11,6 +11,7 @@ from tfspec.program import layout
 from tfspec.program.code_names import safe
 from tfspec.program.expr import PLAIN
 from tfspec.program.program import Mode, Program
+from tfspec.program.slots import slots_text
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.claims import Proved
 
@@ -49,7 +50,7 @@ STEPS = 16
 
 def generate(program: Program) -> str:
     """The helper that continues a prompt; other inputs of the model are passed on."""
-    slots = ex.slots_text(program.roots["decode"], "cache")
+    slots = slots_text(program.roots["decode"], "cache")
     grown = [passed(program.graph, tensor) for tensor in _flags(program)]
     arguments = [f"{name}=None" if optional else name for name, optional in _taken(program)]
     return (CONTINUED if grown else "") + GENERATE.format(
