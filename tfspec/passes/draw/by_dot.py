@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, hypot
 from typing import TYPE_CHECKING, Any
 
 from tfspec.passes.draw.connected import connected, names
@@ -99,6 +99,7 @@ class _Placed:
         self.names = names(self.found.stops)
         self.nodes = {self.names[s]: self._node(s, at) for at, s in enumerate(self.found.stops)}
         self.cards: list[tuple[Card, int]] = []
+        self.begins: dict[str, Place] = {}
         self.ends: dict[str, Place] = {}
 
     def _node(self, stop: Stop, number: int) -> _Node:
@@ -156,11 +157,11 @@ class _Placed:
         objects: list[dict[str, Any]] = answer.get("objects", [])
         places = {each["name"]: each for each in objects}
         for name, node in self.nodes.items():
-            self.ends[name] = self._draw(node, places[node.name]["pos"])
+            self.begins[name], self.ends[name] = self._draw(node, places[node.name]["pos"])
         by_number = {node.name: name for name, node in self.nodes.items()}
         for edge in answer.get("edges", []):
             tail, head = (by_number[objects[edge[end]]["name"]] for end in ("tail", "head"))
-            self._line(tail, self.net.edges[tail, head]["line"], edge["pos"])
+            self._line(tail, head, edge["pos"])
         for depth, card, number in self._depths():
             self._card(card, places[f"cluster_{number}"]["bb"], depth)
         return turned(self.placer.out, self.m)
@@ -198,15 +199,15 @@ class _Placed:
         where = Text(ceil(left), rect.bottom - m.header // 2 - 1, shown, "card", "start")
         self.placer.out.texts.append(where)
 
-    def _draw(self, node: _Node, pos: str) -> Place:
-        """A box and its label, and where they end."""
+    def _draw(self, node: _Node, pos: str) -> tuple[Place, Place]:
+        """A box and its label: where they begin and end."""
         center, middle = self._place(pos)
         x, start = node.trunk(center), round(middle - node.length / 2)
         node.block.draw(x, start)
         end, whole = start + node.block.length, start + node.length
         if node.label:
             self.placer.edge(x, end, whole, False, node.label)
-        return x, whole
+        return (x, start), (x, whole)
 
     def _leaves_below(self, name: str) -> bool:
         """Whether all lines from a box leave in its middle: there is one, or a label is there."""
@@ -219,12 +220,31 @@ class _Placed:
             return "tailport=s, "
         return 'tailport="o:s", ' if self._leaves_below(name) else ""
 
-    def _line(self, source: str, line: Any, pos: str) -> None:
-        """`dot` may begin a line a point too far from its box."""
+    def _line(self, source: str, target: str, pos: str) -> None:
+        """`dot` may begin a line a point too far from its box, and ends it beside a label."""
         tip, start, *way = pos.split()
         first = self.ends[source] if self._leaves_below(source) else self._place(start)
         points = [first, *map(self._place, way), self._place(tip.removeprefix("e,"))]
+        points[-2:] = self._reaching(target, *points[-2:])
+        line = self.net.edges[source, target]["line"]
         self.placer.out.curves.append(Curve(_straight(points), line))
+
+    def _reaching(self, target: str, bend: Place, tip: Place) -> tuple[Place, Place]:
+        """The end of a line, moved to the border of its box where a label keeps it away."""
+        block, (x, start) = self.nodes[target].block, self.begins[target]
+        at = _within(tip[0], x - block.left, x + block.right)
+        to = _within(tip[1], start, start + block.length)
+        if self.nodes[target].sign:
+            middle = start + block.length / 2
+            share = block.left / max(block.left, hypot(tip[0] - x, tip[1] - middle))
+            at, to = x + share * (tip[0] - x), middle + share * (tip[1] - middle)
+        if hypot(at - tip[0], to - tip[1]) <= 1:
+            return bend, tip
+        return (bend[0] + at - tip[0], bend[1] + to - tip[1]), (at, to)
+
+
+def _within(value: float, least: float, most: float) -> float:
+    return max(least, min(most, value))
 
 
 def _straight(points: Sequence[Place]) -> tuple[Place, ...]:

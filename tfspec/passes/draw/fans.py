@@ -38,12 +38,14 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
 
     def draw(x: int, s: int) -> None:
         start, end = s + entry, s + entry + body.length
-        placer.line([(x, s - m.point), (x, start - m.point)], body.solid)
+        apart = _begins_elsewhere(branch)
+        if m.point or not apart:
+            placer.line([(x, s - m.point), (x, s if apart else start - m.point)], body.solid)
         body.draw(x, start)
         placer.edge(x, end, end + leave, True, placer.label(branch))
         joint.draw(x, end + leave)
         center = end + leave + (joint.length - m.point) // 2
-        sides.draw(x, s, center, joint)
+        sides.draw(x, s, center, joint, turns=apart)
 
     return Block(sides.left, sides.right, length, draw, solid=False)
 
@@ -61,14 +63,16 @@ class _Lanes:
         self.left = left + lane * count * self.mirrored
         self.right = right + lane * count * (not self.mirrored)
 
-    def draw(self, x: int, tap: int, center: int, joint: Block) -> None:
-        """From the trunk out to each lane, along it, and back into the join."""
+    def draw(self, x: int, tap: int, center: int, joint: Block, *, turns: bool) -> None:
+        """From the trunk out to each lane, along it, and back into the join. Where the trunk
+        `turns`, it goes on as the lane that is nearest to it."""
         way, half = (-1, joint.left) if self.mirrored else (1, joint.right)
         edge = x + way * (half + self.placer.m.point)
-        for place, (up, beside) in zip(self.places, self._apart(), strict=True):
+        for at, (place, (up, beside)) in enumerate(zip(self.places, self._apart(), strict=True)):
             side, s, end = x + way * place, tap + up, center + beside
-            points = ((x, s), (side, s), (side, end), (edge, end))
-            self.placer.out.paths.append(Path(points, "residual", arrow=True, tap=True))
+            points, goes_on = ((x, s), (side, s), (side, end), (edge, end)), turns and at == 0
+            points = ((x, tap), *points) if goes_on and up else points
+            self.placer.out.paths.append(Path(points, "residual", arrow=True, tap=not goes_on))
 
     def _apart(self) -> Iterator[tuple[int, int]]:
         """How far each lane begins above the last, and ends beside the middle: an inner one within
@@ -171,11 +175,9 @@ class _Parallel:
         """From the trunk to each branch that goes on from it: the outermost two by the bus, others
         straight from it. What begins at a value elsewhere has a line of its own."""
         point, bus = self.placer.m.point, s + self.bus
-        if self.lanes:
-            self.placer.line([(x, s), (x, bus)])
-        parting = [
-            at for at, each in enumerate(self.branches) if not isinstance(each.items[0], Jump)
-        ]
+        parting = [at for at, each in enumerate(self.branches) if not _begins_elsewhere(each)]
+        if self.lanes and (point or parting):
+            self.placer.line([(x, s), (x, bus if parting else s)])
         for at in parting if self.item.split else ():
             center = x + self.centers[at]
             way = [(center, bus), (center, s + self.entry - point)]
@@ -209,7 +211,8 @@ class _Parallel:
             self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
         joint.draw(x, meet + self.arrive)
         middle = meet + self.arrive + (joint.length - point) // 2
-        self.sides.draw(x, s, middle, joint)
+        apart = all(map(_begins_elsewhere, self.branches))
+        self.sides.draw(x, s, middle, joint, turns=apart)
 
 
 def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
@@ -217,6 +220,10 @@ def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
 
     side = _Parallel(placer, item, lanes)
     return Block(side.sides.left, side.sides.right, side.length, side.draw, solid=False)
+
+
+def _begins_elsewhere(branch: Series) -> bool:
+    return isinstance(branch.items[0], Jump)
 
 
 def _over(branches: Sequence[Series]) -> list[bool]:
