@@ -36,6 +36,17 @@ class Area:
     def shrunk(self, by: float) -> Area:
         return Area(self.left + by, self.top + by, self.right - by, self.bottom - by)
 
+    @property
+    def sides(self) -> tuple[Area, ...]:
+        """The four lines of its border."""
+        left, top, right, bottom = self.left, self.top, self.right, self.bottom
+        return (
+            Area(left, top, right, top),
+            Area(left, bottom, right, bottom),
+            Area(left, top, left, bottom),
+            Area(right, top, right, bottom),
+        )
+
     def meets(self, other: Area) -> bool:
         across = self.left < other.right and other.left < self.right
         return across and self.top < other.bottom and other.top < self.bottom
@@ -285,7 +296,8 @@ def _crooked(p: Picture) -> Iterator[str]:
 
 def _loose(p: Picture) -> Iterator[str]:
     """Lines that begin or end where nothing is: each goes from a thing or a line to another."""
-    things = [shape.area for shape in (*p.boxes, *p.cards)]
+    things = [box.area for box in p.boxes]
+    things += [side for card in p.cards for side in card.area.sides]
     things += [word.area for word in p.words if word.style == "name"]
     for line in p.lines:
         others = [s for other in p.lines if other is not line for s in other.segments]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.passes.draw.exchange import cross_over, room
-from tfspec.passes.draw.parts import Box, Fan, Item, Jump, Series, Start
+from tfspec.passes.draw.parts import Box, Fan, Item, Series, Start
 from tfspec.passes.draw.shapes import Path
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
 
     def draw(x: int, s: int) -> None:
         start, end = s + entry, s + entry + body.length
-        apart = _begins_elsewhere(branch)
+        apart = branch.begins_elsewhere
         if m.point or not apart:
             placer.line([(x, s - m.point), (x, s if apart else start - m.point)], body.solid)
         body.draw(x, start)
@@ -175,7 +175,7 @@ class _Parallel:
         """From the trunk to each branch that goes on from it: the outermost two by the bus, others
         straight from it. What begins at a value elsewhere has a line of its own."""
         point, bus = self.placer.m.point, s + self.bus
-        parting = [at for at, each in enumerate(self.branches) if not _begins_elsewhere(each)]
+        parting = [at for at, each in enumerate(self.branches) if not each.begins_elsewhere]
         if self.lanes and (point or parting):
             self.placer.line([(x, s), (x, bus if parting else s)])
         for at in parting if self.item.split else ():
@@ -211,7 +211,7 @@ class _Parallel:
             self.placer.line([(x, meet), (x, meet + self.arrive - point)], True)
         joint.draw(x, meet + self.arrive)
         middle = meet + self.arrive + (joint.length - point) // 2
-        apart = all(map(_begins_elsewhere, self.branches))
+        apart = all(each.begins_elsewhere for each in self.branches)
         self.sides.draw(x, s, middle, joint, turns=apart)
 
 
@@ -220,10 +220,6 @@ def _parallel(placer: Placer, item: Fan, lanes: int) -> Block:
 
     side = _Parallel(placer, item, lanes)
     return Block(side.sides.left, side.sides.right, side.length, side.draw, solid=False)
-
-
-def _begins_elsewhere(branch: Series) -> bool:
-    return isinstance(branch.items[0], Jump)
 
 
 def _over(branches: Sequence[Series]) -> list[bool]:

@@ -307,9 +307,10 @@ class Placer:
         def draw(x: int, s: int) -> None:
             rect = Rect(x - left, s, left + right + m.point, length)
             self.out.cards.append(CardShape(rect, words, card.count, depth))
-            self.ends.setdefault(card.entry, (x, s + before))
-            inner = s + before + entry
-            self.edge(x, s, inner, body.solid)
+            goes_on, inner = not card.body.begins_elsewhere, s + before + entry
+            self.ends.setdefault(card.entry, (x, s + before * goes_on))
+            if goes_on:
+                self.edge(x, s, inner, body.solid)
             body.draw(x, inner)
             end = inner + body.length
             self.edge(x, end, s + length, False)

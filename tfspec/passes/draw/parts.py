@@ -110,6 +110,19 @@ class Series:
         """The shape of what the last step makes, where it is a new one."""
         return label_of(self.items[-1]) if self.items else ""
 
+    @property
+    def begins_elsewhere(self) -> bool:
+        """Whether nothing in it goes on from what stands before it."""
+        match self.items[:1]:
+            case [Jump()]:
+                return True
+            case [Card(body=body)]:
+                return body.begins_elsewhere
+            case [Fan(branches=branches, split=split)]:
+                return not split or all(branch.begins_elsewhere for branch in branches)
+            case _:
+                return False
+
     @cached_property
     def every(self) -> tuple[Item, ...]:
         """Each item, then what is in it, then where its branches meet; walked once, as a figure is
