@@ -230,18 +230,26 @@ class _Reader:
         self.placed.add(value)
         node = self.maker.get(value)
         if node is None:
-            name = self.starts.get(value, escape(value.role or ""))
-            return Start(name, self.words.shape(value), value), None
+            return Start(self._begins(value), self.words.shape(value), value), None
         trunk = self._trunk(node)
         if len(trunk) < 2:
             return self._item(node), next(iter(trunk), None)
         tree = self.dominators[self.inside[value]]
         origin = tree.common(trunk)
         branches = [self.series(each, origin) for each in trunk]
-        if origin is None:  # what they read from other columns comes from the left
+        if origin is None and not self.ops:  # what they read from other columns comes from the left
             branches.sort(key=lambda branch: self.placed.issuperset(wanted(branch)))
         fan = flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses)
         return fan if self.ops else met(fan, self.uses), origin
+
+    def _begins(self, value: Tensor) -> str:
+        """The name of a value that no step here makes, or of that which quiet steps make it of."""
+        name = self.starts.get(value, escape(value.role or ""))
+        nodes = self.words.graph.trace.nodes() if not name else ()
+        made = next((node for node in nodes if node.outputs[0] is value), None)
+        if made is None or made.op.look(*made.inputs).form != "quiet":
+            return name
+        return self._begins(made.inputs[0].original)
 
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""
