@@ -108,3 +108,25 @@ def test_layers_count_that_have_weights_of_their_own(
     spec = LAYERS.format(share=share, stack=stack)
     first, *_ = sentences(of(spec).draw(level="ops"))
     assert first == ["layers: Near: 177 parameters", *said]
+
+
+def test_inputs_without_a_line_are_told_by_what_reads_them() -> None:
+    """A mask of attention, a splice; and one that the attention cannot read."""
+    text = "inputs: {tokens: ids(11) B T, valid: bool B T, more: bool B R, masked: bool B T}"
+    spec = f"""
+tfspec: 1
+name: flags
+dims: {{B: batch, T: 1..64, R: 1..9, d: 8}}
+{text}
+blocks:
+  layer: {{norm: {{at: pre}}, do: [{{attend: {{heads: 2, mask: key.valid and key.more}}}}]}}
+streams:
+  text: [tokens, {{embed: d}}, {{splice: {{at: masked, from: {{learn: {{width: d}}}}}}}}, layer]
+outputs: {{logits: [text, {{linear: 11}}]}}
+"""
+    said = _said(of(spec).draw())[1:-1]
+    assert said == [
+        "read by masks: valid [B, T]",
+        "not read: more [B, R]",
+        "read by Splice: masked [B, T]",
+    ]

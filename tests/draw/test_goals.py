@@ -121,6 +121,6 @@ def _is_stack(item: object) -> bool:
 def test_a_mixed_pattern_says_how_many_of_each() -> None:
     found = picture(of(MIXED).draw().svg())
     assert found.texts("count") == ["× 4", "× 5"]
-    assert found.texts("card") == ["Local"]
+    assert found.texts("card") == ["Local × 5, Global", "Local"]
     assert "Global" in found.texts("title")
     assert wrong(found) == []

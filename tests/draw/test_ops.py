@@ -85,6 +85,38 @@ def test_operands_come_in_their_order() -> None:
 
 
 @with_dot
+@pytest.mark.parametrize(("name", "what"), [("flamingo", "look"), ("siglip-base", "probe")])
+def test_operands_come_in_their_order_where_one_is_of_another_value(name: str, what: str) -> None:
+    """Lines end at a cross-attention's scores as their boxes stand: they do not cross before it."""
+    layout = loaded(name).draw(what, level="ops").layout
+    (scores,) = [box.rect for box in layout.boxes if box.title == "Scores"]
+    ways = (curve.points for curve in layout.curves)
+    met = [
+        (way[0][0], way[-1][0])
+        for way in ways
+        if abs(way[-1][1] - scores.bottom) <= 1 and scores.x <= way[-1][0] <= scores.right
+    ]
+    assert len(met) == 2
+    assert sorted(met) == sorted(met, key=lambda way: way[1])
+
+
+CROSS = {
+    "t5-base": ("decode", {("memory", "k 2"), ("memory", "v 2")}),
+    "flamingo": ("look", {("image", "k"), ("image", "v")}),
+    "deepseek-v3": ("attention", set[tuple[str, str]]()),
+    "mixtral-8x7b": ("mlp", set[tuple[str, str]]()),
+}
+
+
+@pytest.mark.parametrize("name", CROSS)
+def test_lines_from_other_columns_alone_are_cross_edges(name: str) -> None:
+    """What a step makes may be read by several of its block: these lines are of the trunk."""
+    what, crossing = CROSS[name]
+    edges = connected(loaded(name).draw(what, level="ops").figure).edges(data="line")
+    assert {(source, target) for source, target, line in edges if line == "cross"} == crossing
+
+
+@with_dot
 def test_shapes_are_said_once_for_each_value() -> None:
     shown = drawn("gpt2", "attention").texts("label")
     heads = ["[B, T, d]", "[B, h, T, k]", "[B, h, T, k]", "[B, h, T, T]", "[B, h, T, k]"]

@@ -32,7 +32,7 @@ def test_figures_mark_what_is_frozen_once() -> None:
     text = drawing.text()
     assert "─ Encode, frozen ─" in text or "─ Layer, frozen " in text
     assert text.count("frozen") == 5  # patches, the token, positions, the card, the last norm
-    assert "of the model 769,000 are trained" in " ".join(text.split())
+    assert "parameters, of which 769,000 are trained" in " ".join(text.split())
     for each in (drawing.svg(), drawing.dot(), drawing.mmd()):
         assert each.count("frozen") >= 5
     assert "frozen" not in tfspec.draw("vit-b16").text()

@@ -172,6 +172,25 @@ def test_tab_goes_through_the_page_in_order(browser: Any, folder: Path) -> None:
     assert tops == sorted(tops)
 
 
+BESIDE = """
+return [...document.querySelectorAll('.share')].filter(e => e.textContent.trim()).map(e => {
+  const words = document.createRange(), cell = e.getBoundingClientRect()
+  words.selectNodeContents(e)
+  const bar = cell.width * parseFloat(getComputedStyle(e).backgroundSize) / 100
+  return words.getBoundingClientRect().left - cell.left - bar
+})
+"""
+"""How far from the bar of each row its share stands, in pixels."""
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_bar_ends_before_its_share(browser: Any, folder: Path, width: int) -> None:
+    """Also that of a row which has all FLOPs."""
+    apart = shown(browser, folder, "swin-t", width).execute_script(BESIDE)
+    assert len(apart) > 10
+    assert min(apart) >= 4
+
+
 def test_colour_by_is_a_radio_and_says_the_share(browser: Any, folder: Path) -> None:
     page = shown(browser, folder, "gpt2")
     colour = "return getComputedStyle(document.querySelector('details.mlp')).backgroundColor"

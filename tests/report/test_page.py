@@ -304,3 +304,9 @@ def test_the_bytes_are_the_same_for_every_hash_seed() -> None:
     ]  # fmt: skip
     assert pages[0] == pages[1]
     assert pages[0].decode().startswith("<!doctype html>")
+
+
+def test_what_is_said_below_the_figure_is_one_sentence() -> None:
+    """Its parts begin with names and symbols, which have their own capitals."""
+    said = "parameters; read by masks: valid [B, T]; B = batch, "
+    assert said in html("bert-base")

@@ -134,8 +134,8 @@ class _Placed:
         tail, head = self.nodes[source], self.nodes[target]
         before = list(self.net.predecessors(target))
         more = self._leaving(source)
-        crosses = self.net.edges[source, target]["line"] == "cross"
-        if not (head.round or crosses):
+        edge = self.net.edges[source, target]
+        if not (head.round or edge["line"] == "cross" or edge["returns"]):
             more += f'headport="i{before.index(source)}:n", '
         elif len(before) == 1:
             more += "headport=n, "

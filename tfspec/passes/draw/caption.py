@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tfspec.diagnostics.escape import escape
+from tfspec.graph.tensor import Tensor
+from tfspec.graph.trace import flags
 from tfspec.passes.draw.font import fit, text_width
 from tfspec.passes.draw.measure import SIZES
-from tfspec.passes.draw.parts import Box, Card, Fan, Jump, Series
+from tfspec.passes.draw.parts import Box, Card, Fan, Figure, Jump, Series
 
 if TYPE_CHECKING:
     from tfspec.passes.draw.draw import Drawing
@@ -28,19 +30,34 @@ def sentences(drawing: Drawing) -> Iterator[list[str]]:
     figure = drawing.figure
     name = f"{escape(figure.name)}: {graph.facts.value(figure.params):,} parameters"
     trained = graph.facts.value(graph.trained)
-    told = [] if not graph.freezes else [f"of the model {trained:,} are trained"]
+    whole = "of the model" if figure.part else "of which"
+    told = [] if not graph.freezes else [f"{whole} {trained:,} are trained"]
     copies = [f"× {figure.count} in the model"] if figure.count > 1 else []
     whose = f"this {figure.part}'s" if figure.part else "the"
     bars = f"bars: share of {whose} {BARS.get(drawing.cost, '')}"
     yield [name, *copies, *told, *([bars] if drawing.cost == "params" else [])]
-    shapes = drawing.words.shape
-    unseen = [f"{escape(t.role or '')} {shapes(t)}" for t in figure.unseen]
-    if unseen:
-        yield [f"read by masks: {unseen[0]}", *unseen[1:]]
+    yield from _unseen(drawing)
     if drawing.words.legend():
         yield drawing.words.legend()
     if drawing.cost not in ("none", "params"):
         yield [f"{bars}{_sizes(drawing)}"]
+
+
+def _unseen(drawing: Drawing) -> Iterator[list[str]]:
+    """The inputs that no line leads to, by what reads them, where anything does."""
+    told: dict[str, list[str]] = {}
+    for tensor in drawing.figure.unseen:
+        name = f"{escape(tensor.role or '')} {drawing.words.shape(tensor)}"
+        told.setdefault(" and ".join(_readers(drawing.figure, tensor)), []).append(name)
+    for readers, (first, *more) in told.items():
+        yield [f"{f'read by {readers}' if readers else 'not read'}: {first}", *more]
+
+
+def _readers(figure: Figure, tensor: Tensor) -> dict[str, None]:
+    """The masks of attentions, and the other steps that ask an input, by their titles."""
+    nodes = (node for box in figure.boxes() for node in box.nodes if tensor in flags(node.op))
+    looks = (node.op.look(*node.inputs) for node in nodes)
+    return dict.fromkeys("masks" if look.kind == "attention" else look.title for look in looks)
 
 
 def _sizes(drawing: Drawing) -> str:
@@ -78,7 +95,7 @@ def _said(series: Series) -> Iterator[str]:
     for item in series.items:
         if isinstance(item, Card):
             times = f"{item.count} times " if item.count > 1 else ""
-            yield f"{times}{item.title or 'a pattern'} ({'; '.join(_said(item.body))})"
+            yield f"{times}{item.title} ({'; '.join(_said(item.body))})"
         elif isinstance(item, Fan):
             yield from _branches(item)
         elif isinstance(item, Jump):

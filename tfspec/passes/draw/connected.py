@@ -22,7 +22,8 @@ def connected(figure: Figure) -> nx.DiGraph[str]:
     made: nx.DiGraph[str] = nx.DiGraph(name=figure.name)
     made.add_nodes_from(names_of.values())
     for edge in found.edges:
-        made.add_edge(names_of[edge.source], names_of[edge.target], line=edge.line)
+        ends = names_of[edge.source], names_of[edge.target]
+        made.add_edge(*ends, line=edge.line, returns=edge.returns)
     return made
 
 

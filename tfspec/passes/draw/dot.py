@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.passes.draw.parts import Box, Card, Figure
 from tfspec.passes.draw.theme import THEMES, Theme
+from tfspec.passes.draw.titles import repeated
 from tfspec.passes.draw.wiring import Stop, Wiring, wiring
 
 _LONGEST = 60
@@ -40,7 +41,7 @@ def _quoted(text: str) -> str:
 def _words(stop: Stop) -> list[str]:
     if not isinstance(stop, Box):
         return [shorten(stop.text, _LONGEST)]
-    title = f"{stop.title} × {stop.count}" if stop.count > 1 else stop.title
+    title = repeated(stop.title, stop.count)
     knobs = [", ".join(stop.knobs)] if stop.knobs and stop.form == "box" else []
     return [shorten(words, _LONGEST) for words in (title, *knobs)]
 
@@ -64,7 +65,7 @@ def _dot_edge(
 
 
 def _cluster(card: Card, number: int) -> tuple[str, str]:
-    title = f"{card.title} × {card.count}" if card.count > 1 else card.title
+    title = repeated(card.title, card.count)
     return f"subgraph cluster_{number} {{ label={_quoted(title)}; style=rounded;", "}"
 
 
@@ -127,5 +128,4 @@ def _mermaid_node(stop: Stop, name: str) -> str:
 
 
 def _subgraph(card: Card, number: int) -> tuple[str, str]:
-    title = f"{card.title} × {card.count}" if card.count > 1 else card.title
-    return f'subgraph c{number} ["{_entities(title) or "pattern"}"]', "end"
+    return f'subgraph c{number} ["{_entities(repeated(card.title, card.count))}"]', "end"

@@ -25,6 +25,7 @@ from tfspec.passes.draw.parts import (
     made_by,
 )
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
+from tfspec.passes.draw.titles import repeated
 
 Shares = Mapping[Box, float]
 Lines = tuple[str, tuple[str, ...], int]
@@ -201,8 +202,7 @@ class Placer:
     def _broken(self, box: Box, room: int) -> Lines:
         m = self.m
         most = m.most - 2 * m.pad
-        title = f"{box.title} × {box.count}" if box.count > 1 else box.title
-        title = m.cut(title, "title", most)
+        title = m.cut(repeated(box.title, box.count), "title", most)
         knobs = wrapped(
             m, box.knobs, max(m.line, room, min(most, m.width(title, "title"))), box.block
         )
@@ -227,9 +227,7 @@ class Placer:
             half, length, knobs = m.half(width - (m.pad if not m.point else 0)), m.chip, ()
         else:
             length = m.title + m.knob * len(knobs) + (m.share if share is not None else 0)
-        whole = ", ".join(
-            (f"{box.title} × {box.count}" if box.count > 1 else box.title, *box.knobs)
-        )
+        whole = ", ".join((repeated(box.title, box.count), *box.knobs))
 
         def draw(x: int, s: int) -> None:
             rect = Rect(x - half, s, 2 * half + m.point, length)

@@ -30,6 +30,7 @@ from tfspec.passes.draw.parts import (
     jumps,
     made_by,
 )
+from tfspec.passes.draw.titles import called, pattern
 from tfspec.passes.draw.walks import alike, free, primitives, signature
 from tfspec.passes.draw.words import Words
 
@@ -229,18 +230,26 @@ class _Reader:
         self.placed.add(value)
         node = self.maker.get(value)
         if node is None:
-            name = self.starts.get(value, escape(value.role or ""))
-            return Start(name, self.words.shape(value), value), None
+            return Start(self._begins(value), self.words.shape(value), value), None
         trunk = self._trunk(node)
         if len(trunk) < 2:
             return self._item(node), next(iter(trunk), None)
         tree = self.dominators[self.inside[value]]
         origin = tree.common(trunk)
         branches = [self.series(each, origin) for each in trunk]
-        if origin is None:  # what they read from other columns comes from the left
+        if origin is None and not self.ops:  # what they read from other columns comes from the left
             branches.sort(key=lambda branch: self.placed.issuperset(wanted(branch)))
         fan = flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses)
         return fan if self.ops else met(fan, self.uses), origin
+
+    def _begins(self, value: Tensor) -> str:
+        """The name of a value that no step here makes, or of that which quiet steps make it of."""
+        name = self.starts.get(value, escape(value.role or ""))
+        nodes = self.words.graph.trace.nodes() if not name else ()
+        made = next((node for node in nodes if node.outputs[0] is value), None)
+        if made is None or made.op.look(*made.inputs).form != "quiet":
+            return name
+        return self._begins(made.inputs[0].original)
 
     def _item(self, node: Node) -> Item:
         """One step: a card where it is to be open, else a box."""
@@ -250,7 +259,7 @@ class _Reader:
         self.frozen_around = outer or FROZEN in box.knobs
         card = self._card(node, box)
         if self.frozen_around and not outer:
-            card.title = f"{card.title}, {FROZEN}" if card.title else FROZEN
+            card.title = f"{card.title}, {FROZEN}"
         self.frozen_around = outer
         return card
 
@@ -261,10 +270,9 @@ class _Reader:
             body = self._layer(traces[0], node.inputs)
             return Card(box.title, 1, body, entry, made, self._label(node), box)
         count = self.words.count(node.op.count)
-        if len(traces) == 1:
-            return Card(box.title, count, self._layer(traces[0]), entry, made, "", box)
-        title = self.words.shared(node.op)
-        return Card(title, count, Series(tuple(self._pattern(traces))), entry, made, "", box)
+        one = len(traces) == 1
+        body = self._layer(traces[0]) if one else Series(tuple(self._pattern(traces)))
+        return Card(box.title, count, body, entry, made, "", box)
 
     def _layer(self, trace: Trace, given: Sequence[Tensor] = ()) -> Series:
         """What is in a card; a module's further inputs are the values that it is given."""
@@ -320,10 +328,10 @@ class _Reader:
 
     def _pattern(self, traces: Sequence[Trace]) -> Iterator[Item]:
         """The layers of a pattern; equal neighbours once, with how many there are."""
-        for kind, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
-            group, kind = list(equal), kind[0]
+        for _, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
+            group = list(equal)
             first, made = group[0], group[-1].results[0]
-            closed = self._closed(escape(kind), len(group), group, made)
+            closed = self._closed(escape(called(first)), len(group), group, made)
             if first in self.opened:
                 for other in group[1:]:
                     self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
@@ -336,10 +344,8 @@ class _Reader:
     def _box(self, node: Node) -> Box:
         traces = inner_traces(node.op)
         if isinstance(node.op, Stack):
-            kinds = [(kind, len(list(run))) for kind, run in groupby(t.scope.kind for t in traces)]
-            title = ", ".join(kind if n == 1 else f"{kind} × {n}" for kind, n in kinds)
-            shared = self.words.shared(node.op)
-            title = f"{escape(title)} ({shared})" if shared else escape(title)
+            title, shared = escape(pattern(traces)), self.words.shared(node.op)
+            title = f"{title} ({shared})" if shared else title
             return self._closed(title, self.words.count(node.op.count), traces, node.outputs[0])
         if traces and traces[0].look is None:  # a block that stands alone
             closed = self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])

@@ -15,12 +15,16 @@ Stop = Box | Start | End
 
 @dataclass(frozen=True)
 class Edge:
-    """From one box to another; `label` is the shape of what flows, where that is a new one."""
+    """From one box to another; `label` is the shape of what flows, where that is a new one.
+
+    What `returns` is drawn at another step of the same column, and read here again.
+    """
 
     source: Stop
     target: Stop
     label: str
     line: Line
+    returns: bool = False
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Wiring:
 def wiring(figure: Figure) -> Wiring:
     walk = _Walk()
     for column in figure.columns:
+        walk.column = column
         walk.series(column, [])
     walk.cross()
     return walk.out
@@ -44,6 +49,8 @@ class _Walk:
     def __init__(self) -> None:
         self.out = Wiring()
         self.open: list[Card] = []
+        self.column = Series()
+        self.homes: dict[Stop, Series] = {}
         self.makers: dict[Tensor, Stop] = {}
         self.waiting: list[tuple[Tensor, Stop]] = []
 
@@ -85,6 +92,7 @@ class _Walk:
     def _stop(self, stop: Stop, before: Sequence[Stop], line: Line) -> Stop:
         self.out.stops.append(stop)
         self.out.cards[stop] = tuple(self.open)
+        self.homes[stop] = self.column
         for source in before:
             self._edge(source, stop, line)
         if not isinstance(stop, End):
@@ -98,11 +106,14 @@ class _Walk:
             self.makers.setdefault(tensor, by[0])
 
     def _edge(self, source: Stop, target: Stop, line: Line) -> None:
-        if isinstance(source, _Pending):
+        """An edge now, or when all columns are known: from another column it is a cross edge."""
+        maker = self.makers.get(source.source) if isinstance(source, _Pending) else source
+        if maker is None or self.homes[maker] is not self.column:
+            assert isinstance(source, _Pending)
             self.waiting.append((source.source, target))
-        else:
-            label = "" if line == "residual" else label_of(source)
-            self.out.edges.append(Edge(source, target, label, line))
+            return
+        label = "" if line == "residual" else label_of(maker)
+        self.out.edges.append(Edge(maker, target, label, line, maker is not source))
 
     def cross(self) -> None:
         """Edges from where values are made to the boxes that read them elsewhere."""

@@ -11,6 +11,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node
 from tfspec.passes.cost.text import scaled
 from tfspec.passes.draw.parts import Box, Card, Figure, boxes
+from tfspec.passes.draw.titles import grouped
 from tfspec.passes.draw.words import Words
 from tfspec.passes.report.amounts import Amounts
 from tfspec.passes.shapes.text import numbers
@@ -102,8 +103,7 @@ class Details:
 def titled(card: Card) -> str:
     """What a card is called where it is folded; a pattern that is repeated in brackets."""
     assert card.closed is not None, "what is open was read as closed too"
-    title = card.closed.title
-    return f"({title})" if card.count > 1 and ", " in title else title
+    return grouped(card.closed.title, card.count)
 
 
 def _share(text: str, amount: int, total: int) -> str:

@@ -1,0 +1,48 @@
+"""What blocks are called: those of a pattern and of a series by the name of each."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.draw.figures import MIXED, loaded, of
+from tfspec.passes.draw.draw import Drawing
+
+CARDS = {
+    "swin-t": [("Local, Shifted", 3), ("Local", 1)],
+    "dall-e": [("Row, Column, Row × 2", 15), ("Row", 1)],
+    "vilbert": [("Swap, Look, Read", 6), ("Swap", 1)],
+    "gpt2": [("Layer", 12)],
+}
+
+SERIES = MIXED.replace(
+    "local, local, local, local, local, global", "[local, global], [local, global], global"
+)
+
+
+def _cards(drawing: Drawing) -> list[tuple[str, int]]:
+    cards = sorted(drawing.layout.cards, key=lambda card: card.depth)
+    return [(card.title, card.count) for card in cards]
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_open_cards_say_what_is_in_them(name: str) -> None:
+    assert _cards(loaded(name).draw()) == CARDS[name]
+
+
+def test_a_count_counts_all_names_before_it() -> None:
+    """Closed, it stands behind them: in brackets they are one."""
+    deeper = MIXED.replace("depth: L}}", "depth: L}}, {stack: {of: local, depth: 2 * L}}")
+    boxes = [box.whole for box in of(deeper).draw().layout.boxes if box.block]
+    assert boxes == ["(Local × 5, Global) × 4, Multi-head attention"]
+
+
+def test_a_layer_of_several_blocks_is_told_block_by_block() -> None:
+    first, *_ = _cards(of(SERIES).draw())
+    assert first == ("(Local, Global) × 2, Global", 8)
+
+
+@pytest.mark.parametrize("ending", ["dot", "mmd"])
+def test_frames_of_graphs_count_what_is_in_them(ending: str) -> None:
+    text = loaded("swin-t").draw().format(ending)
+    assert isinstance(text, str)
+    assert "(Local, Shifted) × 3" in text
