@@ -213,7 +213,9 @@ class Caching(Holding):
         slots: ex.Expr = ex.Name("length")
         if not self.is_one(count):
             slots = ex.Binary("*", self.number(count, "times"), slots)
-        return ex.Binary("+", self.number(self.before, "before"), slots) if self.before else slots
+        if self.before == 0:
+            return slots
+        return ex.Binary("+", self.number(self.before, "before"), slots)
 
     def _fixed_before(self) -> int:
         """How many tokens stand before the text. Raises NotYet where that is not one number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -225,7 +226,8 @@ class Book:
         skeleton = Skeleton(self, method)
         steps = tuple(skeleton.step(step) for step in method.steps)
         params = tuple((param.hint, param.dtype) for param in method.params)
-        return params, steps, tuple(skeleton.value(value) for value in method.results)
+        results = tuple(skeleton.value(value) for value in method.results)
+        return params, steps, results, _room(method, skeleton)
 
     # ---- numbers
     def _unify(self, module: ModuleClass) -> None:
@@ -291,6 +293,12 @@ def _share(value: object, whole: object) -> Fraction | None:
     if not isinstance(value, int) or not isinstance(whole, int) or whole < 1:
         return None
     return Fraction(value, whole)
+
+
+def _room(method: Method, skeleton: Skeleton) -> str:
+    """How its cache is made; what the length of a memory is called makes no difference."""
+    made = "" if method.room is None else method.room.text(skeleton)[0]
+    return made if method.memory is None else re.sub(rf"\b{safe(method.memory)}\b", "~", made)
 
 
 def _parameters(variants: Sequence[Method]) -> list[Parameter]:
