@@ -378,6 +378,10 @@ REFUSED = {
         [(POS, "    - pos: {learned: T}\n")],
         "positions of other tokens are not supported yet in decoding",
     ),
+    "a table inside of an attention": (
+        [(ATTEND, "mask: causal, pos: learned}")],
+        "`attention` with other steps for a prompt than for a forward is not supported yet in decoding",
+    ),
     "a prefix that sees itself": (
         [(ATTEND, "mask: causal or key.text}")],
         "attention that is not causal is not supported yet in decoding",
