@@ -323,6 +323,22 @@ def test_flags_of_tokens_are_given_for_all_slots(where: str, padded: bool) -> No
 
 
 REFUSED = {
+    "texts of several batches": (
+        [("B: batch", "B: batch, A: batch"), ("ids(V) B T", "ids(V) B A T")],
+        "attention over 2 batch axes is not supported yet with a cache",
+    ),
+    "a text without a batch": (
+        [("B: batch, ", ""), ("ids(V) B T", "ids(V) T")],
+        "attention over no batch axes is not supported yet with a cache",
+    ),
+    "latents without a batch": (
+        [
+            ("B: batch, ", ""),
+            ("ids(V) B T", "ids(V) T"),
+            ("heads: h, mask", "heads: h, bias: false, latent: {kv: 4}, mask"),
+        ],
+        "attention over no batch axes is not supported yet with a cache",
+    ),
     "a second text": (
         [("ids(V) B T", "ids(V) B T, kinds: ids(V) B T")],
         "the input `kinds` is not supported yet in generation",
