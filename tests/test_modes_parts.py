@@ -111,6 +111,10 @@ OF_GRIDS = {
     "sinusoids of rows and columns": (POS, "    - pos: {sinusoidal: H*W}\n"),
     "sinusoids": (POS, "    - pos: sinusoidal\n"),
     "rotations": (ATTEND, "mask: causal, rope: 10000}"),
+    "rotations by two bases": (
+        ATTEND,
+        "mask: causal, rope: 10000}, attend: {heads: h, mask: causal, rope: 100}",
+    ),
     "slopes": (ATTEND, "mask: causal, alibi: true}"),
     "buckets": (ATTEND, "mask: causal, rel_bias: {buckets: 8, max: 16}}"),
     "a window": (ATTEND, "mask: causal and within(W)}"),
