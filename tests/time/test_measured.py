@@ -143,3 +143,31 @@ def test_each_layer_has_a_gradient_for_what_all_read(depth: int) -> None:
     graph = architecture.semantics
     moves = measured.backward(tfspec.build(architecture), measured.given_to(graph))
     assert moves.total("aten.clone.") == measured.counted(graph, "train", "backward")
+
+
+MODULATED = """
+tfspec: 1
+name: modulated
+dims: {B: batch, T: 1..6, d: 8}
+inputs: {x: float B T (d), c: float B (d)}
+blocks:
+  layer:
+    norm: {affine: false, modulate: condition}
+    residual: {gate: {from: condition}}
+    do: [{ffn: {hidden: 12, act: gelu}}]
+streams: {condition: [c, {linear: d}, silu], s: [x, {stack: {of: layer, depth: 4}}]}
+outputs: {y: [s, {linear: 3}]}
+"""
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_a_sum_with_a_number_hands_its_gradient_on(autocast: bool) -> None:
+    """Of 1 + scale, the scale's gradient is that of the sum, and moves nothing."""
+    architecture = Architecture(load_text(MODULATED))
+    graph = architecture.semantics
+    moves = measured.backward(
+        tfspec.build(architecture), measured.given_to(graph), autocast=autocast
+    )
+    dtype = "mixed" if autocast else "fp32"
+    ours = measured.counted(graph, "train", "backward", dtype=dtype)
+    assert moves.total("aten.clone.") == ours

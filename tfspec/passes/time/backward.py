@@ -106,15 +106,15 @@ class Backward:
         return 2 * sum(others, ZERO) * self.traffic.each[dtype]
 
     def _handed(self, run: Run, gradient: Dim) -> Dim:
-        """A sum's operands share its gradient; one that was repeated gets the sum over that.
-        What was joined gets a view of its part, summed over repeats."""
+        """A sum's operands share its gradient, be it with a number; one that was repeated gets the
+        sum over that. What was joined gets a view of its part, summed over repeats."""
         learning = list(self._learning(run))
         if run.kernel.joins:
             summed = [region for region in learning if region in run.repeated]
             read = sum((run.repeated[x] * self.traffic.each[x.dtype] for x in summed), ZERO)
             return sum(map(self._gradient, summed), read)
         whole = [region for region in learning if _alike(region, run.makes[0])]
-        if len(run.reads) == 1 and not run.weights:
+        if len(run.reads) == 1 and not run.weights and not _adds_a_number(run):
             return sum(map(self._gradient, learning), gradient)
         smaller = [region for region in learning if region not in whole]
         summed = [region for region in smaller if region.plain != run.makes[0].plain]
@@ -189,6 +189,13 @@ class Backward:
 def _alike(one: Region, other: Region) -> bool:
     """Whether a gradient of one is that of the other as it is."""
     return one.plain == other.plain and one.dtype == other.dtype
+
+
+def _adds_a_number(run: Run) -> bool:
+    """Whether its line is a sum of its one operand and a number."""
+    assert isinstance(run.step, Assign), "a cache learns nothing"
+    expr = run.step.expr
+    return isinstance(expr, ex.Binary) and expr.op == "+" and len(list(ex.operands(expr))) == 1
 
 
 def _often(run: Run, reader: Run) -> Dim:
