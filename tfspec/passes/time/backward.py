@@ -132,10 +132,10 @@ class Backward:
 
     def _gradient(self, operand: Region) -> Dim:
         """What is written; of a part of a weight, the whole's gradient is made of it."""
-        size, whole = self.traffic.bytes(operand), operand.block.elements
-        if operand.block.maker is not None or operand.plain == whole:
+        size = self.traffic.bytes(operand)
+        if operand.block.maker is not None or operand.whole:
             return size
-        return 2 * size + whole * self.traffic.each[operand.dtype]
+        return 2 * size + operand.block.elements * self.traffic.each[operand.dtype]
 
     def _pieces(self, run: Run) -> list[tuple[Run, Region]]:
         """The readers that give the result's gradient, and of which part."""
@@ -170,8 +170,9 @@ class Backward:
         result = run.makes if run.makes[0].block.result else []
         again = dict.fromkeys(self._again(run, run.kept)) if run.kept or run.left else {}
         outer = [x for x in self._learning(run) if not self.traffic.joined(x.block.maker, run)]
-        sizes = list(map(self._gradient, outer))
-        written = sum(sizes if run.kept or run.left else dict.fromkeys(sizes), ZERO)
+        if not (run.kept or run.left):  # those of one size share it
+            outer = {(x.plain, x.dtype, x.whole): x for x in outer}.values()
+        written = sum(map(self._gradient, outer), ZERO)
         read = self.traffic.all((*outside, *result, *again))
         weights = self.traffic.weights(run) + self.traffic.weights(run, trained=True)
         return read + written + weights  # read, and their gradients written
