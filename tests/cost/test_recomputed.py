@@ -71,12 +71,37 @@ def test_layers_that_no_gradient_comes_to_do_not_run_again(
     assert told(architecture, how, at, "fast") == counted(architecture, how, at, "fast") > 0
 
 
+NESTED = """
+tfspec: 1
+name: nested
+dims: {B: batch, T: 1..6, d: 8, L: DEPTH, M: 3}
+inputs: {x: float B T (d)}
+blocks:
+  inner: {norm: {at: pre}, do: [{attend: {heads: 2}}, {ffn: {hidden: 10, act: gelu}}]}
+  layer: [{stack: {of: inner, depth: M}}MORE]
+streams: {s: [x, {stack: {of: layer, depth: L}}]}
+outputs: {y: [s, {linear: 5}]}
+"""
+
+
+@pytest.mark.parametrize("how", [how for how in CHECKPOINTS if how != "none"])
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize("more", ["", ", {linear: d}, relu", ", inner"])
+def test_a_layer_in_a_layer_runs_again_with_that_and_by_itself(
+    how: Checkpoint, depth: int, more: str
+) -> None:
+    text = NESTED.replace("DEPTH", str(depth)).replace("MORE", more)
+    architecture = Architecture(load_text(text))
+    at = sizes(architecture, 0)
+    assert told(architecture, how, at, "fast") == counted(architecture, how, at, "fast")
+
+
 def test_that_test_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """To run a region to its end is seen: the last product of a layer runs once alone."""
     architecture = small("gpt2")
     at = sizes(architecture, 0)
     right = counted(architecture, "block", at, "fast")
-    monkeypatch.setattr(again, "_stop", len)
+    monkeypatch.setattr(again, "_stop", lambda region, inside, how: len(inside))
     assert told(architecture, "block", at, "fast") > right
 
 

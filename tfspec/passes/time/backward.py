@@ -202,7 +202,8 @@ def _adds_a_number(run: Run) -> bool:
 def _often(run: Run, reader: Run) -> Dim:
     """How many layers read what is made once: outside of their stack, or for all of them. What a
     layer makes, one layer reads, though that may stand for several."""
-    outside = run.layer is None or reader.layer is None or run.layer.stack != reader.layer.stack
+    made, read = (each.layer and each.layer.outermost.stack for each in (run, reader))
+    outside = made is None or made != read
     once = run.times == ONE and (outside or isinstance(run.step, Cast))
     return reader.times if once else ONE
 

@@ -94,13 +94,13 @@ class Order:
 
     def _loop(self, frame: dict[Value, Region], loop: Loop) -> None:
         outer, within, around, carry = self._times, self._layer, self._owner, loop.carry
-        if within is None:
-            self._stacks += 1
+        self._stacks += 1
+        stack = self._stacks
         for turn, (layers, first) in enumerate(_turns(loop)):
             self._times = outer * layers
             for at, place in enumerate(loop.places):
                 number = turn * len(loop.places) + at
-                self._layer = within or Layer(self._stacks, number)
+                self._layer = Layer(stack, number, within)
                 self._owner = (*around, first)
                 carried = dict(zip(place.child.params, carry, strict=False))
                 sources = {**carried, **{p: p.source for p, _ in place.given}}

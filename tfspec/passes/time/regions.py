@@ -100,10 +100,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Layer:
-    """Which layer of which stack, by their numbers: of stacks in stacks, the outermost."""
+    """Which layer of which stack, by their numbers, and which layer of another stack that is in."""
 
     stack: int
     number: int
+    around: Layer | None = None
+
+    @property
+    def outermost(self) -> Layer:
+        return self if self.around is None else self.around.outermost
 
 
 @dataclass(eq=False)
