@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tfspec
+from tfspec.cli import main
 from tfspec.passes.check import check
 from tfspec.spec.load import load_text
 
@@ -148,3 +149,4 @@ def test_flops_need_a_largest_size(tmp_path: Path) -> None:
     )
     (only,) = tfspec.check(file).diagnostics
     assert only.code == "TS470"
+    assert main(["check", str(file)]) == 1
