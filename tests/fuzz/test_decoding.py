@@ -26,9 +26,9 @@ from tfspec.graph.graph import Graph
 from tfspec.program.program import Program
 from tfspec.program.refusal import NotYet
 
-QUICK = 36
+QUICK = 32
 CASES = int(os.environ.get("TFSPEC_FUZZ_DECODED", "300"))
-RUN, WRONG = 0.6, 0.1
+RUN, WRONG = 0.7, 0.1
 """So many cases at least are to run, for what is refused tells nothing; and so many at most may be
 no spec, as a mask that hides every key."""
 LANGUAGE = ("mask within", "to", "latent", "rope", "rel_bias buckets", "alibi", "share", "extends",
@@ -50,9 +50,9 @@ def decodable(rng: Random) -> Seen:
     tree = make(rng)
     text = written(tree)
     try:
-        seen = decoded(text)
+        seen = decoded(text, tree=tree)
     except Exception as error:
-        small = reduced(tree, lambda each: decoded(written(each)))
+        small = reduced(tree, lambda each: decoded(written(each), tree=each))
         error.add_note(f"in:\n{text}\nand in:\n{written(small)}")
         raise
     REFUSED.update({f"{seen.status}: {why}" for why in seen.codes})
