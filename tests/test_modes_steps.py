@@ -300,7 +300,7 @@ REFUSED = {
     ),
     "no attention": (
         [("[path, {take: {slot: s}}, {linear: a}]", "[seen, {linear: a}]\n  then: path")],
-        "a first output without attention in the text, as `act`, is not supported yet in decoding",
+        "an output without attention in the text, as `act`, is not supported yet in decoding",
     ),
 }
 

@@ -214,7 +214,7 @@ class Caching(Holding):
         name = self._sole(tokens)
         if name is None:
             message = f"a memory of {tokens} tokens is not supported yet with a cache"
-            way = "give it one axis, or sizes that are numbers, or ask for no decoding"
+            way = "let that be a multiple of one dim, or a number, or ask for no decoding"
             raise NotYet.of(message, self.place, way)
         self.method.memory = name
         self.method.by_memory = lengths.solved(tokens, name, self.facts) or lengths.ITSELF
