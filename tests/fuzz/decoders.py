@@ -28,9 +28,11 @@ def make(rng: Random) -> Tree:
     made = text(m)
     m.stream = made.stream
     m.tree["streams"][made.stream] = _layers(m, made)
-    m.tree["outputs"] = {m.name(OUTPUTS): _output(m, made)}
-    if len(m.values) > 1 and m.chance(20):
-        m.tree["outputs"][m.name(OUTPUTS)] = m.pick(list(m.values))
+    outputs = {m.name(OUTPUTS): _output(m, made)}
+    if m.values and m.chance(20):
+        more = {m.name(OUTPUTS): m.pick(list(m.values))}
+        outputs = outputs | more if m.chance(50) else more | outputs
+    m.tree["outputs"] = outputs
     kept = {key: value for key, value in m.tree.items() if value or key == "outputs"}
     return {"tfspec": 1, "name": m.pick(NAMES), **kept}
 

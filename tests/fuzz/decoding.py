@@ -119,15 +119,21 @@ class Run:
     def places(self) -> int:
         return length(self.graph, self.at)
 
+    @property
+    def told(self) -> int:
+        """Which output tells of the text."""
+        (name,) = self.graph.asked("decode")
+        return [*self.graph.outputs].index(name)
+
     def all(self, given: Values) -> Tensor:
-        """The forward's first output, which a text that is cut in several ways must come to."""
+        """The text's output of the forward, which a text that is cut in several ways must come to."""
         last = self.places
         bare = {t.role: given[t.role] for t in self.graph.inputs if t.kind != "bool" and t.role}
-        whole = running.call(self.model, self.graph, given)[0]
+        whole = running.call(self.model, self.graph, given)[self.told]
         self.compare(given, whole, range(1, last + 1))
         self.compare(given, whole, sorted({max(last // 2, 1), max(last - 1, 1), last}))
         if bare.keys() != given.keys():
-            whole_bare = running.call(self.model, self.graph, bare)[0]
+            whole_bare = running.call(self.model, self.graph, bare)[self.told]
             self.compare(bare, whole_bare, sorted({1, last}))
         return whole
 
@@ -135,7 +141,7 @@ class Run:
         """A prompt up to cuts[0], and chunks up to the others, against the end of the whole."""
         with torch.no_grad():
             found = self.stepped(given, cuts)
-        output = next(iter(self.graph.outputs.values()))
+        output = [*self.graph.outputs.values()][self.told]
         lead = len(output.space.batch)
         before = self.graph.before(output.space).value(self.at)
         a_place = (whole.shape[lead] - before) // self.places

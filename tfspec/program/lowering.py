@@ -80,7 +80,7 @@ class Lowering(Caching):
         self.whole = dict(self.values)
         if self.mode == "prefill" and alone:
             read = [tensor for node in outputs for tensor in node.inputs]
-            self._last_tokens(streams, (*read, *self._asked(trace)))
+            self._last_tokens(streams, (*read, *self._asked()))
         self._run(outputs, trace)
         self.top.results = tuple(map(self.value, self._asked()))
         if self.mode == "prefill" and not alone:
