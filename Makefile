@@ -60,7 +60,7 @@ slow: $(STAMP)
 # those that `make slow` runs. Other seeds: make fuzz SEED=2000.
 SEED ?= 1000
 fuzz: $(STAMP)
-	TFSPEC_FUZZ_CASES=100000 TFSPEC_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest $(PYTEST) -m slow tests/fuzz/test_fuzz.py
+	TFSPEC_FUZZ_CASES=100000 TFSPEC_FUZZ_DECODED=5000 TFSPEC_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest $(PYTEST) -m slow tests/fuzz/test_fuzz.py tests/fuzz/test_decoding.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/tool.py

@@ -277,6 +277,17 @@ def test_other_steps_decode_as_they_run(what: str) -> None:
     assert_equal_at_every_position(logits, full[0] if isinstance(full, tuple) else full, 4)
 
 
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_of_a_stream_that_is_the_output_a_prompt_gives_the_last_token(style: str) -> None:
+    source = changed([("[text, {linear: V}]", "text")]).emit(parts=("decode",), style=style)
+    model = run_file(source).build().eval()
+    randomise(dict(model.named_parameters()), seed=7)
+    text = tokens(16, 2, 16) % 50
+    logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
+    assert_equal_at_every_position(logits, model(text), 4)
+
+
 LONG_CALL = """\
       - attend: {heads: h, alibi: true, mask: causal and within(3)}
       - attend: {heads: 4, pos: {query: sinusoidal}, mask: causal}
@@ -296,6 +307,28 @@ def test_a_call_of_decode_may_be_too_long_for_a_line(style: str) -> None:
     text = tokens(16, 2, 16) % 50
     logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
     assert_equal_at_every_position(logits, model(text), 4)
+
+
+LATENTS = """\
+      - attend: {heads: h, mask: causal}
+      - attend: {heads: h, bias: false, latent: {kv: 5}, mask: causal}
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_a_layer_of_blocks_decodes_as_they_do(style: str) -> None:
+    """What reads latents has a method of its own for that, and so has whatever calls it."""
+    layer = ("{of: near, depth: 3}", "{of: [[near, far]], depth: 2}")
+    text = SMALL.replace("STACK", STACKS["a window"]).replace(*layer)
+    text = text.replace("      - attend: {heads: h, kv_heads: 1, mask: causal}\n", LATENTS)
+    model = run_file(
+        api.Architecture(load_text(text)).emit(parts=("generate",), style=style)
+    ).build()
+    randomise(dict(model.named_parameters()), seed=7)
+    text = tokens(16, 2, 16) % 50
+    logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
+    assert_equal_at_every_position(logits, model.eval()(text), 4)
 
 
 FLAGGED = {

@@ -111,7 +111,9 @@ class Skeleton:
         return f"~{where or dim}", ex.ATOM
 
     def called(self, call: ex.Invoke) -> str:
-        return ""
+        """Which of a child's methods, where its own for decoding is another than its forward."""
+        own = self.book.decoding_of(call.child.scope)
+        return ".decode" if own and call.child.decoding else ""
 
     def arguments(self, call: ex.Invoke) -> list[str]:
         own = str(self.book.index(call.child.scope))
@@ -175,12 +177,11 @@ class Book:
 
     def decoding(self, module: ModuleClass) -> list[Method]:
         """Those of its own method for decoding: what reads a memory's keys does not make them."""
-        return [
-            method
-            for scope in module.scopes
-            for bodies in self._bodies(scope)[1:]
-            for method in bodies
-        ]
+        return [method for scope in module.scopes for method in self.decoding_of(scope)]
+
+    def decoding_of(self, scope: Scope) -> list[Method]:
+        """Those of one scope; none where forward does the same."""
+        return [method for bodies in self._bodies(scope)[1:] for method in bodies]
 
     def _bodies(self, scope: Scope) -> list[list[Method]]:
         """The methods of a scope by what they do: forward's, and maybe others while decoding."""

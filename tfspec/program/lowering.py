@@ -79,7 +79,8 @@ class Lowering(Caching):
         self._run(streams, trace)
         self.whole = dict(self.values)
         if self.mode == "prefill" and alone:
-            self._last_tokens(streams, outputs)
+            read = [tensor for node in outputs for tensor in node.inputs]
+            self._last_tokens(streams, (*read, *self._asked()))
         self._run(outputs, trace)
         self.top.results = tuple(map(self.value, self._asked()))
         if self.mode == "prefill" and not alone:
@@ -114,13 +115,13 @@ class Lowering(Caching):
         sure = {tensor for node in nodes for tensor in node.inputs} & {*self.graph.grown}
         return sorted(trace.inputs, key=lambda tensor: tensor not in sure)
 
-    def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
-        """A prompt is asked for what comes next: outputs are computed of its last token alone.
+    def _last_tokens(self, streams: Sequence[Node], read: Sequence[Tensor]) -> None:
+        """A prompt is asked for what comes next: outputs read, or are, its last token alone.
 
         What is not made of the text, such as a vector that modulates it, has no last token.
         """
         made = {tensor for node in streams for tensor in node.outputs} & self.graph.follows
-        for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
+        for tensor in dict.fromkeys(tensor for tensor in read if tensor in made):
             self.values[tensor] = self._last(self.value(tensor), tensor)
 
     def _last(self, value: Value, tensor: Tensor) -> Value:
