@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.lines import wrapped
@@ -48,13 +48,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Target:
-    """A place that a cross edge leads to."""
+    """A place that a cross edge leads to; from below a box it `rises` so far to its foot."""
 
     source: Tensor
     x: int
     s: int
     line: Line = "cross"
     arrow: bool = True
+    rises: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Placer:
                 if made is not None:
                     self.ends.setdefault(made, (x, s))
                 if at < len(gaps):
-                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid)
+                    self._leave(item, x, s, s + gaps[at], blocks[at + 1].solid)
                     self.shape(x, s + lifts[at], s + gaps[at], self.label(item))
                     s += gaps[at]
 
@@ -134,6 +135,13 @@ class Placer:
     def _lift(self, item: Item) -> int:
         """What an edge to elsewhere needs before a shape."""
         return self.m.lift if self.label(item) and made_by(item) in self.tapped else 0
+
+    def _leave(self, item: Item, x: int, start: int, end: int, arrow: bool) -> None:
+        """The edge between two items; of what begins elsewhere it is the end of the line there."""
+        if isinstance(item, Jump) and not item.goes_on:
+            self.targets[-1] = replace(self.targets[-1], arrow=arrow, rises=end - start)
+        else:
+            self.edge(x, start, end, arrow)
 
     def edge(self, x: int, start: int, end: int, arrow: bool, label: str = "") -> None:
         """A piece of the trunk, and beside it the shape of what flows there."""

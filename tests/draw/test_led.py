@@ -1,0 +1,96 @@
+"""A line leads from where a value is made to all that read it, and to nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path as File
+
+import pytest
+
+from tests.draw.figures import BUNDLED, EVERY, loaded, of
+from tests.draw.led import misled
+from tests.draw.picture import picture, wrong
+from tests.draw.test_layout import ELSEWHERE, outline
+from tests.draw.test_random import quick
+from tfspec.passes.draw.opened import by_name
+from tfspec.passes.draw.parts import Fan
+from tfspec.passes.draw.shapes import Path
+
+EXAMPLES = File(__file__).parents[2] / "examples"
+DETR = str(EXAMPLES / "detr.yaml")
+QUERIES = str(EXAMPLES / "cross" / "text-queries-image.yaml")
+READERS = ("flamingo", "siglip-base", "t5-base", "transformer-base", "vit-22b", "whisper-base")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_lines_lead_to_what_reads_them(name: str) -> None:
+    for how in ({}, {"cost": "params", "direction": "down"}, {"width": "column"}):
+        assert misled(loaded(name).draw(**how)) == []
+
+
+@pytest.mark.parametrize("name", [*BUNDLED, DETR, QUERIES])
+def test_lines_lead_there_in_whatever_is_open(name: str) -> None:
+    for what in by_name(loaded(name).semantics):
+        assert misled(loaded(name).draw(what)) == [], what
+
+
+def test_lines_lead_there_in_odd_models_too() -> None:
+    assert [said for model in quick() for said in misled(model.draw())] == []
+    odd = [of(f"tfspec: 1\nname: elsewhere\n{text}") for text in ELSEWHERE.values()]
+    assert [said for model in odd for said in misled(model.draw())] == []
+
+
+MISTAKES: dict[str, Callable[[list[Path]], list[Path]]] = {
+    "no line": lambda paths: [path for path in paths if path.line != "cross"],
+    "which reads none": lambda paths: [
+        replace(path, points=tuple((x, s - 55) for x, s in path.points))
+        if path.line == "cross"
+        else path
+        for path in paths
+    ],
+}
+
+
+@pytest.mark.parametrize("said", MISTAKES)
+def test_a_line_that_misleads_is_seen(said: str) -> None:
+    drawing = replace(loaded("transformer-base").draw())
+    drawing.layout.paths[:] = MISTAKES[said](drawing.layout.paths)
+    assert any(said in each for each in misled(drawing))
+
+
+@pytest.mark.parametrize("name", [*READERS, DETR, QUERIES])
+def test_in_an_open_cross_attention_what_it_is_given_leads_to_q(name: str) -> None:
+    """And the other value to k and v, by one line below both; nothing runs behind a box."""
+    drawing = loaded(name).draw("cross")
+    assert not drawing.tangled
+    assert [said for said in wrong(picture(drawing.svg())) if not said.endswith(" pt")] == []
+    card = next(c for c in drawing.figure.cards() if c.title == "Cross-attention")
+    heads = card.body.items[0]
+    assert isinstance(heads, Fan)
+    assert heads.split
+    k, v, q = map(outline, heads.branches)
+    assert (k[0], k[-1], v, q[-1]) == ("...", "k", ["...", "v"], "q")
+
+
+SUM = """
+tfspec: 1
+name: sums
+dims: {B: batch, T: 1..64, d: 8, L: 4}
+inputs: {tokens: ids(11) B T, other: ids(7) B T}
+blocks:
+  read: [norm, {linear: d}, {sum: [[norm, relu], [memory, {linear: d}, gelu]]}]
+streams:
+  memory: [other, {embed: d}]
+  text: [tokens, {embed: d}, {stack: {of: read, depth: L}}]
+outputs: {logits: [text, {linear: 11}]}
+"""
+
+
+def test_what_comes_from_another_column_stands_aside() -> None:
+    drawing = of(SUM).draw()
+    (card,) = drawing.figure.cards()
+    other, own = ["...", "Linear", "GELU"], ["LayerNorm", "Linear", "LayerNorm", "ReLU"]
+    assert outline(card.body) == [[other, own, "+"]]
+    assert wrong(picture(drawing.svg())) == []
+    assert misled(drawing) == []
