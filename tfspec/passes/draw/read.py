@@ -86,7 +86,7 @@ class _Reader:
         """Learn a trace's steps; `starts` are drawn as inputs, and with `once` the first alone of
         several equal choices of tokens."""
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
-        closed = trace is not self.words.graph.trace
+        closed = trace is not self.words.graph.trace and not self.ops
         tree = self.dominators[trace] = Dominators(trace.inputs, closed)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
         steps = list(self._steps(trace.body))
@@ -145,8 +145,8 @@ class _Reader:
         return self.trunks[node]
 
     def _leading(self, node: Node) -> list[Tensor]:
-        """Those of its own trace, and none that a step brings along; of a step that has none the
-        first value that comes from elsewhere."""
+        """Those of its own trace, and none that a step brings along; where blocks are drawn, of a
+        step that has none the first value that comes from elsewhere."""
         trace = self.inside[node.outputs[0]]
         beside = self._across(node)
         own = [
@@ -158,7 +158,7 @@ class _Reader:
         if entry in own and self._opens(node) and self._brought(entry):
             return [entry]  # a card stands on what enters it, though that comes from nothing
         made = [each for each in own if not self._brought(each)]
-        outer = [each for each in self._operands(node) if each not in beside]
+        outer = [each for each in self._operands(node) if each not in beside and not self.ops]
         return made or own or outer[:1]
 
     def _across(self, node: Node) -> tuple[Tensor, ...]:
