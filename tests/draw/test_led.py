@@ -94,3 +94,57 @@ def test_what_comes_from_another_column_stands_aside() -> None:
     assert outline(card.body) == [[other, own, "+"]]
     assert wrong(picture(drawing.svg())) == []
     assert misled(drawing) == []
+
+
+TOWERS = """
+tfspec: 1
+name: towers
+dims: {B: batch, T: 1..64, R: 1..36, d: 8}
+inputs: {tokens: ids(11) B T, regions: float B R (20)}
+streams:
+  words: [tokens, {embed: d}, {pool: mean}]
+  image: [regions, {linear: d}, norm, {pool: mean}]
+outputs:
+  first: [words, {linear: d}]
+  second: [image, {linear: d}]
+  both: [image, {similarity: {to: words, scale: exp}}]
+"""
+
+
+def test_lines_of_two_values_to_the_feet_of_one_box_are_apart() -> None:
+    drawing = of(TOWERS).draw()
+    assert wrong(picture(drawing.svg())) == []
+    (box,) = [box.rect for box in drawing.layout.boxes if box.title == "Similarity"]
+    lines = [path for path in drawing.layout.paths if path.line == "cross"]
+    feet = [path for path in lines if path.arrow and path.points[-1][1] == box.bottom]
+    assert len({path.points[-1][0] for path in feet}) == 2
+    assert len({path.points[-2][1] for path in feet}) == 2
+
+
+SPEECH = """
+tfspec: 1
+name: speech
+dims: {B: batch, F: 16..64, T: 1..64, d: 256, L: 12}
+inputs: {mel: float B F (80), target: ids(11) B T}
+blocks:
+  layer: {norm: {at: pre}, do: [{attend: {heads: 4, rope: 10000}}, {ffn: {hidden: 9, act: silu}}]}
+  write: {norm: {at: pre}, do: [{attend: {heads: 4, to: encoder}}, {ffn: {hidden: 9, act: relu}}]}
+streams:
+  encoder:
+    - mel
+    - conv: {size: {F: 3}, stride: {F: 2}, pad: {F: 1}, width: d}
+    - gelu
+    - conv: {size: {F: 3}, stride: {F: 2}, pad: {F: 1}, width: d}
+    - gelu
+    - stack: {of: layer, depth: L}
+    - norm
+  text: [target, {embed: d}, {pos: sinusoidal}, {stack: {of: write, depth: L}}, norm]
+outputs: {ctc: [encoder, {linear: 11}], logits: [text, {linear: 11}]}
+"""
+
+
+def test_the_rest_of_a_long_column_stands_before_what_reads_it() -> None:
+    drawing = of(SPEECH).draw("attention", cost="flops")
+    assert drawing.cut == 2
+    assert wrong(picture(drawing.svg())) == []
+    assert not drawing.tangled

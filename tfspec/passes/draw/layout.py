@@ -124,7 +124,7 @@ class Placer:
                 if made is not None:
                     self.ends.setdefault(made, (x, s))
                 if at < len(gaps):
-                    self._leave(item, x, s, s + gaps[at], blocks[at + 1].solid)
+                    self.leave(item, x, s, s + gaps[at], blocks[at + 1].solid)
                     self.shape(x, s + lifts[at], s + gaps[at], self.label(item))
                     s += gaps[at]
 
@@ -136,8 +136,8 @@ class Placer:
         """What an edge to elsewhere needs before a shape."""
         return self.m.lift if self.label(item) and made_by(item) in self.tapped else 0
 
-    def _leave(self, item: Item, x: int, start: int, end: int, arrow: bool) -> None:
-        """The edge between two items; of what begins elsewhere it is the end of the line there."""
+    def leave(self, item: Item, x: int, start: int, end: int, arrow: bool) -> None:
+        """The edge that leaves an item just drawn; behind a jump the line to it goes on."""
         if isinstance(item, Jump) and not item.goes_on:
             self.targets[-1] = replace(self.targets[-1], arrow=arrow, rises=end - start)
         else:

@@ -59,7 +59,21 @@ def _spread(placer: Placer) -> list[Target]:
         targets.sort(key=lambda each: placer.ends[each.source][1])
         for at, target in enumerate(targets):
             spread.append(replace(target, s=s + (2 * at - len(targets) + 1) * step // 2))
-    return spread
+    return _below_each_other(spread, placer.m.name)
+
+
+def _below_each_other(targets: Sequence[Target], room: int) -> list[Target]:
+    """Lines of several values that come to feet at one height do so below each other, the one that
+    goes farthest to the right lowest."""
+    lowered: dict[Target, Target] = {}
+    for height in {target.s for target in targets if target.rises}:
+        level = [target for target in targets if target.rises and target.s == height]
+        last = {target.source: target.x for target in sorted(level, key=lambda each: each.x)}
+        order = sorted(last, key=lambda source: last[source])
+        for target in level:
+            less = order.index(target.source) * max(room // len(order), 1)
+            lowered[target] = replace(target, s=height - less, rises=target.rises + less)
+    return [lowered.get(target, target) for target in targets]
 
 
 def _highest_first(targets: list[Target]) -> list[Target]:
@@ -153,7 +167,8 @@ def _inside(placer: Placer, target: Target) -> Path | None:
 def _is_clear(placer: Placer, path: Path) -> bool:
     """Whether it meets no box, no word and no other line but where it begins and ends."""
     out, m = placer.out, placer.m
-    if any(meets([path], box.rect) for box in out.boxes):
+    boxes = (box.rect for box in out.boxes if not box.rect.holds(path.points[0]))
+    if any(meets([path], rect, m) for rect in boxes):
         return False
     return not (
         any(runs_over([path], text, m) for text in out.texts)

@@ -31,6 +31,10 @@ class Rect:
     def bottom(self) -> int:
         return self.y + self.h
 
+    def holds(self, point: Point) -> bool:
+        """Whether a point is one of its own: those at its right and its end are the next ones."""
+        return self.x <= point[0] < self.right and self.y <= point[1] < self.bottom
+
 
 @dataclass(frozen=True)
 class BoxShape:
