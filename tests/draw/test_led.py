@@ -16,6 +16,7 @@ from tests.draw.test_random import quick
 from tfspec.passes.draw.opened import by_name
 from tfspec.passes.draw.parts import Fan
 from tfspec.passes.draw.shapes import Path
+from tfspec.passes.draw.strokes import HEAD
 
 EXAMPLES = File(__file__).parents[2] / "examples"
 DETR = str(EXAMPLES / "detr.yaml")
@@ -148,3 +149,13 @@ def test_the_rest_of_a_long_column_stands_before_what_reads_it() -> None:
     assert drawing.cut == 2
     assert wrong(picture(drawing.svg())) == []
     assert not drawing.tangled
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_dot_of_a_fork_touches_no_head_of_an_arrow(name: str) -> None:
+    for how in ({}, {"width": "column"}):
+        paths = loaded(name).draw(**how).layout.paths
+        dots = [path.points[0] for path in paths if path.tap and path.line == "cross"]
+        tips = [path.points[-1] for path in paths if path.arrow]
+        near = [(x, y, s) for x, y in dots for tip, s in tips if tip == x and 0 < y - s < HEAD + 2]
+        assert near == []

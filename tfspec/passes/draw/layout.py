@@ -107,7 +107,7 @@ class Placer:
         """Items in a row along the trunk, an edge between each two."""
         m = self.m
         blocks = [self.item(item, half) for item in series.items]
-        lifts = [self._lift(item) for item in series.items[:-1]]
+        lifts = [self._lift(*each) for each in zip(series.items, blocks[1:], strict=False)]
         gaps = [
             m.gap_for(self.label(item)) + lift
             for item, lift in zip(series.items, lifts, strict=False)
@@ -132,9 +132,13 @@ class Placer:
         solid = blocks[0].solid if blocks else False
         return Block(left, right, length, draw, solid)
 
-    def _lift(self, item: Item) -> int:
-        """What an edge to elsewhere needs before a shape."""
-        return self.m.lift if self.label(item) and made_by(item) in self.tapped else 0
+    def _lift(self, item: Item, following: Block) -> int:
+        """What an edge to elsewhere needs before a shape, or before the head of an arrow."""
+        if made_by(item) not in self.tapped:
+            return 0
+        if self.label(item):
+            return self.m.lift
+        return max(0, self.m.forked - self.m.gap) if following.solid else 0
 
     def leave(self, item: Item, x: int, start: int, end: int, arrow: bool) -> None:
         """The edge that leaves an item just drawn; behind a jump the line to it goes on."""
