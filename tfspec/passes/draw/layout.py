@@ -24,7 +24,18 @@ from tfspec.passes.draw.parts import (
     label_of,
     made_by,
 )
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
+from tfspec.passes.draw.shapes import (
+    SHARED,
+    SHOWN,
+    BoxShape,
+    CardShape,
+    Layout,
+    Line,
+    Path,
+    Point,
+    Rect,
+    Text,
+)
 from tfspec.passes.draw.titles import repeated
 
 Shares = Mapping[Box, float]
@@ -73,8 +84,9 @@ class Across:
 class Placer:
     """Makes blocks of items; what they draw is collected in `out`.
 
-    `tapped` are values that other columns read. `mirrored`: residuals and shapes are at the left of
-    trunks, for at the right there is another column.
+    `shared` are boxes whose weights count at others. `tapped` are values that other columns read.
+    `mirrored`: residuals and shapes are at the left of trunks, for at the right there is another
+    column.
     """
 
     m: Measure
@@ -83,6 +95,7 @@ class Placer:
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
     across: list[Across] = field(default_factory=list[Across])
+    shared: Collection[Box] = ()
     tapped: Collection[Tensor] = ()
     depth: int = 0
     mirrored: bool = False
@@ -221,13 +234,15 @@ class Placer:
         costs = self._share(box) is not None
         if m.point and costs:
             knobs = (*knobs, f"{self.shares[box]:.1%}")
+        if m.point and box in self.shared:
+            knobs = (*knobs, SHARED)
         widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
         widths += [m.barred] if costs else []
         return title, knobs, max(widths) + 2 * m.pad
 
     def _share(self, box: Box) -> float | None:
         share = self.shares.get(box)
-        return share if share is not None and share >= 0.0005 else None
+        return share if share is not None and share >= SHOWN else None
 
     def box(self, box: Box, half: int) -> Block:
         if box.form == "sign":
@@ -238,13 +253,25 @@ class Placer:
         if box.form == "chip":
             half, length, knobs = m.half(width - (m.pad if not m.point else 0)), m.chip, ()
         else:
-            length = m.title + m.knob * len(knobs) + (m.share if share is not None else 0)
+            costs = share is not None or box in self.shared
+            length = m.title + m.knob * len(knobs) + (m.share if costs else 0)
         whole = ", ".join((repeated(box.title, box.count), *box.knobs))
 
         def draw(x: int, s: int) -> None:
             rect = Rect(x - half, s, 2 * half + m.point, length)
             self.out.boxes.append(
-                BoxShape(rect, title, whole, knobs, box.kind, box.form, box.block, share, box.nodes)
+                BoxShape(
+                    rect,
+                    title,
+                    whole,
+                    knobs,
+                    box.kind,
+                    box.form,
+                    box.block,
+                    share,
+                    box.nodes,
+                    box in self.shared,
+                )
             )
             self.reached(box, x - half, s + length // 2)
             if box.across:
