@@ -131,7 +131,11 @@ class Builder(Holders):
                 self.build_stream(stream)
             if f"{stream}.{name}" in self.values:
                 return self.values[f"{stream}.{name}"]
-        if self.diagnostics.ok:  # else the stream that has it stopped at a mistake
+        if self.diagnostics.ok and not owners:
+            message = f"`{ref.name}` is an output, which nothing reads"
+            help = ["let a stream make what both the output and this read"]
+            self.refuse(NO_VALUE, message, ref.span, help=help)
+        elif self.diagnostics.ok:  # else the stream that has it stopped at a mistake
             message = f"`{ref.name}` is read before it is made"
             came = [Label(marks[each][name], "it is made here") for each in owners[:1]]
             self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it after its mark"])

@@ -76,4 +76,5 @@ class Splice(Layer):
                 what = (
                     f"`{self.at}` in a `splice`, but for one flag of all tokens and one new token,"
                 )
-                raise g.not_yet(what, self.at.span)
+                way = f"give one bool input alone, its axes in the tokens' order: {' '.join(own)}"
+                raise g.not_yet(what, self.at.span, [way] if len(x.space.parts) == 1 else [])

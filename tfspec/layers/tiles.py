@@ -38,7 +38,12 @@ def moved_over(
         raise g.not_yet(f"`{what}` of a value without batch axes", place)
     named = [axis.name in sizes for axis in part.axes]
     if named != sorted(named):
-        raise g.not_yet(f"`{what}` along axes that stand before others", place)
+        behind = part.axes[-1].name
+        ways = [
+            f"put features of an input in brackets, as `({behind})`",
+            f"or let the axes of `{what}` stand last",
+        ]
+        raise g.not_yet(f"`{what}` along axes that stand before others", place, ways)
     if len(sizes) > MOST_AXES:
         raise g.not_yet(f"`{what}` along more than {MOST_AXES} axes", place)
     return part
