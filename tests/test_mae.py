@@ -55,8 +55,9 @@ def test_flops_and_traffic_are_torchs() -> None:
     assert [*miscounted(SMALL, {"B": 1}, {"B": 3})] == []
     graph = SMALL.semantics
     model, given = tfspec.build(SMALL), measured.given_to(graph)
-    forward = measured.forward(model, given)
+    forward, backward = measured.forward(model, given), measured.backward(model, given)
     assert forward.total() == measured.counted(graph, "forward", "forward")
+    assert backward.total("aten.clone.") == measured.counted(graph, "train", "backward")
 
 
 def test_it_runs_on_its_example_inputs() -> None:

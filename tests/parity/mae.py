@@ -39,7 +39,9 @@ class Watched(ViTMAEForPreTraining):
         return output
 
 
-def make_mae(size: int, p: int, C: int, d: int, h: int, f: int, e: int, g: int, s: int) -> nn.Module:
+def make_mae(
+    size: int, p: int, C: int, d: int, h: int, f: int, e: int, g: int, s: int
+) -> nn.Module:
     model = Watched(
         ViTMAEConfig(
             image_size=size, patch_size=p, num_channels=C, hidden_size=d, num_attention_heads=h,
