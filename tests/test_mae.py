@@ -71,6 +71,12 @@ def test_it_runs_on_its_example_inputs() -> None:
     assert told.shape[1:] == (16, 5 * 5 * 2)
 
 
+def test_positions_are_no_text() -> None:
+    with pytest.raises(tfspec.SpecError, match="mae reads no text, and cannot decode"):
+        SMALL.cost("decode")
+    assert tfspec.load(str(EXAMPLE)).semantics.texts == []
+
+
 def test_the_hidden_patches_come_behind_the_kept_ones() -> None:
     figure = tfspec.load(str(EXAMPLE)).draw().svg()
     assert wrong(picture(figure)) == []

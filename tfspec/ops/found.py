@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tfspec.graph.look import Look, chip
 from tfspec.graph.mask import Mask
@@ -80,6 +80,8 @@ class TakeAt(Chosen):
     Positions run over all tokens of all parts. Either operand may lack batch axes of the other: it
     is the same along them.
     """
+
+    says_where: ClassVar[int | None] = 1
 
     name: str
 
