@@ -14,6 +14,7 @@ from tests.memory.live import differences, small_sizes
 from tests.memory.measure import STYLES
 from tests.memory.measure import wrong as wrongly_saved
 from tests.memory.partition import cut_step
+from tests.memory.test_mixed import differences as mixed
 from tests.parity.mae import EXAMPLE, MAE
 from tests.parity.running import run_file
 from tests.time import measured
@@ -40,6 +41,7 @@ def test_it_has_the_parameters_of_the_public_model() -> None:
 def test_memory_is_torchs(style: Style) -> None:
     assert wrongly_saved(SMALL, style) == []
     assert differences(SMALL, style, "fp32") == []
+    assert mixed(SMALL, style) == []
 
 
 @pytest.mark.slow
@@ -58,6 +60,12 @@ def test_flops_and_traffic_are_torchs() -> None:
     forward, backward = measured.forward(model, given), measured.backward(model, given)
     assert forward.total() == measured.counted(graph, "forward", "forward")
     assert backward.total("aten.clone.") == measured.counted(graph, "train", "backward")
+    forward, backward = (
+        run(model, given, autocast=True) for run in (measured.forward, measured.backward)
+    )
+    assert forward.total() == measured.counted(graph, "forward", "forward", dtype="mixed")
+    told = measured.counted(graph, "train", "backward", dtype="mixed")
+    assert backward.total("aten.clone.") == told
 
 
 def test_it_runs_on_its_example_inputs() -> None:

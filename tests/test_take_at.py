@@ -13,7 +13,9 @@ from tests.cost.counted import miscounted
 from tests.memory.live import differences
 from tests.memory.measure import STYLES, wrong
 from tests.memory.partition import cut_step
+from tests.memory.test_mixed import differences as mixed
 from tests.parity.running import run_file
+from tests.test_modes import assert_equal_at_every_position
 from tests.time import measured
 from tfspec.api import Architecture, SpecError
 from tfspec.passes.memory.compiled import kept_compiled
@@ -112,6 +114,7 @@ def test_memory_is_torchs(out: str, style: Style) -> None:
     assert wrong(architecture, style) == []
     for dtype, checkpoint in (("fp32", "none"), ("bf16", "block")):
         assert differences(architecture, style, dtype, None, checkpoint) == []
+    assert mixed(architecture, style) == []
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -133,6 +136,12 @@ def test_flops_and_traffic_are_torchs(out: str) -> None:
     forward, backward = measured.forward(model, given), measured.backward(model, given)
     assert forward.total() == measured.counted(graph, "forward", "forward")
     assert backward.total("aten.clone.") == measured.counted(graph, "train", "backward")
+    forward, backward = (
+        run(model, given, autocast=True) for run in (measured.forward, measured.backward)
+    )
+    assert forward.total() == measured.counted(graph, "forward", "forward", dtype="mixed")
+    told = measured.counted(graph, "train", "backward", dtype="mixed")
+    assert backward.total("aten.clone.") == told
 
 
 @pytest.mark.slow
@@ -173,3 +182,34 @@ def test_decoding_refuses_it_in_words() -> None:
     with pytest.raises(SpecError, match="`take: order` is not supported yet in decoding") as found:
         Architecture(load_text(text)).emit(parts=("decode",))
     assert "ask for no decoding" in str(found.value)
+
+
+SEER = """
+tfspec: 1
+name: seer
+dims: {B: batch, P: 16, K: 5, T: 1..12, V: 31, d: 8, h: 2}
+inputs: {patches: float B P (d), keep: ids(P) B K, tokens: ids(V) B T}
+blocks:
+  layer: {do: [attend: {heads: h, mask: causal}, attend: {heads: h, to: seen}]}
+streams:
+  seen: [patches, {linear: d}, {take: keep}]
+  text: [tokens, {embed: d}, {pos: learned}, {stack: {of: layer, depth: 2}}]
+outputs: {logits: [text, {linear: V}]}
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_a_text_that_reads_what_is_taken_is_decoded(style: Style) -> None:
+    """What is taken is made once, with the prompt."""
+    architecture = Architecture(load_text(SEER))
+    model = run_file(architecture.emit(style=style, parts=("generate",))).build().eval()
+    given = inputs(
+        architecture.semantics, {"B": 2, "P": 16, "K": 5, "T": 12, "V": 31, "d": 8}, "cpu"
+    )
+    patches, keep, text = given["patches"], given["keep"], given["tokens"]
+    cache = model.cache(2, 12)
+    found = [model.prefill(patches, keep, text[:, :5], cache)]
+    for start, end in ((5, 6), (6, 9), (9, 12)):
+        found.append(model.decode(text[:, start:end], torch.arange(start, end), cache))
+    assert_equal_at_every_position(torch.cat(found, 1), model(patches, keep, text), 5)
