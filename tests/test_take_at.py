@@ -37,6 +37,7 @@ inputs:
   same: ids(T) K
   each: ids(T) A B K
   few: ids(4) B K
+  outer: ids(T) A K
 blocks: {layer: {norm: {at: pre}, do: [attend: {heads: 2, rope: {base: 100, over: [H, W]}}]}}
 streams:
   rows: [x, {linear: d}]
@@ -55,6 +56,7 @@ OUTS = {
     "the same in each row": "[rows, {take: same}]",
     "over two batch axes": "[heaps, {take: each}]",
     "the same along one of two batch axes": "[heaps, {take: keep}]",
+    "the same along the other": "[heaps, {take: outer}]",
     "of what is the same along one of two": "[rows, {take: each}]",
     "of learned tokens": "[learned, {take: few}]",
 }
@@ -103,6 +105,7 @@ def test_they_are_the_tokens_at_those_positions(case: str, style: Style) -> None
         wanted = by_loops(whole(out, model, given), places[:, None])[:, 0]
     else:
         places = places.flatten(1) if "back" in out else places
+        places = places[:, None].expand(-1, 3, -1) if "outer" in out else places
         wanted = by_loops(whole(out, model, given), places)
     torch.testing.assert_close(model(**given), model.y(wanted))
 
