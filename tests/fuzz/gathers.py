@@ -108,7 +108,11 @@ def take_at(m: Maker, x: Val) -> Made | None:
     """The tokens at positions that an input has, which may lack batch axes, or have one more."""
     if x.single or not {*x.batch} <= {*m.batches}:
         return None
-    own = x.batch if x.batch and m.chance(70) else m.pick([tuple(m.batches), x.batch[1:], x.batch[:1]])
+    own = (
+        x.batch
+        if x.batch and m.chance(70)
+        else m.pick([tuple(m.batches), x.batch[1:], x.batch[:1]])
+    )
     axes = tuple(dict.fromkeys(m.axis() for _ in range(m.pick([1, 1, 2, 0]))))
     if not own and not axes:
         return None
