@@ -277,6 +277,60 @@ def test_other_steps_decode_as_they_run(what: str) -> None:
     assert_equal_at_every_position(logits, full[0] if isinstance(full, tuple) else full, 4)
 
 
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_of_a_stream_that_is_the_output_a_prompt_gives_the_last_token(style: str) -> None:
+    source = changed([("[text, {linear: V}]", "text")]).emit(parts=("decode",), style=style)
+    model = run_file(source).build().eval()
+    randomise(dict(model.named_parameters()), seed=7)
+    text = tokens(16, 2, 16) % 50
+    logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
+    assert_equal_at_every_position(logits, model(text), 4)
+
+
+LONG_CALL = """\
+      - attend: {heads: h, alibi: true, mask: causal and within(3)}
+      - attend: {heads: 4, pos: {query: sinusoidal}, mask: causal}
+      - attend: {heads: 2, alibi: true, mask: causal}
+      - attend: {heads: 1, rel_bias: {buckets: 8, max: 16}, mask: causal and within(5)}
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_a_call_of_decode_may_be_too_long_for_a_line(style: str) -> None:
+    spec = changed([("      - attend: {heads: h, mask: causal and within(3)}\n", LONG_CALL)])
+    source = spec.emit(parts=("generate",), style=style)
+    assert "block.decode(\n" in source
+    model = run_file(source).build().eval()
+    randomise(dict(model.named_parameters()), seed=7)
+    text = tokens(16, 2, 16) % 50
+    logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
+    assert_equal_at_every_position(logits, model(text), 4)
+
+
+LATENTS = """\
+      - attend: {heads: h, mask: causal}
+      - attend: {heads: h, bias: false, latent: {kv: 5}, mask: causal}
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_a_layer_of_blocks_decodes_as_they_do(style: str) -> None:
+    """What reads latents has a method of its own for that, and so has whatever calls it."""
+    layer = ("{of: near, depth: 3}", "{of: [[near, far]], depth: 2}")
+    text = SMALL.replace("STACK", STACKS["a window"]).replace(*layer)
+    text = text.replace("      - attend: {heads: h, kv_heads: 1, mask: causal}\n", LATENTS)
+    model = run_file(
+        api.Architecture(load_text(text)).emit(parts=("generate",), style=style)
+    ).build()
+    randomise(dict(model.named_parameters()), seed=7)
+    text = tokens(16, 2, 16) % 50
+    logits = stepped(model, model.cache(2, 20), text, [4, 5, 6, 9, 16])
+    assert_equal_at_every_position(logits, model.eval()(text), 4)
+
+
 FLAGGED = {
     "keys": ("within(3)", "key.valid"),
     "queries": ("within(3)", "query.valid"),
@@ -302,6 +356,22 @@ def test_flags_of_tokens_are_given_for_all_slots(where: str, padded: bool) -> No
 
 
 REFUSED = {
+    "texts of several batches": (
+        [("B: batch", "B: batch, A: batch"), ("ids(V) B T", "ids(V) B A T")],
+        "attention over 2 batch axes is not supported yet with a cache",
+    ),
+    "a text without a batch": (
+        [("B: batch, ", ""), ("ids(V) B T", "ids(V) T")],
+        "attention over no batch axes is not supported yet with a cache",
+    ),
+    "latents without a batch": (
+        [
+            ("B: batch, ", ""),
+            ("ids(V) B T", "ids(V) T"),
+            ("heads: h, mask", "heads: h, bias: false, latent: {kv: 4}, mask"),
+        ],
+        "attention over no batch axes is not supported yet with a cache",
+    ),
     "a second text": (
         [("ids(V) B T", "ids(V) B T, kinds: ids(V) B T")],
         "the input `kinds` is not supported yet in generation",

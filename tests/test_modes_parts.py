@@ -4,6 +4,7 @@ the full forward."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -110,6 +111,10 @@ OF_GRIDS = {
     "sinusoids of rows and columns": (POS, "    - pos: {sinusoidal: H*W}\n"),
     "sinusoids": (POS, "    - pos: sinusoidal\n"),
     "rotations": (ATTEND, "mask: causal, rope: 10000}"),
+    "rotations by two bases": (
+        ATTEND,
+        "mask: causal, rope: 10000}, attend: {heads: h, mask: causal, rope: 100}",
+    ),
     "slopes": (ATTEND, "mask: causal, alibi: true}"),
     "buckets": (ATTEND, "mask: causal, rel_bias: {buckets: 8, max: 16}}"),
     "a window": (ATTEND, "mask: causal and within(W)}"),
@@ -191,6 +196,42 @@ def test_a_text_behind_patches_decodes_as_it_runs(what: str, style: str) -> None
     picture = torch.randn(2, 3, 8, 12, dtype=torch.double)
     text = ids(19, 2, 11)
     assert_decodes(model, {"picture": picture}, ("ids", text), text)
+
+
+LAYOUTS = """\
+tfspec: 1
+name: layouts
+dims: {B: batch, T: 1..12, N: 3, V: 17, d: 24, h: 3}
+inputs: {words: ids(V) B N, ids: ids(V) B T}
+blocks:
+  layer: {norm: {at: pre}, do: [attend: {heads: h, mask: causal}]}
+streams:
+  front: [words, {embed: d}]
+  tail: [ids, {embed: d}]
+  pairs: [{zip: {slot: {s: tail, a: [ids, {embed: d}]}}}, {stack: {of: layer, depth: 1}}, {take: {slot: a}}]
+  behind: [{concat: [front, tail]}, {stack: {of: layer, depth: 1}}, {take: tail}]
+  led: [tail, {prepend: cls}, {stack: {of: layer, depth: 1}}, {drop: cls}]
+  alone: [tail, {stack: {of: layer, depth: 1}}]
+outputs:
+  logits: [sum: [pairs, behind, led, alone]]
+"""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@torch.no_grad()
+def test_a_block_has_room_for_each_layout_of_the_text(style: str) -> None:
+    spec = changed(LAYOUTS)
+    rooms = re.findall(r"\(batch, 3, (.*?), 8\)", spec.emit(style=style, parts=("decode",)))
+    assert {*rooms} == {"2 * length", "self.before + length", "length"}
+    text, words = ids(17, 2, 11), ids(17, 2, 3)
+    assert_decodes(model_of(spec, style), {"words": words}, ("ids", text), text)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_method_for_decoding_has_a_cache_always(style: str) -> None:
+    source = DALLE.architecture.emit(style=style, parts=("decode",))
+    asked = re.findall(r"def (\w+)\((?:(?!def )[\s\S])*?if cache is not None", source)
+    assert asked == ["forward"]
 
 
 # ---- generation
@@ -340,6 +381,10 @@ REFUSED = {
     "places of another part": (
         [(POS, "    - pos: {learned: T}\n")],
         "positions of other tokens are not supported yet in decoding",
+    ),
+    "a table inside of an attention": (
+        [(ATTEND, "mask: causal, pos: learned}")],
+        "`attention` with other steps for a prompt than for a forward is not supported yet in decoding",
     ),
     "a prefix that sees itself": (
         [(ATTEND, "mask: causal or key.text}")],

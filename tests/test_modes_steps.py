@@ -218,8 +218,11 @@ def test_every_comment_holds_in_every_mode(style: str) -> None:
     assert "prefill, decode" in str(report)
 
 
-def test_a_file_runs_a_prompt_and_its_last_place() -> None:
-    code = small().emit(parts=("decode",))
+@pytest.mark.parametrize("name", ["seen", "maps", "cache"])
+def test_a_file_runs_a_prompt_and_its_last_place(name: str) -> None:
+    """An input may be called as what decoding takes itself."""
+    called = ("seen: float", f"{name}: float"), ("s: [seen,", f"s: [{name},")
+    code = small(*called).emit(parts=("decode",))
     assert "def generate" not in code
     said = io.StringIO()
     with redirect_stdout(said):
@@ -297,7 +300,7 @@ REFUSED = {
     ),
     "no attention": (
         [("[path, {take: {slot: s}}, {linear: a}]", "[seen, {linear: a}]\n  then: path")],
-        "a first output without attention in the text, as `act`, is not supported yet in decoding",
+        "an output without attention in the text, as `act`, is not supported yet in decoding",
     ),
 }
 

@@ -170,6 +170,8 @@ def test_what_reads_no_text_cannot_generate(
         f"error[TS451]: {name} reads no text, and cannot generate\n"
         "  = help: leave `--with generate` out\n"
     )
+    assert main(["build", name, "--with", "decode", "-o", str(tmp_path / "model.py")]) == 2
+    assert "cannot decode\n  = help: leave `--with decode` out\n" in capsys.readouterr().err
     for mode in ("prefill", "decode"):
         assert main(["cost", name, "--mode", mode]) == 2
         assert f"{name} reads no text, and cannot {mode}\n" in capsys.readouterr().err

@@ -93,6 +93,11 @@ MENDS: list[tuple[str, Mend]] = [
 BY_HAND: dict[tuple[str, str], tuple[str, str]] = {
     # file, how its help begins: what in the spec becomes what
     ("pool_over_axes", "its axes"): ("frames, {pool: {mean: W}}", "frames, {pool: {mean: F}}"),
+    ("pool_without_a_kind", "over axes"): ("pool: [H, W]", "pool: {mean: [H, W]}"),
+    ("pool_without_a_kind", "write"): ("{pool: {mean: H, max: W}}", "{pool: {mean: H}}, {pool: {max: W}}"),
+    ("knobs_beside_their_place", "`freeze` is"): ("[tokens, {embed: d, freeze: true}]", "{do: [tokens, {embed: d}], freeze: true}"),
+    ("knobs_beside_their_place", "known"): ("learned, learned: T", "learned, key: {learned: T}"),
+    ("offsets_of_norms", "say"): ("layer, offset: 1", "layer, offset: 1, bias: false"),
     ("not_yet_in_streams", "`take` one"): ("{prepend: cls}, {pool:", "{pool:"),
     ("zeros_of_an_unknown_value", "the inputs"): ("zeros: nope", "zeros: text"),
     ("stream_that_reads_itself", "name another"): ("zeros: queries", "zeros: text"),

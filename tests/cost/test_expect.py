@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tfspec
+from tfspec.cli import main
 from tfspec.passes.check import check
 from tfspec.spec.load import load_text
 
@@ -106,6 +107,31 @@ def test_a_cache_that_is_not_there_is_told_at_its_expectation(key: str) -> None:
     assert told.help == (f"leave `{key}` out",)
 
 
+FROZEN = (
+    "tfspec: 1\nname: mine\ndims: {B: batch, d: 32}\ninputs: {x: float B (d)}\n"
+    "streams:\n  s: {do: [x, {linear: d}], freeze: true}\n"
+    "outputs: {y: s}\nexpect: {max_peak_bytes: 10}\n"
+)
+
+
+def test_the_peak_of_what_is_frozen_is_refused_at_its_expectation() -> None:
+    (told,) = check(load_text(FROZEN), {}).diagnostics
+    assert told.message == (
+        "`expect` speaks of a training step, and none is known: there is nothing to train on the "
+        "way to any output"
+    )
+    assert told.primary is not None
+    assert [each.span.line for each in (told.primary, *told.secondary)] == [8, 6]
+    assert told.help == ("leave `max_peak_bytes` out",)
+
+
+def test_a_peak_that_no_run_tells_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfspec.passes.cost.peaks.measured", lambda cost: "a reason")
+    (told,) = check(load_text(FROZEN.replace(", freeze: true", "")), {}).diagnostics
+    assert told.message == "a peak is not known, for a reason"
+    assert told.help == ("leave `max_peak_bytes` out",)
+
+
 def test_what_stands_before_the_text_is_no_token_of_it(tmp_path: Path) -> None:
     assert found(tmp_path, "dall-e", cache_bytes_per_token=2 * 2 * 64 * 3968) == []
 
@@ -123,3 +149,4 @@ def test_flops_need_a_largest_size(tmp_path: Path) -> None:
     )
     (only,) = tfspec.check(file).diagnostics
     assert only.code == "TS470"
+    assert main(["check", str(file)]) == 1

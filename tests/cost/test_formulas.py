@@ -15,6 +15,7 @@ from tfspec.api import Architecture
 from tfspec.passes.cost import terms
 from tfspec.passes.cost.groups import GROUPS
 from tfspec.passes.cost.growth import growth
+from tfspec.passes.cost.report import Cost
 from tfspec.spec.load import load_text
 from tfspec.symbolic import Dim, sym
 
@@ -122,8 +123,12 @@ def test_growth_is_what_doubling_shows(name: str) -> None:
         assert f"{each.symbol}{'²' if power == 2 else ''}" in each.order
 
 
-@pytest.mark.parametrize("name", ["gpt2", "vit-b16", "llama-3-8b", "transformer-base"])
-def test_the_leading_terms_overtake_where_it_says(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("gpt2", {}), ("vit-b16", {"M": -1}), ("llama-3-8b", {}), ("transformer-base", {})],
+)
+def test_the_leading_terms_overtake_where_it_says(name: str, beside: dict[str, int]) -> None:
+    """`beside`: letters that a length takes with it, so much further: patches without a class."""
     cost = tfspec.load(name).cost()
     told = [each for each in growth(cost) if each.overtakes is not None]
     assert told
@@ -132,6 +137,7 @@ def test_the_leading_terms_overtake_where_it_says(name: str) -> None:
         rest = cost.flops - part
         for at, ahead in ((each.overtakes, True), (each.overtakes - 1, False)):
             values = {**cost.values, each.symbol: at}
+            values |= {letter: at + by for letter, by in beside.items()}
             assert (part.value(values) >= rest.value(values)) is ahead
 
 
@@ -160,9 +166,36 @@ def test_tokens_of_a_frame_are_no_share_of_a_number_that_varies() -> None:
 
 
 def test_vits_attention_overtakes_at_six_widths() -> None:
-    """4·N²·d = 8·N·d² + 4·N·d·f, with f = 4·d, where N = 6·d; patches and head come on top."""
+    """4·N²·d = 8·N·d² + 4·N·d·f, with f = 4·d, where N = 6·d; the patches' map is as much as a
+    144th of 12 layers', and the head comes on top."""
     found = {each.symbol: each.overtakes for each in growth(tfspec.load("vit-b16").cost())}
-    assert found["N"] == 6 * 768 + 2
+    assert found["N"] == 6 * 768 * 145 // 144 + 1
+
+
+REMEMBERS = """
+tfspec: 1
+name: remembers
+dims: {B: batch, T: 1..4096, R: 5, V: 900, d: 32}
+inputs: {tokens: ids(V) B T}
+blocks: {layer: [attend: {heads: 2, mask: causal}, ffn: {hidden: 4 * d, act: gelu}]}
+streams: {text: [tokens, embed: d, prepend: {memory: R}, layer, drop: memory, linear: V]}
+outputs: {logits: text}
+"""
+
+
+@pytest.mark.parametrize("taken", [1, 64, 4096])
+def test_what_varies_with_a_length_grows_too_until_attention_overtakes(taken: int) -> None:
+    """N = R + T tokens are attended and T are read, whatever T the cost is taken at."""
+
+    def at(tokens: int) -> Cost:
+        return Architecture(load_text(REMEMBERS), {"T": tokens}).cost()
+
+    (told,) = (each.overtakes for each in growth(at(taken)) if each.what == "length")
+    assert told is not None
+    for tokens, ahead in ((told - 5, True), (told - 6, False)):
+        cost = at(tokens)
+        part = terms.leading(cost.flops, "N")
+        assert (cost.number(part) >= cost.number(cost.flops - part)) is ahead
 
 
 WINDOWED = """\
@@ -217,20 +250,20 @@ def test_terms() -> None:
     assert terms.order(a * a.exact_div(b), "a", []) == "O(a²)"
     assert terms.degree(Dim.minimum(a, b), "a") == 0
     assert terms.degree(Dim.maximum(a, b), "a") == 1
-    assert terms.overtakes(a * a + 10 * a, "a", {}) == 10
-    assert terms.overtakes(a, "a", {}) is None
+    assert terms.overtakes(a * a, 10 * a, "a", {}) == 10
+    assert terms.overtakes(a, Dim.of(0), "a", {}) is None
 
 
 def test_lengths_at_which_nothing_can_be_divided_are_passed_over() -> None:
     """Tokens that are merged four by four: of all lengths, only multiples of 4 are ones."""
     a, m = sym("a"), sym("m")
-    formula = a * a + 40 * a.exact_div(m * m)
-    assert terms.overtakes(formula, "a", {"a": 20, "m": 2}) == 12
-    assert terms.overtakes(formula - a * a + a * a * a, "a", {"a": 20, "m": 2}) == 4
-    shifted = a * a + 40 * (a - 1).exact_div(m * m) + 2
-    assert terms.overtakes(shifted, "a", {"a": 21, "m": 2}) == 13
-    deeper = a * a + 40 * (1 + a.exact_div(m)).exact_div(m)
-    assert terms.overtakes(deeper, "a", {"a": 22, "m": 2}) == 14
+    merged = 40 * a.exact_div(m * m)
+    assert terms.overtakes(a * a, merged, "a", {"a": 20, "m": 2}) == 12
+    assert terms.overtakes(a * a * a, merged, "a", {"a": 20, "m": 2}) == 4
+    shifted = 40 * (a - 1).exact_div(m * m) + 2
+    assert terms.overtakes(a * a, shifted, "a", {"a": 21, "m": 2}) == 13
+    deeper = 40 * (1 + a.exact_div(m)).exact_div(m)
+    assert terms.overtakes(a * a, deeper, "a", {"a": 22, "m": 2}) == 14
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.cost.counted import compiled, device, forward_and_backward, given, si
 from tfspec.api import Architecture
 from tfspec.passes.memory.checkpointing import CHECKPOINTS, Checkpoint, checkpointed
 from tfspec.passes.time import again
+from tfspec.spec.load import load_text
 
 
 def counted(architecture: Architecture, how: Checkpoint, at: dict[str, int], style: Any) -> int:
@@ -40,12 +41,67 @@ def test_flops_that_run_again_are_counted_exactly(name: str, how: Checkpoint, st
     assert told(architecture, how, at, style) == counted(architecture, how, at, style), at
 
 
+UNREACHED = """
+tfspec: 1
+name: unreached
+dims: {B: batch, T: 1..6, R: 1..5, Q: 1..4, d: 8, e: 12, f: 6, L: DEPTH}
+inputs: {x: float B T (d), y: float B R (e), z: float B Q (f)}
+blocks:
+  a: {norm: {at: pre}, do: [{attend: {only: x, to: y, heads: 2}}]}
+  b: {norm: {at: post}, do: [{attend: {only: y, to: zz, heads: 2}}]}
+  c: {norm: {at: pre}, do: [{attend: {only: zz, to: x, heads: 2}}]}
+streams:
+  zz: [z, {linear: f}]
+  joint: {do: [{concat: [x, y, zz]}, {stack: {of: [a, b, c], depth: 3 * L}}], freeze: FREEZE}
+outputs:
+  out: [joint, {take: y}, {linear: 5}]
+"""
+"""The last layers ask for nothing that leads to the output; frozen, nor do the first ones learn."""
+
+
+@pytest.mark.parametrize("how", [how for how in CHECKPOINTS if how != "none"])
+@pytest.mark.parametrize("depth", [1, 5])
+@pytest.mark.parametrize("frozen", ["false", "true"])
+def test_layers_that_no_gradient_comes_to_do_not_run_again(
+    how: Checkpoint, depth: int, frozen: str
+) -> None:
+    text = UNREACHED.replace("DEPTH", str(depth)).replace("FREEZE", frozen)
+    architecture = Architecture(load_text(text))
+    at = sizes(architecture, 0)
+    assert told(architecture, how, at, "fast") == counted(architecture, how, at, "fast") > 0
+
+
+NESTED = """
+tfspec: 1
+name: nested
+dims: {B: batch, T: 1..6, d: 8, L: DEPTH, M: 3}
+inputs: {x: float B T (d)}
+blocks:
+  inner: {norm: {at: pre}, do: [{attend: {heads: 2}}, {ffn: {hidden: 10, act: gelu}}]}
+  layer: [{stack: {of: inner, depth: M}}MORE]
+streams: {s: [x, {stack: {of: layer, depth: L}}]}
+outputs: {y: [s, {linear: 5}]}
+"""
+
+
+@pytest.mark.parametrize("how", [how for how in CHECKPOINTS if how != "none"])
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize("more", ["", ", {linear: d}, relu", ", inner"])
+def test_a_layer_in_a_layer_runs_again_with_that_and_by_itself(
+    how: Checkpoint, depth: int, more: str
+) -> None:
+    text = NESTED.replace("DEPTH", str(depth)).replace("MORE", more)
+    architecture = Architecture(load_text(text))
+    at = sizes(architecture, 0)
+    assert told(architecture, how, at, "fast") == counted(architecture, how, at, "fast")
+
+
 def test_that_test_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """To run a region to its end is seen: the last product of a layer runs once alone."""
     architecture = small("gpt2")
     at = sizes(architecture, 0)
     right = counted(architecture, "block", at, "fast")
-    monkeypatch.setattr(again, "_stop", len)
+    monkeypatch.setattr(again, "_stop", lambda region, inside, how: len(inside))
     assert told(architecture, "block", at, "fast") > right
 
 

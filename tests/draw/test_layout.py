@@ -384,3 +384,19 @@ def test_a_norm_of_queries_and_keys_is_said() -> None:
         each for each in loaded("qwen3-8b").draw().figure.boxes() if each.kind == "attention"
     )
     assert any("QK norm" in knob for knob in box.knobs)
+
+
+def test_a_long_condition_beside_other_knobs_takes_lines_of_its_own() -> None:
+    attend = "{attend: {heads: 4, kv_heads: 2, qk_norm: head, rope: 10000, mask: causal and (within(8) or key.mem)}}"
+    drawing = of(f"""
+tfspec: 1
+name: remembers
+dims: {{B: batch, T: 1..64, d: 64, L: 4}}
+inputs: {{tokens: ids(11) B T}}
+blocks: {{layer: {{norm: {{at: pre}}, do: [{attend}]}}}}
+streams: {{text: [tokens, {{embed: d}}, {{prepend: mem}}, {{stack: {{of: layer, depth: L}}}}]}}
+outputs: {{logits: [text, {{linear: 11}}]}}
+""").draw()
+    (box,) = (each for each in drawing.layout.boxes if each.kind == "attention")
+    assert box.knobs[-2:] == ("causal and (within(8)", "or key.mem)")
+    assert wrong(picture(drawing.svg())) == []

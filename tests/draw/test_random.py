@@ -16,7 +16,7 @@ from tests.fuzz.specs import make, written
 from tfspec.api import Architecture
 from tfspec.graph.trace import Node, Trace, inner_traces
 
-QUICK, MANY = 60, 1000
+QUICK, MANY = 60, 700
 SURE = ("overflows", "overlaps", "is off", "lies across", "two cards", "crooked", "at nothing")
 """What no figure has, however wild. Lines of wild graphs may have to cross."""
 

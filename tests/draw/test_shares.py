@@ -154,3 +154,17 @@ def test_boxes_keep_what_the_text_report_says(name: str) -> None:
     kept = sum(memory(spec.semantics, spec.draw().figure).values())
     assert kept == pytest.approx(told, rel=1e-3)
     assert kept <= told
+
+
+def test_a_box_whose_weights_count_at_another_says_so() -> None:
+    """And is as tall as that, so that rows of two columns stand side by side."""
+    drawing = loaded("lxmert").draw(cost="params")
+    one, other = (box for box in drawing.layout.boxes if box.title == "Cross-attention")
+    assert (one.shared, other.shared, other.share) == (False, True, None)
+    assert (one.rect.y, one.rect.h) == (other.rect.y, other.rect.h)
+    assert [box.title for box in drawing.layout.boxes if box.shared] == ["Cross-attention"]
+    p = picture(drawing.svg())
+    assert wrong(p) == []
+    assert p.texts("knob").count("shared") == 1
+    assert sum("shared" in line for line in drawing.text().splitlines()) == 1
+    assert not any(box.shared for box in loaded("lxmert").draw(cost="flops").layout.boxes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import tfspec
@@ -97,3 +99,16 @@ def test_up_is_down_turned() -> None:
     assert up[0].strip() == "logits"
     assert len(up) == len(down)
     assert sum("⊕◀" in line for line in up) == 2
+
+
+LOOSE = re.compile(r"(?<!\S)─|─(?!\S)")
+"""A line that ends beside nothing."""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_line_begins_beside_nothing(name: str) -> None:
+    """Titles and shapes may stand on a line, with air around them: such rows are left out."""
+    for direction in ("up", "down"):
+        rows = loaded(name).draw(direction=direction).text().splitlines()
+        plain = [row for row in rows if "[" not in row and "┌" not in row]
+        assert [row for row in plain if LOOSE.search(row)] == []

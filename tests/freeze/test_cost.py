@@ -7,12 +7,14 @@ import json
 from collections.abc import Sequence
 
 import pytest
+import torch
 
 import tfspec
 from tests.cost.counted import costs, forward_and_backward, given, miscounted, model, sizes
 from tests.freeze.specs import CASES, frozen
-from tests.memory.live import differences
+from tests.memory.live import differences, drawn, labels, lived
 from tests.memory.measure import dropped, whole, wrong
+from tests.parity.running import run_file
 from tfspec.api import Architecture
 from tfspec.passes.cost import work
 from tfspec.passes.memory.checkpointing import Checkpoint
@@ -75,6 +77,29 @@ outputs: {z: out}
 def test_keys_without_a_gradient(style: Style) -> None:
     """Frozen maps of frozen tokens: products of matrices keep no queries for them."""
     assert wrong(Architecture(load_text(FIXED_KEYS)), style) == []
+
+
+FROZEN_OUTPUT = """
+tfspec: 1
+name: frozen-output
+dims: {B: 4, T: 5, d: 8}
+inputs: {x: float B T (d)}
+streams:
+  begin: {do: [x, {linear: d}], freeze: true}
+  more: [begin, {linear: d}, relu]
+outputs: {y: [more, {linear: 3}], z: begin}
+"""
+
+
+@pytest.mark.parametrize("checkpoint", ["none", "block"])
+def test_of_a_frozen_output_the_loss_keeps_nothing(checkpoint: Checkpoint) -> None:
+    spec = Architecture(load_text(FROZEN_OUTPUT))
+    sizes = spec.semantics.bindings()
+    model = run_file(spec.emit()).build()
+    live = lived(model, drawn(spec, sizes, torch.float32), labels(spec, sizes))
+    found = {each.name: each.value for each in spec.cost("train", checkpoint=checkpoint).quantities}
+    assert found["activations"] + found["loss"] == live.between
+    assert found["loss"] == 4 * (4 * 5 * 3 + 1 + 1)
 
 
 def test_these_tests_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,29 @@ from tests.fuzz.maker import Maker
 from tests.fuzz.rules import own, shared
 from tests.fuzz.values import Val
 
+WHOLE = ("window", "over", "only")
+"""Knobs of what needs all of a text at once."""
+
 
 def attend(m: Maker, x: Val, *, branch: bool = True) -> Any | None:
     """An attention that reads x, or None where there can be none."""
+    made = _attend(m, x, branch=branch)
+    return made if made is None or not m.new else _causal(made["attend"])
+
+
+def _causal(knobs: dict[str, Any]) -> Any | None:
+    """The same where tokens come one by one, or None for what none can be."""
+    rope = knobs.get("rope")
+    by_axes = isinstance(knobs.get("rel_bias"), list) or (isinstance(rope, dict) and "over" in rope)
+    if by_axes or any(knob in knobs for knob in WHOLE):
+        return None
+    if "to" in knobs:
+        return {"attend": knobs}
+    mask = knobs.get("mask", "causal")
+    return {"attend": knobs | {"mask": mask if mask == "causal" else f"causal and ({mask})"}}
+
+
+def _attend(m: Maker, x: Val, *, branch: bool) -> Any | None:
     knobs: dict[str, Any] = {}
     head = 0
     heads = m.pick([n for n in (1, 2, 3, 4) if x.width % n == 0])
@@ -142,14 +162,15 @@ def _qk_norm(m: Maker) -> Any:
 def _source(m: Maker, x: Val, knobs: dict[str, Any], *, branch: bool) -> Val | None:
     """Another value to attend to: a stream, a mark, a part of the value itself, or what is made
     here, of it or of nothing."""
-    if m.chance(20):
+    if not m.new and m.chance(20):
         return _made(m, x, knobs)
+    others = {name: value for name, value in m.values.items() if name not in m.new}
     found: list[tuple[Any, Val]] = [
         (name, value)
-        for name, value in m.values.items()
+        for name, value in others.items()
         if m.readable(name) and (value.batch in (x.batch, ()) or not (x.batch or branch))
     ]  # fmt: skip
-    found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1]
+    found += [(part.name, x.over(part)) for part in x.parts if len(x.parts) > 1 and not m.new]
     if not found:
         return None
     name, value = m.pick(found)

@@ -20,7 +20,7 @@ UNSET = ("scale", "softcap", "dropout", "mask")
 
 def ffn(m: Maker, x: Val, *, branch: bool = True) -> Any:
     knobs: dict[str, Any] = {}
-    if branch and len(x.parts) > 1 and m.chance(25):
+    if branch and len(x.parts) > 1 and not m.new and m.chance(25):
         knobs["only"] = m.pick(x.parts).name
     hidden = m.number(1, 12)
     knobs["hidden"] = m.size(hidden, x.width)
@@ -132,6 +132,8 @@ def _extended(m: Maker, base: str, key: tuple[Any, ...]) -> str:
         made["attend"] = {"scale": m.pick([0.5, 2])}
     for step, knobs in (("ffn", ("bias", "dropout")), ("attend", UNSET)):
         for knob in knobs:
+            if knob == "mask" and m.new:
+                continue
             if f"'{step}'" in held and f"'{knob}'" in held and m.chance(40):
                 made.setdefault(step, {})[knob] = "none"
     shares = "share" in held or "extends" in held  # a share must stay equal everywhere

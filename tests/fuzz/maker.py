@@ -47,6 +47,8 @@ class Maker:
         self.lone: set[str] = set()
         self.own: list[tuple[object, ...]] | None = None
         """Weights that an index shares inside the block that is being made, if one is."""
+        self.new: set[str] = set()
+        """Streams of a text whose tokens come one by one, where the spec is one to be decoded."""
         self.stream = ""
         self.weight = 0
 

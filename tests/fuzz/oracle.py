@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import torch
+import yaml
 
 from tests.fuzz import against, running
 from tests.fuzz.broken import Broken, distance, require
@@ -73,7 +74,8 @@ def examine(text: str, seed: int = 0, tree: Tree | None = None, valid: bool = Tr
         mark = sum(text.encode())  # what is costly is looked at in some cases, by their letters
         try:
             twice = mark % TWICE == 0
-            built = emitted(checked.graph, checked.params, seed, twice=twice, tree=tree)
+            read = yaml.safe_load(text) if tree is None else tree
+            built = emitted(checked.graph, checked.params, seed, twice=twice, tree=read)
             seen.runs = len(built.sizes)
             if seen.runs and mark % TOLD == 0:
                 seen.loss = check_one(checked.graph, built, Random(mark))

@@ -23,7 +23,7 @@ from tests.fuzz.reduce import reduced
 from tests.fuzz.specs import make, written
 from tests.fuzz.tally import Tally
 
-CASES = int(os.environ.get("TFSPEC_FUZZ_CASES", "20000"))
+CASES = int(os.environ.get("TFSPEC_FUZZ_CASES", "12000"))
 SHARDS = 8
 RANDOM = st.randoms(use_true_random=False)
 TALLY = Tally()

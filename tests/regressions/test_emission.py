@@ -178,6 +178,13 @@ blocks: {layer: {do: [{ffn: {hidden: 3, act: relu}}], residual: {skip: 100000000
 streams: {a: [states, layer]}
 outputs: {y: a}
 """,
+    "a mask of keys alone beside grouped heads and narrower values": """
+inputs: {states: float B T (6)}
+streams:
+  memory: {learn: {axes: {R: 4}, width: 6}}
+  a: [states, {attend: {heads: 2, kv_heads: 1, v_head_dim: 2, to: memory, mask: key.R < 2}}]
+outputs: {y: a}
+""",
     "a mask in a model without inputs": """
 streams: {a: [{learn: {axes: {S: 3}, width: 4}}, {attend: {heads: 2, mask: not within(1) or causal}}]}
 outputs: {y: a}

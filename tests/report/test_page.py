@@ -149,7 +149,7 @@ def test_a_repeated_block_is_there_once_and_streams_are_columns() -> None:
 def test_branches_stand_side_by_side() -> None:
     read = page("palm-540b")
     modules = [e for e in read.all("details", "mod") if e.within("div", "par")]
-    assert [m.text.split(" ")[0] for m in modules] == ["Grouped-query", "Gated"]
+    assert [m.text.split(" ")[0] for m in modules] == ["Multi-query", "Gated"]
 
 
 def test_a_step_tells_the_numbers_of_its_row() -> None:

@@ -75,6 +75,26 @@ def test_bundled_specs_generate(name: str):
     assert [check.what for check in report.checks] == CHECKS
 
 
+NAMED = """
+tfspec: 1
+name: named
+dims: {B: batch, T: 1..12, V: 13, d: 12}
+inputs: {ids: ids(V) B T, maps: float B (5), cache: float B (d)}
+streams:
+  cond: [maps, {linear: d}]
+  text: [ids, {embed: d}, norm: {modulate: cond}, attend: {heads: 2, mask: causal}, norm: {modulate: cache}]
+outputs: {y: [text, {linear: V}]}
+"""
+
+
+@pytest.mark.parametrize("part", ["decode", "generate"])
+def test_inputs_may_be_called_as_what_decoding_takes(part: str, tmp_path: Path):
+    path = tmp_path / "named.yaml"
+    path.write_text(NAMED, "utf-8")
+    report = verify(tfspec.load(path), style="explicit", parts=(part,))
+    assert report.ok, report.text()
+
+
 def test_letters_of_a_layer_shared_by_two_lengths(tmp_path: Path):
     path = tmp_path / "shared.yaml"
     path.write_text(SHARED, "utf-8")

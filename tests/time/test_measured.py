@@ -143,3 +143,58 @@ def test_each_layer_has_a_gradient_for_what_all_read(depth: int) -> None:
     graph = architecture.semantics
     moves = measured.backward(tfspec.build(architecture), measured.given_to(graph))
     assert moves.total("aten.clone.") == measured.counted(graph, "train", "backward")
+
+
+MODULATED = """
+tfspec: 1
+name: modulated
+dims: {B: batch, T: 1..6, d: 8}
+inputs: {x: float B T (d), c: float B (d)}
+blocks:
+  layer:
+    norm: {affine: false, modulate: condition}
+    residual: {gate: {from: condition}}
+    do: [{ffn: {hidden: 12, act: gelu}}]
+streams: {condition: [c, {linear: d}, silu], s: [x, {stack: {of: layer, depth: 4}}]}
+outputs: {y: [s, {linear: 3}]}
+"""
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_a_sum_with_a_number_hands_its_gradient_on(autocast: bool) -> None:
+    """Of 1 + scale, the scale's gradient is that of the sum, and moves nothing."""
+    architecture = Architecture(load_text(MODULATED))
+    graph = architecture.semantics
+    moves = measured.backward(
+        tfspec.build(architecture), measured.given_to(graph), autocast=autocast
+    )
+    dtype = "mixed" if autocast else "fp32"
+    ours = measured.counted(graph, "train", "backward", dtype=dtype)
+    assert moves.total("aten.clone.") == ours
+
+
+NAMED = """
+tfspec: 1
+name: named
+dims: {B: batch, T: 1..6, d: 8, e: WIDTH}
+inputs: {x: float B T (d)}
+blocks:
+  layer: {norm: {at: pre}, do: [{attend: {heads: 2, pos: [{linear: 6}, {linear: e}]}}]}
+streams: {s: [x, {linear: d}, {stack: {of: layer, depth: 3}}]}
+outputs: {y: [{sum: [s, [s, {linear: e}]]}]}
+"""
+
+
+def test_a_width_of_another_name_is_the_same_width() -> None:
+    """A sum of [B, T, d] and [B, T, e] shares its gradient, for e is d."""
+    architecture = Architecture(load_text(NAMED.replace("WIDTH", "8")))
+    graph = architecture.semantics
+    moves = measured.backward(tfspec.build(architecture), measured.given_to(graph))
+    assert moves.total("aten.clone.") == measured.counted(graph, "train", "backward")
+    one, other = (
+        Architecture(load_text(NAMED.replace("WIDTH", width))).cost("train", target="h200")
+        for width in ("8", "d")
+    )
+    assert one.timing is not None
+    assert other.timing is not None
+    assert one.number(one.timing.traffic) == other.number(other.timing.traffic)

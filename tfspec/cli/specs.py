@@ -35,17 +35,21 @@ def with_spec(run: Callable[[Architecture, Namespace], int]) -> Callable[[Namesp
             return run(architecture, args)
         except SpecError as refusal:  # a target or a mode that this architecture has not
             console.report(refusal.diagnostics, refusal.sources)
-            return exit_code(refusal.diagnostics)
+            return exit_code(refusal.diagnostics, refused=True)
 
     return run_verb
 
 
-def exit_code(found: Iterable[Diagnostic]) -> int:
-    """0 without errors; 2 where a file cannot be read, or the call is wrong (TS4xx); else 1."""
+def exit_code(found: Iterable[Diagnostic], *, refused: bool = False) -> int:
+    """0 without errors; 2 where a file cannot be read, or the call is wrong (TS4xx); else 1.
+
+    Where no call is `refused`, an error with a place is of the spec: it expects what none can tell.
+    """
     from tfspec.spec.file_reader import NOT_A_FILE, UNREADABLE
     from tfspec.spec.load import NO_SPEC
 
     errors = [each for each in found if each.severity == "error"]
     unread = any(each.rule in (UNREADABLE, NOT_A_FILE, NO_SPEC) for each in errors)
-    wrong_call = any(each.code.startswith("TS4") for each in errors)
+    calls = [each for each in errors if refused or each.span is None]
+    wrong_call = any(each.code.startswith("TS4") for each in calls)
     return 2 if unread or wrong_call else bool(errors)

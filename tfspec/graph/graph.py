@@ -105,13 +105,28 @@ class Graph:
         )
 
     @cached_property
+    def continued(self) -> str:
+        """The output that prefill and decode give: the first that lies along a text, or the first
+        of all."""
+        along = (name for name, output in self.outputs.items() if self._texts_of(output))
+        return next(along, next(iter(self.outputs)))
+
+    def asked(self, mode: str) -> Mapping[str, Tensor]:
+        """The outputs that a mode gives: a text is continued by one."""
+        if mode not in ("prefill", "decode"):
+            return self.outputs
+        return {self.continued: self.outputs[self.continued]}
+
+    @cached_property
     def text(self) -> Tensor:
-        """The ids that generation continues: those along whose tokens the first output lies."""
-        output = next(iter(self.outputs.values()))
+        """The ids that generation continues: those along whose tokens the output lies."""
+        return next(iter(self._texts_of(self.outputs[self.continued])), self.texts[0])
+
+    def _texts_of(self, output: Tensor) -> list[Tensor]:
+        """The texts along whose tokens an output lies: those that it ends in come first."""
         leading = [each for each in self.texts if _leads(each, output.space)]
         last = sorted(leading, key=lambda each: -len(each.space.parts[0].axes))
-        along = (each for each in self.texts if _along(output, each.axes[-1]))
-        return next(chain(last, along), self.texts[0])
+        return [*last, *(each for each in self.texts if _along(output, each.axes[-1]))]
 
     @cached_property
     def text_axes(self) -> tuple[Axis, ...]:

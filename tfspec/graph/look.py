@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,3 +46,11 @@ def sign(character: str) -> Look:
 def between(sign: str, sizes: tuple[Dim, ...]) -> Knob:
     """Sizes with a sign between them: 16 × 16."""
     return tuple(piece for size in sizes for piece in (sign, size))[1:]
+
+
+_NAME = re.compile(r"((?<![\w.])[A-Za-z_]\w*)")
+
+
+def condition(text: str, sizes: Mapping[str, Dim]) -> Knob:
+    """A condition's words, with the sizes that it names as sizes; `key.N` is a place, not N."""
+    return tuple(sizes.get(piece, piece) for piece in _NAME.split(text) if piece)

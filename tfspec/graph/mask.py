@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfspec.graph import mask_tree as mt
-from tfspec.symbolic import Dim
+from tfspec.graph.look import Knob, condition
+from tfspec.symbolic import Dim, sym
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,15 @@ class Mask:
         """Each input that the predicate reads, in the order of the op's tensors."""
         every = (number for leaf in mt.leaves(self.tree) for number in mt.numbers(leaf))
         return tuple(dict.fromkeys(each for each in every if isinstance(each, mt.Given)))
+
+    @property
+    def knob(self) -> Knob:
+        """Its text for a figure."""
+        leaves = list(mt.leaves(self.tree))
+        within = [leaf.size for leaf in leaves if isinstance(leaf, mt.Within)]
+        named = [n.size for leaf in leaves for n in mt.numbers(leaf) if isinstance(n, mt.Size)]
+        names = {name for size in (*within, *named) for name in size.symbols}
+        return condition(self.text, {name: sym(name) for name in names})
 
     @property
     def exactly_causal(self) -> bool:

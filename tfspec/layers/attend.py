@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from tfspec.graph.look import Knob, Look, between
+from tfspec.graph.look import Knob, Look, between, condition
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.window import Windows
 from tfspec.layers.attend_mask import read_mask
@@ -160,25 +160,26 @@ class Attend(Layer):
                 g, heads, windows, divided, source is not x,
                 self._origins(g, x, source, terms, dict(zip(values, v, strict=True))),
             ),
-            self.share, self._look(heads, windows, divided, source is not x, self._latent(g, x)),
+            self.share, self._look(g, x, heads, windows, divided, source is not x),
         )  # fmt: skip
 
     def _latent(self, g: Builder, x: Tensor) -> list[Knob]:
         return [] if self.latent is None else [self.latent.knob(g, x)]
 
     def _look(
-        self, heads: Heads, windows: Windows | None, divided: Divided | None, crosses: bool,
-        latent: list[Knob],
+        self, g: Builder, x: Tensor, heads: Heads, windows: Windows | None,
+        divided: Divided | None, crosses: bool,
     ) -> Look:  # fmt: skip
         title = heads.adjective("Multi-head attention")
-        if heads.groups == 1 != heads.heads:
+        one = g.facts.value(heads.groups) == 1
+        if one and heads.heads != heads.groups:
             title = "Multi-query attention"
         if self.latent is not None:
             title = "Multi-head latent attention"
         if windows is not None:
             title = f"{'Shifted-window' if windows.shifted else 'Window'} attention"
-        knobs: list[Knob] = [(heads.heads, " heads × ", heads.head_dim), *latent]
-        if heads.groups not in (heads.heads, 1):
+        knobs: list[Knob] = [(heads.heads, " heads × ", heads.head_dim), *self._latent(g, x)]
+        if heads.groups != heads.heads and not one:
             knobs.append((heads.groups, " KV heads"))
         if windows is not None:
             knobs.append(("windows of ", *between(" × ", windows.tile)))
@@ -192,8 +193,10 @@ class Attend(Layer):
         knobs += [] if self.pos is None else [(self.pos.told,)]
         if self.sinks:
             knobs.append(("sinks",))
+        if self.softcap is not None:
+            knobs.append((f"softcap {self.softcap.text}",))
         if self.mask is not None:
-            knobs.append((str(self.mask),))
+            knobs.append(condition(str(self.mask), g.dims))
         return Look("Cross-attention" if crosses else title, "attention", tuple(knobs))
 
     def _attended(self, g: Builder, x: Tensor) -> Tensor:

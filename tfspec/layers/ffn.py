@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tfspec.graph.look import Look
+from tfspec.graph.look import Knob, Look
 from tfspec.layers import mixture
 from tfspec.layers.base import Layer
 from tfspec.layers.dropout import dropped
@@ -107,7 +107,10 @@ class Ffn(Layer):
         if self.experts is None or self.top_k is None:
             return Look(title, "mlp", (sizes,))
         count, chosen = (g.size(size, x) for size in (self.experts, self.top_k))
-        return Look(f"{title}, experts", "mlp", (sizes, (chosen, " of ", count, " a token")))
+        knobs: list[Knob] = [sizes, (chosen, " of ", count, " a token")]
+        if self.shared is not None and self.shared.constant != 0:
+            knobs.append((g.size(self.shared, x, least=0), " for every token"))
+        return Look(f"{title}, experts", "mlp", tuple(knobs))
 
     def dense(
         self, g: Builder, name: str, x: Tensor, hidden: Dim, share: Share | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
+from tfspec.construct.rules import IDLE_KNOB
 from tfspec.diagnostics import Rule
 from tfspec.layers.base import Layer
 from tfspec.layers.modulation import modulated
@@ -102,16 +103,12 @@ class Normalisation(Located):
 
     def op(self, g: Builder, x: Tensor) -> ops.Norm:
         """The primitive that this norm is; its knobs are checked here."""
-        offset = 0.0 if self.offset is None else g.number(self.offset, x)
-        biased = self.kind == "layer" and self.bias is not False and self.affine is not False
-        if offset and biased:
-            raise g.not_yet("`offset` beside a bias", self.key_span("offset"))
         return ops.Norm(
             self.kind,
             norm_eps(g, self.kind, self.eps),
             affine=self.affine is not False,
             bias=self.bias is not False,
-            offset=offset,
+            offset=_offset(g, self, self.kind, x),
         )
 
 
@@ -183,10 +180,22 @@ class QKNorm(Located):
         block = g.defaults.norm
         kind = self.kind or (block.kind if block is not None else "layer")
         eps = self.eps or (block.eps if block is not None and self.kind is None else None)
-        offset = 0.0 if self.offset is None else g.number(self.offset, x)
+        offset = _offset(g, self, kind, x)
         affine, bias = self.affine is not False, self.bias is not False
         op = ops.Norm(kind, norm_eps(g, kind, eps), affine, bias, offset, role)
         return op(x, name=f"{role}_norm")
+
+
+def _offset(g: Builder, norm: Normalisation | QKNorm, kind: NormKind, x: Tensor) -> float:
+    """The constant that is added to a norm's weight; it has one then, and no bias."""
+    offset = 0.0 if norm.offset is None else g.number(norm.offset, x)
+    place = norm.key_span("offset")
+    if offset and (kind == "l2" or norm.affine is False):
+        why = "an l2 norm has no weight" if kind == "l2" else "`affine: false` leaves no weight"
+        raise g.refuse(IDLE_KNOB, f"`offset` changes nothing: {why}", place, help=["leave it out"])
+    if offset and kind == "layer" and norm.bias is not False:
+        raise g.not_yet("`offset` beside a bias", place, ["say `bias: false`"])
+    return offset
 
 
 def like_the_blocks(g: Builder, role: str) -> ops.Norm:

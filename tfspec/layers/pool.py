@@ -47,10 +47,10 @@ class Pool(Layer):
         given = cast("dict[str, Any]", value if isinstance(value, dict) else {})
         if len(given) != 1:
             wanted = "takes `mean`, `max` or one of them with axes"
-            raise mistyped(value if given or not isinstance(value, dict) else None, wanted)
+            raise mistyped(value if value != {} else None, wanted, _with_axes(value))
         (kind, axes), *_ = given.items()
         if kind not in _KINDS:
-            raise _no_kind(kind)
+            raise unknown_choice(kind, _KINDS)
         knobs = only("kind", kind)
         knobs.update(only("axes", axes))
         return knobs
@@ -93,6 +93,14 @@ class Pool(Layer):
             help = ["`take` one of them first"]
             raise g.not_yet("`pool` over axes of one of several parts", self.span_of("axes"), help)
         return named_axes(g, part.axes, self.axes, "pool", "the value here has")
+
+
+def _with_axes(value: Any) -> tuple[str, ...]:
+    """What helps where axes stand without what is made of them, or both are asked for at once."""
+    axes = cast("list[Any]", value if isinstance(value, list) else [])
+    if axes and all(isinstance(each, str) for each in axes):
+        return (f"over axes: `{{mean: [{', '.join(axes)}]}}`",)
+    return ("write a step for each",) if isinstance(value, dict) and value else ()
 
 
 def _no_kind(word: str) -> Wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspec.construct.rules import NO_AXIS
@@ -63,17 +64,23 @@ def _term(g: Builder, x: Tensor, term: Written) -> tuple[Axes, tuple[Part, ...]]
 
 def _check_axes(g: Builder, x: Tensor, term: Written) -> None:
     """Each name is an axis of the value, and is there once."""
-    known = sorted({axis for part in x.space.parts for axis in axes_of(part)})
-    if len(term.names) == 1:
-        known += [part.name for part in x.space.parts if part.name not in known]
+    axes = sorted({axis for part in x.space.parts for axis in axes_of(part)})
+    parts = [part.name for part in x.space.parts] if len(term.names) == 1 else []
+    known = [*axes, *parts]
     for at, (name, span) in enumerate(zip(term.names, term.spans, strict=True)):
         if name not in known:
             near = nearest(name, known)
-            help = [f"did you mean `{near}`?"] if near else [f"its axes: {', '.join(known)}"]
+            help = [f"did you mean `{near}`?"] if near else _listed(axes, parts)
             raise g.refuse(NO_AXIS, f"the value here has no axis `{name}`", span, help=help)
         if name in term.names[:at]:
             message = f"axis `{name}` stands twice in one term of a table"
             raise g.refuse(TWO_ROWS, message, span, help=["leave the second one out"])
+
+
+def _listed(axes: Sequence[str], parts: Sequence[str]) -> list[str]:
+    """What a table may be over: a part stands for all of its tokens."""
+    named = {"axes": axes, "parts": parts}
+    return [f"its {kind}: {', '.join(names)}" for kind, names in named.items() if names]
 
 
 def axes_of(part: Part) -> Axes:

@@ -250,7 +250,7 @@ class Scores(Unlearned):
         return "scores"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look("Scores", "attention", (("q·k, scaled",),))
+        return Look("Scores", "attention", (("q·k" if self.scale == 1 else "q·k, scaled",),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         q, k = inputs

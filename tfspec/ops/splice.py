@@ -56,7 +56,7 @@ class Splice(Rearrangement):
         return "splice"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look("Splice", "embed", ((f"where {self.at.text}",),))
+        return Look("Splice", "embed", (("where ", *self.at.knob),))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         x, new = inputs

@@ -73,7 +73,8 @@ def _unknown(expect: Expect, held: Held, cause: Diagnostic) -> Diagnostic:
     key = next(each for each in keys if getattr(expect, each) is not None)
     place = Label(expect.span_of(key))
     if not held.lacks or cause.primary is None:
-        return replace(cause, primary=cause.primary or place)
+        help = cause.help or (f"leave `{key}` out",)
+        return replace(cause, primary=cause.primary or place, help=help)
     reason = replace(cause.primary, text=cause.primary.text or "because of this")
     return replace(
         cause, message=f"{held.lacks}: {cause.message}", primary=place,
@@ -188,5 +189,10 @@ _HELD = (
         _cache_bytes,
         lacks="`expect` speaks of a cache, and the model has none",
     ),
-    Held("peak_bytes", "bytes at the peak of a training step", _peak_bytes),
+    Held(
+        "peak_bytes",
+        "bytes at the peak of a training step",
+        _peak_bytes,
+        lacks="`expect` speaks of a training step, and none is known",
+    ),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tfspec.diagnostics import Diagnostic, Rule
+from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.graph.graph import Graph
 from tfspec.graph.tensor import Tensor
 from tfspec.program.lowering import Lowering
+from tfspec.program.method import Method
 from tfspec.program.program import Mode, Program
 from tfspec.program.refusal import NotYet
 from tfspec.symbolic import Dim
@@ -33,20 +34,34 @@ def check_text(graph: Graph, what: str, option: str) -> None:
         raise NotYet(Diagnostic(NO_TEXT, message, None, help=(f"leave `{option}` out",)))
 
 
+def check_attends(root: Method) -> None:
+    """Raises NotYet where what `decode` gives reads no attention of the text to itself."""
+    if not root.grows:
+        graph = root.low.graph
+        message = (
+            f"an output without attention in the text, as `{graph.continued}`, is not supported"
+        )
+        span = graph.spec.outputs.span_of(graph.continued)
+        way = "let an output stand before it that reads such attention; there is no cache otherwise"
+        raise NotYet.of(f"{message} yet in decoding", Label(span), way)
+
+
 def mode_shapes(graph: Graph, mode: Mode) -> tuple[dict[Tensor, Shape], list[Shape]]:
     """The shapes of the graph's tensors in a mode, and of the outputs, as the program has them."""
     check_text(graph, mode, "--mode")
     target = find("cpu")
     assert isinstance(target, Target)
     low = Lowering(Program(graph, target, "explicit"), mode, ("prefill", "decode"))
-    results = low.root().results
+    root = low.root()
+    if mode == "decode":
+        check_attends(root)
     shapes = {tensor: value.shape for tensor, value in low.values.items()}
     if mode == "prefill":  # outputs read the last token of streams, which are computed whole
         streams = graph.trace.body[: graph.outputs_at]
         made = [tensor for node in streams for tensor in node.outputs]
         whole = {tensor: value.shape for tensor, value in low.whole.items()}
         shapes |= {tensor: whole.get(tensor, tensor.shape) for tensor in made}
-    return shapes, [value.shape for value in results]
+    return shapes, [value.shape for value in root.results]
 
 
 def length_of_slots(graph: Graph) -> str | None:

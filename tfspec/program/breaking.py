@@ -25,7 +25,7 @@ def bracketed(head: str, expr: ex.Expr, names: ex.Names, indent: int) -> list[st
     """What ends in brackets of its own, broken inside them; None of what does not."""
     match expr:
         case ex.Call() | ex.Invoke():
-            func = (expr.func if isinstance(expr, ex.Call) else expr.receiver).at(names, ex.ATOM)
+            func = expr.func.at(names, ex.ATOM) if isinstance(expr, ex.Call) else expr.called(names)
             inner = _listed(_given(expr, names), names, indent + 4)
             chain = "(" in func or not inner
             return None if chain else [f"{head}{func}(", *indented(inner), ")"]

@@ -77,6 +77,10 @@ NUMBERED = (
     "give what stands before the text sizes that are numbers, as `{T: 256}`",
     "ask for a forward, which reads sizes off its inputs",
 )
+ONE_BATCH = (
+    "give the text one batch axis, as `ids(V) B T`",
+    "ask for a forward, which may have several or none",
+)
 APART = "let each be a branch of its own, or ask for no decoding"
 
 
@@ -140,6 +144,7 @@ class Caching(Holding):
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
             raise NotYet.of(TWO, self.place, APART)
+        self._check_batch(k, "h", "N", "k")
         self.method.kept.append(Kept(self.place))
         self.method.room = self._room(k, v, self._slots(k.shape[-2]))
         given = (k.ref, v.ref, self.positions(k.shape[-2]).ref)
@@ -158,6 +163,7 @@ class Caching(Holding):
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
         if self.method.kept:
             raise NotYet.of(TWO, self.place, APART)
+        self._check_batch(parts[0], "N", "c")
         self.method.kept.append(Kept(self.place))
         first, width = parts[0], sum((part.shape[-1] for part in parts), Dim.of(0))
         slots = self._slots(first.shape[-2])
@@ -179,6 +185,7 @@ class Caching(Holding):
     def kept_whole(self, k: Value, v: Value) -> tuple[Value, Value]:
         """Keys and values of what a prompt makes once: [B, g, S, k], the cache's while decoding."""
         state = self.extra("cache", (), "state", absent=self.mode == "forward")
+        self._check_batch(k, "h", "M", "k")
         self.method.kept.append(Kept(self.place, whole=True))
         self.method.room = self._room(k, v, self._whole(k.shape[-2]))
         self.helper("Cache", CACHE)
@@ -193,6 +200,13 @@ class Caching(Holding):
         self.method.steps.append(When(state, outputs, (k, v), fill, self.nodes))
         return outputs[0], outputs[1]
 
+    def _check_batch(self, value: Value, *own: str) -> None:
+        """Raises NotYet where there is not one axis, the batch, before those that a cache has."""
+        axes = len(value.shape) - len(own)
+        if axes != 1:
+            message = f"attention over {axes or 'no'} batch axes is not supported yet with a cache"
+            raise NotYet.of(message, self.place, *ONE_BATCH)
+
     def _whole(self, tokens: Dim) -> ex.Expr:
         """How many tokens a memory has: a number, or by a dim that its caller gives."""
         if self.fixed(tokens) is not None:
@@ -200,7 +214,7 @@ class Caching(Holding):
         name = self._sole(tokens)
         if name is None:
             message = f"a memory of {tokens} tokens is not supported yet with a cache"
-            way = "give it one axis, or sizes that are numbers, or ask for no decoding"
+            way = "let that be a multiple of one dim, or a number, or ask for no decoding"
             raise NotYet.of(message, self.place, way)
         self.method.memory = name
         self.method.by_memory = lengths.solved(tokens, name, self.facts) or lengths.ITSELF
@@ -213,7 +227,9 @@ class Caching(Holding):
         slots: ex.Expr = ex.Name("length")
         if not self.is_one(count):
             slots = ex.Binary("*", self.number(count, "times"), slots)
-        return ex.Binary("+", self.number(self.before, "before"), slots) if self.before else slots
+        if self.before == 0:
+            return slots
+        return ex.Binary("+", self.number(self.before, "before"), slots)
 
     def _fixed_before(self) -> int:
         """How many tokens stand before the text. Raises NotYet where that is not one number."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import zip_longest
 
-from tfspec.diagnostics import Label
+from tfspec.diagnostics import Label, Span
 from tfspec.graph.member_names import member_name
 from tfspec.graph.scope import Scope
 from tfspec.program import expr as ex
@@ -20,6 +22,13 @@ from tfspec.symbolic import Dim
 
 _OF_WIDTH = frozenset({"width", "hidden", "heads", "head_dim", "rows", "group"})
 """Sizes that are read well as a multiple or a part of the width."""
+
+
+_WHOLE = "ask for no decoding: a forward has the whole text"
+
+Body = tuple[object, tuple[object, ...], object, str]
+"""What a method does, by which methods are compared: parameters, steps, results, and the room of
+its cache."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,9 @@ class Skeleton:
         return f"~{where or dim}", ex.ATOM
 
     def called(self, call: ex.Invoke) -> str:
-        return ""
+        """Which of a child's methods, where its own for decoding is another than its forward."""
+        own = self.book.decoding_of(call.child.scope)
+        return ".decode" if own and call.child.decoding else ""
 
     def arguments(self, call: ex.Invoke) -> list[str]:
         own = str(self.book.index(call.child.scope))
@@ -166,12 +177,11 @@ class Book:
 
     def decoding(self, module: ModuleClass) -> list[Method]:
         """Those of its own method for decoding: what reads a memory's keys does not make them."""
-        return [
-            method
-            for scope in module.scopes
-            for bodies in self._bodies(scope)[1:]
-            for method in bodies
-        ]
+        return [method for scope in module.scopes for method in self.decoding_of(scope)]
+
+    def decoding_of(self, scope: Scope) -> list[Method]:
+        """Those of one scope; none where forward does the same."""
+        return [method for bodies in self._bodies(scope)[1:] for method in bodies]
 
     def _bodies(self, scope: Scope) -> list[list[Method]]:
         """The methods of a scope by what they do: forward's, and maybe others while decoding."""
@@ -214,18 +224,19 @@ class Book:
         bodies = [self._body(method) for method in methods]
         values = [[n.value for n in self._body_numbers(method)] for method in methods]
         if any(body != bodies[0] for body in bodies) or any(v != values[0] for v in values):
-            raise _unlike(scope, methods)
+            raise _unlike(scope, methods, bodies)
         return bodies[0]
 
     def _made_of(self, member: Member, skeleton: Skeleton) -> tuple[object, ...]:
         text = member.make.text(skeleton)[0] if member.make else ""
         return member.name, text, member.count, tuple(map(self.index, member.children))
 
-    def _body(self, method: Method) -> object:
+    def _body(self, method: Method) -> Body:
         skeleton = Skeleton(self, method)
         steps = tuple(skeleton.step(step) for step in method.steps)
         params = tuple((param.hint, param.dtype) for param in method.params)
-        return params, steps, tuple(skeleton.value(value) for value in method.results)
+        results = tuple(skeleton.value(value) for value in method.results)
+        return params, steps, results, _room(method, skeleton)
 
     # ---- numbers
     def _unify(self, module: ModuleClass) -> None:
@@ -293,6 +304,12 @@ def _share(value: object, whole: object) -> Fraction | None:
     return Fraction(value, whole)
 
 
+def _room(method: Method, skeleton: Skeleton) -> str:
+    """How its cache is made; what the length of a memory is called makes no difference."""
+    made = "" if method.room is None else method.room.text(skeleton)[0]
+    return made if method.memory is None else re.sub(rf"\b{safe(method.memory)}\b", "~", made)
+
+
 def _parameters(variants: Sequence[Method]) -> list[Parameter]:
     """What methods of one body take: what some of them are not given is optional."""
     found: list[Parameter] = []
@@ -307,10 +324,22 @@ def parameter_names(params: Sequence[Value]) -> list[str]:
     return unique([param.hint or "x" for param in params])
 
 
-def _unlike(scope: Scope, methods: Sequence[Method]) -> NotYet:
-    """What to say of weights that are shared by what does not run alike."""
-    steps = (step for method in methods[1:] for step in method.steps if not isinstance(step, Loop))
-    span = next((node.span for step in steps for node in step.nodes if node.span), None)
+def _unlike(scope: Scope, methods: Sequence[Method], bodies: Sequence[Body]) -> NotYet:
+    """What to say of a module that does not run alike: for layers that share it, or in a mode."""
+    other = next((at for at, body in enumerate(bodies) if body != bodies[0]), -1)
+    span = _where_apart(methods[other], bodies[0], bodies[other])
+    place = None if span is None else Label(span)
+    modes = [method.low.mode for method in methods]
+    if len({*modes}) == len({*zip(modes, bodies, strict=True)}):
+        message = f"`{scope.name}` with other steps for a prompt than for a forward"
+        return NotYet.of(f"{message} is not supported yet in decoding", place, _WHOLE)
     message = f"`{scope.name}` shared by layers that do not run alike is not supported yet"
-    way = "give them the same knobs, or weights of their own"
-    return NotYet.of(message, None if span is None else Label(span), way)
+    return NotYet.of(message, place, "give them the same knobs, or weights of their own")
+
+
+def _where_apart(method: Method, first: Body, own: Body) -> Span | None:
+    """The spec's place of a step that another method has not, or of the first that has one."""
+    pairs = zip_longest(first[1], own[1])
+    apart = next((at for at, (a, b) in enumerate(pairs) if a != b), 0)
+    steps = (step for step in (*method.steps[apart:], *method.steps) if not isinstance(step, Loop))
+    return next((node.span for step in steps for node in step.nodes if node.span), None)

@@ -366,8 +366,11 @@ class Invoke(Expr):
         return (self.receiver, *(value for _, value in self.given))
 
     def text(self, names: Names) -> tuple[str, int]:
-        name = f"{self.receiver.at(names, ATOM)}{names.called(self)}"
-        return f"{name}({', '.join(self.arguments(names))})", ATOM
+        return f"{self.called(names)}({', '.join(self.arguments(names))})", ATOM
+
+    def called(self, names: Names) -> str:
+        """The child and which method of it: `block`, for its forward, or `block.decode`."""
+        return f"{self.receiver.at(names, ATOM)}{names.called(self)}"
 
     def arguments(self, names: Names) -> list[str]:
         return names.arguments(self)

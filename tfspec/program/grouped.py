@@ -46,6 +46,7 @@ def attend(
     low: Lowering, q: Value, k: Value, v: Value, mask: Value, scale: ex.Expr | None
 ) -> Value:
     """q [B, h, N, k], k [B, g, M, k], v [B, g, M, w], mask [N, M] -> [B, h, N, w]"""
+    mask = _for_each_query(low, q, mask)
     kernel = _kernel(low, q, k, v, mask)
     shape = (*q.shape[:-1], v.shape[-1])
     copied = Dim.of(0) if mask.absent else 2 * product(shape)  # from groups of rows to heads
@@ -56,6 +57,14 @@ def attend(
     expr = ex.Call(function, args, () if scale is None else (("scale", scale),))
     strides = kernel.strides if mask.absent else in_order(shape)
     return low.method.emit(expr, shape, "float", kernel.saves, strides=strides, kernel=runs)
+
+
+def _for_each_query(low: Lowering, q: Value, mask: Value) -> Value:
+    """A mask of keys alone, [1, M], as one of rows, which are repeated: [N, M]."""
+    tokens, (rows, keys) = q.shape[-2], mask.shape
+    if mask.absent or low.same(rows, tokens):
+        return mask
+    return mask.expand([(low.number(tokens, "tokens"), tokens), (ex.Name("-1"), keys)])
 
 
 def _kernel(low: Lowering, q: Value, k: Value, v: Value, mask: Value) -> Attention:

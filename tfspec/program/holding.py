@@ -119,7 +119,7 @@ class Holding(Scene):
             value = self.method.emit(
                 ex.Member(found.name), shape, "float", A_BUFFER, storage=storage
             )
-        return self.localize(value.named(found.name))
+        return self.localize(value.named(name))
 
 
 def _function(expr: ex.Expr | None) -> str:

@@ -79,11 +79,13 @@ class Lowering(Caching):
         self._run(streams, trace)
         self.whole = dict(self.values)
         if self.mode == "prefill" and alone:
-            self._last_tokens(streams, outputs)
+            read = [tensor for node in outputs for tensor in node.inputs]
+            self._last_tokens(streams, (*read, *self._asked()))
         self._run(outputs, trace)
-        self.top.results = tuple(map(self.value, self._asked(trace)))
+        self.top.results = tuple(map(self.value, self._asked()))
         if self.mode == "prefill" and not alone:
-            self.top.results = (self._last(self.top.results[0], trace.results[0]),)
+            (result,) = self._asked()
+            self.top.results = (self._last(self.top.results[0], result),)
         if len(self.top.results) > 1:
             for value, name in zip(self.top.results, self.graph.outputs, strict=True):
                 value.hint = value.hint or name
@@ -93,15 +95,15 @@ class Lowering(Caching):
             self.top.drop_unread_inputs([self.values[tensor] for tensor in others])
         return self.top
 
-    def _asked(self, trace: Trace) -> Sequence[Tensor]:
-        """The outputs that are made: a text is continued by the first."""
-        return trace.results if self.mode == "forward" else trace.results[:1]
+    def _asked(self) -> Sequence[Tensor]:
+        """The outputs that are made."""
+        return list(self.graph.asked(self.mode).values())
 
     def _wanted(self, trace: Trace, nodes: Sequence[Node]) -> Sequence[Node]:
         """Those that run."""
         if self.mode == "forward":
             return nodes
-        wanted = set(leading_to(trace.body, self._asked(trace)))
+        wanted = set(leading_to(trace.body, self._asked()))
         return [node for node in nodes if node in wanted]
 
     def _first(self, trace: Trace) -> Sequence[Tensor]:
@@ -109,17 +111,17 @@ class Lowering(Caching):
         to be there."""
         if self.mode != "decode":
             return trace.inputs
-        nodes = leading_to(trace.body, self._asked(trace))
+        nodes = leading_to(trace.body, self._asked())
         sure = {tensor for node in nodes for tensor in node.inputs} & {*self.graph.grown}
         return sorted(trace.inputs, key=lambda tensor: tensor not in sure)
 
-    def _last_tokens(self, streams: Sequence[Node], outputs: Sequence[Node]) -> None:
-        """A prompt is asked for what comes next: outputs are computed of its last token alone.
+    def _last_tokens(self, streams: Sequence[Node], read: Sequence[Tensor]) -> None:
+        """A prompt is asked for what comes next: outputs read, or are, its last token alone.
 
         What is not made of the text, such as a vector that modulates it, has no last token.
         """
         made = {tensor for node in streams for tensor in node.outputs} & self.graph.follows
-        for tensor in {t: None for node in outputs for t in node.inputs if t in made}:
+        for tensor in dict.fromkeys(tensor for tensor in read if tensor in made):
             self.values[tensor] = self._last(self.value(tensor), tensor)
 
     def _last(self, value: Value, tensor: Tensor) -> Value:

@@ -21,7 +21,8 @@ CONDITIONS = ("seen",)
 class Naming:
     """What is known of one method's names while it is printed; the Names of its expressions.
 
-    `pending` are expressions that wait for their only reader; `uses` where each value is read.
+    `optional` are parameters that a caller may leave out. `pending` are expressions that wait for
+    their only reader; `uses` where each value is read.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Naming:
         self.graph = book.program.graph
         self.names: dict[Value, str] = {}
         self.holders: dict[str, Value] = {}
+        self.optional: set[str] = set()
         self.pending: dict[Value, ex.Expr] = {}
         self.uses: dict[Value, list[int]] = {}
         self.lines: list[str] = []

@@ -35,13 +35,11 @@ class MethodPrinter(Loops):
         declared = self.module.parameters
         if self.module.decoding and self.method.decoding:
             declared = self.module.decoding
-        if declared:
-            return [self._declared(p) for p in declared]
-        root = [
-            Parameter(safe(name), param.defaults)
-            for param, name in zip(self.method.params, names, strict=True)
-        ]
-        return [self._declared(p) for p in sorted(root, key=lambda p: p.optional)]
+        if not declared:  # the root has a method a mode
+            own = zip(names, self.method.params, strict=True)
+            declared = sorted((Parameter(n, p.defaults) for n, p in own), key=lambda p: p.optional)
+        self.optional = {safe(each.name) for each in declared if each.optional}
+        return [self._declared(each) for each in declared]
 
     def _declared(self, parameter: Parameter) -> str:
         return f"{safe(parameter.name)}=None" if parameter.optional else safe(parameter.name)
@@ -67,10 +65,11 @@ class MethodPrinter(Loops):
     def _when(self, step: When) -> None:
         before = [self._named(value) for value in step.before]
         test = self._named(step.test)
-        self.lines.append(f"if {test} is not None:")
+        if test in self.optional:
+            self.lines.append(f"if {test} is not None:")
         head = f"{', '.join(before)} = " if before else ""
         comment = self.shapes.of(step.outputs) if step.outputs else ""
-        self._write(head, step.expr, comment, extra=4)
+        self._write(head, step.expr, comment, extra=4 if test in self.optional else 0)
         for value, name in zip(step.outputs, before, strict=True):
             self._hold(value, name)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING
 
-from tfspec.program.expr import ATOM, PRODUCT, SUM, Expr, Names, Ref
+from tfspec.program.expr import ATOM, SUM, Expr, Names, Ref
 from tfspec.program.lengths import Solved
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ class Slots(Expr):
         path, owner = found
         read = f"{names.value(self.base.to)[0]}{path}.slots"
         text = owner.by_memory.text(read) if self.memory else self._times(owner, read)
-        return text, ATOM if text == read else SUM if self.before else PRODUCT
+        return text, ATOM if text == read else SUM
 
     def _times(self, owner: Method, read: str) -> str:
-        if (self.times, self.before) == (owner.a_place, owner.before):
-            return read
+        if self.times == owner.a_place:
+            return Solved(owner.before - self.before).text(read)
         shared = gcd(self.times, owner.a_place)
         places = Solved(owner.before, self.times // shared, owner.a_place // shared).text(read)
         return f"{places} + {self.before}" if self.before else places

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -13,7 +12,9 @@ from torch import Tensor
 
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit.generate import passed
+from tfspec.program.classes import parameter_names
 from tfspec.program.code_names import safe
+from tfspec.program.program import Mode
 from tfspec.runtime.draws import inputs
 from tfspec.runtime.watch import Watch
 
@@ -36,9 +37,9 @@ class Runs:
         given = inputs(self.graph, sizes, self.device)
         optional = {safe(t.role or "x") for t in self.graph.inputs if t.kind == "bool"}
         self.watch.start("forward", sizes)
-        _call(self.model.forward, given)
+        self._call("forward", given)
         if optional:
-            _call(self.model.forward, {n: v for n, v in given.items() if n not in optional})
+            self._call("forward", {n: v for n, v in given.items() if n not in optional})
         if self.watch.program.generates:
             self._generate(sizes)
 
@@ -59,12 +60,25 @@ class Runs:
         if slots > 2 and self.watch.program.continues:
             self._loop(cache, self._with_length(sizes, 1))
 
-    def _step(self, mode: str, sizes: Mapping[str, int], **more: Any) -> None:
+    def _step(self, mode: Mode, sizes: Mapping[str, int], **more: Any) -> None:
         self.watch.start(mode, sizes)
         given = self._drawn(sizes)
         if mode == "decode":
             given |= self._of_all_slots(sizes)
-        _call(getattr(self.model, mode), {**given, **more})
+        self._call(mode, given, **more)
+
+    def _call(self, mode: Mode, given: Mapping[str, Any], **more: Any) -> None:
+        """A method with those of the values that it takes; and a list for attention maps where it
+        takes one. An input may be called as they are: then they have other names."""
+        root = self.watch.program.roots[mode]
+        inputs = {root.low.values[tensor]: safe(tensor.role or "x") for tensor in self.graph.inputs}
+        more["maps"] = []
+        values: dict[str, Any] = {}
+        for param, name in zip(root.params, parameter_names(root.params), strict=True):
+            source, hint = (given, inputs[param]) if param in inputs else (more, param.hint or "")
+            if hint in source:
+                values[name] = source[hint]
+        getattr(self.model, mode)(**values)
 
     def _drawn(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """Inputs of prefill and decode: of a text on a grid those tokens that there are, flat."""
@@ -106,10 +120,3 @@ class Runs:
         domain = self.graph.known.domains.get(name)
         allowed = domain is not None and domain.contains(length)
         return {**sizes, **({name: length} if allowed else {})}
-
-
-def _call(method: Callable[..., Any], given: Mapping[str, Any]) -> None:
-    """Those of the values that the method takes; and a list for attention maps where it does."""
-    known = inspect.signature(method).parameters
-    maps: dict[str, Any] = {"maps": []} if "maps" in known else {}
-    method(**{name: value for name, value in given.items() if name in known}, **maps)

@@ -273,7 +273,7 @@ class Located(BaseModel):
         known = cls.known_keys()
         near = nearest(key, cls.suggestions())
         listed = f"known: {', '.join(known)}" if known else f"{cls.called} takes no knobs"
-        helps = (f"did you mean {quoted(near)}?",) if near else known_elsewhere(key)
+        helps = (f"did you mean {quoted(near)}?",) if near else known_elsewhere(key, cls.called)
         helps = (*helps, *hint) or (listed,)
         return diagnostic(UNKNOWN_KEY, f"{cls.called} has no {quoted(key)}", span, helps=helps)
 

@@ -74,12 +74,14 @@ def unknown_choice(value: str, choices: list[str]) -> Wrong:
     return Wrong((found,), names_knob=False)
 
 
-def known_elsewhere(name: str) -> tuple[str, ...]:
-    """What helps where a name is a knob of another step, and of that one only."""
+def known_elsewhere(name: str, here: str = "") -> tuple[str, ...]:
+    """What helps where a name is a knob of a step that is not called as what stands `here`, and of
+    that one only."""
     from tfspec.layers.base import steps
 
-    owners = [step for step, layer in steps().items() if name in layer.known_keys()]
-    return (f"{quoted(name)} is a knob of {quoted(owners[0])}",) if len(owners) == 1 else ()
+    owners = [quoted(step) for step, layer in steps().items() if name in layer.known_keys()]
+    alone = len(owners) == 1 and owners[0] != here
+    return (f"{quoted(name)} is a knob of {owners[0]}",) if alone else ()
 
 
 def cut_by_comma(written: Mapping[str, Any], key: str) -> tuple[str, ...]:

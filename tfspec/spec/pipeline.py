@@ -236,6 +236,8 @@ def _apart(given: dict[str, Any]) -> str:
         whose = "is a knob" if len(others) == 1 else "are knobs"
         said = f"`{first}: {{{begun}, {others[0]}: ...}}`"
         return f"{', '.join(map(quoted, others))} {whose} of {quoted(first)}: {said}"
+    if {*others} <= STREAM_KEYS:
+        return _knob_of(others[0])[0]
     lines = {span.line for span in getattr(given, "key_spans", {}).values()}
     return "write each with a dash of its own" if len(lines) > 1 else "write each in its own braces"
 

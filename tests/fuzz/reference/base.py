@@ -83,7 +83,7 @@ class Reading:
         )
         if kind == "float" and not feature:
             data = data.unsqueeze(-1)
-        names = [axis.partition("/")[0] for axis in tokens]
+        names = [axis.partition("/")[0].strip() for axis in tokens]
         grid = tuple((name, tensor.shape[axes.index(axis)])
                      for name, axis in zip(names, tokens, strict=True))  # fmt: skip
         return Val(data, tuple(batches), ((name, grid),), raw=tensor)

@@ -61,7 +61,7 @@ def cost(
     counts, precision = Counts(graph), PRECISIONS[dtype]
     shape_of, results = _shapes(graph, mode, counts)  # first: it refuses what has not the mode
     values, taken = _bindings(graph, mode, graph.bound if bound is None else bound)
-    done = work(graph, shape_of, len(results), decoding=mode == "decode")
+    done = work(graph, shape_of, mode)
     found = Cost(
         graph, mode, precision, optimizer, tuple(_rows(graph, mode, shape_of, results, done)),
         counts.values(values), counts.letters, taken, checkpoint=checkpoint, style=style,
@@ -129,7 +129,7 @@ def _rows(
     results: Sequence[Shape],
     done: Mapping[Node, Work],
 ) -> list[Row]:
-    rows = flow_rows(graph, shape_of, results, decoding=mode == "decode")
+    rows = flow_rows(graph, shape_of, results, mode)
     return [
         Row(
             row.depth, row.kind, row.label, row.count,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfspec.graph.trace import inner_traces
 from tfspec.passes.cost import terms
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, sym
 
 if TYPE_CHECKING:
     from tfspec.passes.cost.report import Cost
@@ -44,8 +44,33 @@ def growth(cost: Cost) -> tuple[Growth, ...]:
 def _of(cost: Cost, what: str, symbol: str, formula: Dim, shown: list[str]) -> Growth:
     order = terms.order(formula, symbol, shown)
     quadratic = what == "length" and terms.degree(formula, symbol) > 1
-    at = terms.overtakes(formula, symbol, cost.values) if quadratic else None
+    at = _overtaken(cost, symbol, formula) if quadratic else None
     return Growth(what, symbol, order, at)
+
+
+def _overtaken(cost: Cost, symbol: str, formula: Dim) -> int | None:
+    """From which length on its leading terms are half of all, whatever varies with it varying too:
+    of T + 4 tokens also the T that the head reads."""
+    size = cost.letters.get(symbol, sym(symbol))
+    driver, along = _along(cost, symbol, size)
+    part = terms.leading(formula, symbol)
+    at = terms.overtakes(part.subs(along), (formula - part).subs(along), driver, cost.values)
+    if at is None or driver == symbol:
+        return at
+    return size.value({**cost.values, driver: at})
+
+
+def _along(cost: Cost, symbol: str, size: Dim) -> tuple[str, dict[str, Dim]]:
+    """The dim by which a length varies, and by it the letters that vary too. Where that is none or
+    several it is the length, and with it vary those that differ from it by a number."""
+    domains = cost.graph.facts.domains
+    varying = [n for n in size.symbols if n in domains and domains[n].low != domains[n].high]
+    if len(varying) == 1:
+        (driver,) = varying
+        return driver, {name: of for name, of in cost.letters.items() if driver in of.symbols}
+    apart = {name: of - size for name, of in cost.letters.items() if name != symbol}
+    near = {name: sym(symbol) + by for name, by in apart.items() if not by.symbols}
+    return symbol, near
 
 
 def _regimes(cost: Cost, symbol: str, shown: list[str]) -> list[Growth]:

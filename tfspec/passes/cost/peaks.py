@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from tfspec.passes.cost.work import trained
 from tfspec.passes.memory.checkpointing import Checkpoint
 from tfspec.passes.memory.compiled import Compiled, kept_compiled
 from tfspec.passes.memory.peak import SAID, Peak, peak
@@ -73,11 +74,11 @@ def kept_terms(found: Compiled) -> tuple[str, int, str]:
 
 
 def loss_bytes(cost: Cost) -> Dim:
-    """What cross entropy keeps: log-probabilities, one number an output, and the loss itself; in
-    fp32 under autocast."""
+    """What cross entropy keeps of outputs that training changes: log-probabilities, one number an
+    output, and the loss itself; in fp32 under autocast."""
     dtype = cost.precision.activations
     size = BYTES["fp32" if dtype == "mixed" else dtype]
-    outputs = [tensor for tensor in cost.graph.outputs.values() if tensor.kind == "float"]
+    outputs = [cost.graph.outputs[name] for name in trained(cost.graph)]
     return size * (sum((each.elements for each in outputs), Dim.of(0)) + len(outputs) + 1)
 
 

@@ -41,18 +41,16 @@ def order(formula: Dim, symbol: str, shown: Iterable[str]) -> str:
     return f"O({total})"
 
 
-def overtakes(formula: Dim, symbol: str, values: Mapping[str, int]) -> int | None:
-    """The least value of a symbol from which on its leading terms are at least half of all.
+def overtakes(part: Dim, rest: Dim, symbol: str, values: Mapping[str, int]) -> int | None:
+    """The least value of a symbol from which on a part is at least as much as the rest.
 
-    None where they always are, or never. The terms must not be negative. Only values count at which
+    None where it always is, or never. The terms must not be negative. Only values count at which
     whatever is divided exactly is divisible.
     """
-    part = leading(formula, symbol)
-    rest = formula - part
-    if not rest.terms or degree(part, symbol) == 0:
+    if not rest.terms or symbol not in part.symbols:
         return None
 
-    step = _step(formula, symbol, values)
+    step = lcm(_step(part, symbol, values), _step(rest, symbol, values))
     first = values.get(symbol, 0) % step or step
 
     def ahead(steps: int) -> bool:

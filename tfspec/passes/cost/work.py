@@ -41,17 +41,15 @@ class Work:
         )
 
 
-def work(
-    graph: Graph, shape_of: ShapeOf, outputs: int | None = None, *, decoding: bool = False
-) -> dict[Node, Work]:
-    """The work of every primitive step that the first outputs depend on, by default all of them,
-    where tensors have these shapes.
+def work(graph: Graph, shape_of: ShapeOf, mode: str = "forward") -> dict[Node, Work]:
+    """The work of every primitive step that a mode's outputs depend on, where tensors have these
+    shapes.
 
     What no output reads is not emitted, and has no work; while decoding also what does not follow
     the text, which the prompt has made.
     """
-    walk = _Walk(shape_of, graph.follows if decoding else None)
-    walk.whole(graph, list(graph.outputs.values())[:outputs])
+    walk = _Walk(shape_of, graph.follows if mode == "decode" else None)
+    walk.whole(graph, list(graph.asked(mode).values()))
     return walk.found
 
 

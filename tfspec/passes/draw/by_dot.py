@@ -6,7 +6,7 @@ shape of what it makes below it, as one node: lines that part behind it share on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, hypot
@@ -83,17 +83,21 @@ def _cell(port: str, width: int, height: int, across: int = 1) -> str:
     )
 
 
-def place_by_dot(figure: Figure, m: Measure, shares: Shares) -> Layout:
+def place_by_dot(
+    figure: Figure, m: Measure, shares: Shares, shared: Collection[Box] = ()
+) -> Layout:
     """The layout of a figure as `place` makes it, its rows and columns found by Graphviz.
 
     Raises GraphvizError where the program `dot` is missing.
     """
-    return _Placed(figure, m, shares).layout()
+    return _Placed(figure, m, shares, shared).layout()
 
 
 class _Placed:
-    def __init__(self, figure: Figure, m: Measure, shares: Shares) -> None:
-        self.m, self.placer = m, Placer(m, shares)
+    def __init__(
+        self, figure: Figure, m: Measure, shares: Shares, shared: Collection[Box] = ()
+    ) -> None:
+        self.m, self.placer = m, Placer(m, shares, shared=shared)
         self.found = wiring(figure)
         self.net: nx.DiGraph[str] = connected(figure)
         self.names = names(self.found.stops)

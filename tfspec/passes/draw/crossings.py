@@ -23,12 +23,13 @@ def runs_over(paths: Iterable[Path], text: Text, m: Measure) -> bool:
     """Whether a line lies on a word."""
     width, half = m.width(text.text, text.role), m.name // 2
     left = {"start": text.x, "middle": text.x - m.half(width), "end": text.x - width}[text.anchor]
-    return meets(paths, Rect(left, text.y - half, width, 2 * half + m.point))
+    return meets(paths, Rect(left, text.y - half, width, 2 * half + m.point), m)
 
 
-def meets(paths: Iterable[Path], area: Rect) -> bool:
-    """Whether a line goes through an area."""
-    return any(_meets(segment, area) for path in paths for segment in _segments(path))
+def meets(paths: Iterable[Path], area: Rect, m: Measure) -> bool:
+    """Whether a line goes through an area: in a terminal a line is a cell wide."""
+    wide = Rect(area.x - m.point, area.y - m.point, area.w + m.point, area.h + m.point)
+    return any(_meets(segment, wide) for path in paths for segment in _segments(path))
 
 
 def _segments(path: Path) -> Iterator[Segment]:

@@ -22,7 +22,7 @@ from tfspec.passes.draw.parts import Box, Figure
 from tfspec.passes.draw.place import Measured, place
 from tfspec.passes.draw.read import read, read_one
 from tfspec.passes.draw.shapes import Layout
-from tfspec.passes.draw.shares import Quantity, shares
+from tfspec.passes.draw.shares import Quantity, shared, shares
 from tfspec.passes.draw.theme import THEMES
 from tfspec.passes.draw.words import Words
 from tfspec.program.refusal import NotYet
@@ -83,7 +83,7 @@ class Drawing:
         if self.by_dot:
             from tfspec.passes.draw.by_dot import place_by_dot
 
-            return place_by_dot(self.figure, self._measure, self.shares)
+            return place_by_dot(self.figure, self._measure, self.shares, self._shared)
         return self._measured.layout()
 
     @property
@@ -93,7 +93,12 @@ class Drawing:
     @cached_property
     def _measured(self) -> Measured:
         m = self._measure
-        return Measured(columns(self.figure, m, self.cut), m, self.shares)
+        return Measured(columns(self.figure, m, self.cut), m, self.shares, self._shared)
+
+    @cached_property
+    def _shared(self) -> frozenset[Box]:
+        """The boxes whose weights count at another one, where parameters are shown."""
+        return shared(self.figure, self.shares, self.cost)
 
     @property
     def by_dot(self) -> bool:
@@ -153,9 +158,9 @@ class Drawing:
         from tfspec.passes.text_table import COLUMNS, joined
 
         up = self.direction == "up"
-        layout = place(self.figure, cells(up), self.shares)
+        layout = place(self.figure, cells(up), self.shares, self._shared)
         if layout.width > COLUMNS:
-            layout = place(self.figure, cells(up, narrow=True), self.shares)
+            layout = place(self.figure, cells(up, narrow=True), self.shares, self._shared)
         found = text(layout)
         said = [line for part in sentences(self) for line in joined([", ".join(part)])]
         return "\n".join([found, "", *said])

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.passes.draw.exchange import cross_over, room
-from tfspec.passes.draw.parts import Box, Fan, Item, Series, Start
+from tfspec.passes.draw.parts import Box, Fan, Item, Jump, Series, Start
 from tfspec.passes.draw.shapes import Path
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def _residual(placer: Placer, item: Fan, join: Box, half: int, lanes: int) -> Bl
         if m.point or not apart:
             placer.line([(x, s - m.point), (x, s if apart else start - m.point)], body.solid)
         body.draw(x, start)
-        placer.edge(x, end, end + leave, True, placer.label(branch))
+        placer.leave(branch.items[-1], x, end, end + leave, True)
+        placer.shape(x, end, end + leave, placer.label(branch))
         joint.draw(x, end + leave)
         center = end + leave + (joint.length - m.point) // 2
         sides.draw(x, s, center, joint, turns=apart)
@@ -163,6 +164,8 @@ class _Parallel:
         for at, body in enumerate(self.bodies):
             with self.placer.turned(self.item.columns and at == 0):
                 body.draw(x + self.centers[at], s + self.entry + self.raised[at])
+            if self.boxed and _is_jump(self.branches[at]):
+                self.placer.leave(*self._last(at, x, s), s + self.meet, True)
         if self.item.columns:
             reading = self.placer.across[before:]
             cross_over(self.placer, reading, x + self.border)
@@ -186,6 +189,11 @@ class _Parallel:
                 way = [*lead, (x, bus), *way]
             self.placer.line(way, self.bodies[at].solid)
 
+    def _last(self, at: int, x: int, s: int) -> tuple[Item, int, int]:
+        """A branch's last item, and where it ends."""
+        end = s + self.entry + self.raised[at] + self.bodies[at].length
+        return self.branches[at].items[-1], x + self.centers[at], end
+
     def _outermost(self, at: int) -> bool:
         return at in (0, len(self.centers) - 1)
 
@@ -193,11 +201,10 @@ class _Parallel:
         """From each branch into the box that joins them, or to one line."""
         point, meet = self.placer.m.point, s + self.meet
         for at, branch in enumerate(self.branches):
-            center = x + self.centers[at]
-            end = s + self.entry + self.raised[at] + self.bodies[at].length
-            if self.boxed:
+            _, center, end = self._last(at, x, s)
+            if self.boxed and not _is_jump(branch):
                 self.placer.line([(center, end), (center, meet - point)], True)
-            else:
+            elif not self.boxed:
                 side = [(x, meet)] if self._outermost(at) else []
                 self.placer.line([(center, end), (center, meet), *side])
             label = self.placer.label(branch)
@@ -226,6 +233,11 @@ def _over(branches: Sequence[Series]) -> list[bool]:
     """Which branches may stand over the one before: both are plain chains from an input."""
     plain = [all(map(_is_plain, branch.items)) for branch in branches]
     return [False, *(one and other for one, other in pairwise(plain))]
+
+
+def _is_jump(branch: Series) -> bool:
+    """Whether it is no more than the line of a value that is made elsewhere."""
+    return isinstance(branch.items[-1], Jump)
 
 
 def _is_plain(item: Item) -> bool:

@@ -14,6 +14,7 @@ from typing import Literal
 from tfspec.passes.draw.layout import Placer
 from tfspec.passes.draw.measure import SIZES, Measure, Spacing
 from tfspec.passes.draw.parts import Figure, Jump, Series, label_of, made_by
+from tfspec.passes.draw.route import sources
 
 Width = Literal["page", "column"]
 
@@ -71,8 +72,17 @@ def columns(figure: Figure, m: Measure, count: int) -> Figure:
         source = made_by(before[-1])
         assert source is not None
         found.append(Series((Jump(source, label_of(before[-1]), goes_on=True), *piece)))
-    rest = list(figure.columns)
-    return replace(figure, columns=[*rest[:at], found[0], *rest[at + 1 :], *found[1:]])
+    before, behind = figure.columns[:at], figure.columns[at + 1 :]
+    near = _first_reader(behind, found[1:])
+    order = [*before, found[0], *behind[:near], *found[1:], *behind[near:]]
+    return replace(figure, columns=order)
+
+
+def _first_reader(columns: Sequence[Series], pieces: Sequence[Series]) -> int:
+    """Which column is the first that reads what is made in these, for it stands behind them."""
+    made = {made_by(item) for piece in pieces for item in piece.every}
+    reading = (at for at, column in enumerate(columns) if made.intersection(sources(column)))
+    return next(reading, len(columns))
 
 
 def _lengths(column: Series, m: Measure) -> list[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.lines import wrapped
@@ -24,7 +24,18 @@ from tfspec.passes.draw.parts import (
     label_of,
     made_by,
 )
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Line, Path, Point, Rect, Text
+from tfspec.passes.draw.shapes import (
+    SHARED,
+    SHOWN,
+    BoxShape,
+    CardShape,
+    Layout,
+    Line,
+    Path,
+    Point,
+    Rect,
+    Text,
+)
 from tfspec.passes.draw.titles import repeated
 
 Shares = Mapping[Box, float]
@@ -48,13 +59,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Target:
-    """A place that a cross edge leads to."""
+    """A place that a cross edge leads to; from below a box it `rises` so far to its foot."""
 
     source: Tensor
     x: int
     s: int
     line: Line = "cross"
     arrow: bool = True
+    rises: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,8 +84,9 @@ class Across:
 class Placer:
     """Makes blocks of items; what they draw is collected in `out`.
 
-    `tapped` are values that other columns read. `mirrored`: residuals and shapes are at the left of
-    trunks, for at the right there is another column.
+    `shared` are boxes whose weights count at others. `tapped` are values that other columns read.
+    `mirrored`: residuals and shapes are at the left of trunks, for at the right there is another
+    column.
     """
 
     m: Measure
@@ -82,6 +95,7 @@ class Placer:
     ends: dict[Tensor, Point] = field(default_factory=dict[Tensor, Point])
     targets: list[Target] = field(default_factory=list[Target])
     across: list[Across] = field(default_factory=list[Across])
+    shared: Collection[Box] = ()
     tapped: Collection[Tensor] = ()
     depth: int = 0
     mirrored: bool = False
@@ -106,7 +120,7 @@ class Placer:
         """Items in a row along the trunk, an edge between each two."""
         m = self.m
         blocks = [self.item(item, half) for item in series.items]
-        lifts = [self._lift(item) for item in series.items[:-1]]
+        lifts = [self._lift(*each) for each in zip(series.items, blocks[1:], strict=False)]
         gaps = [
             m.gap_for(self.label(item)) + lift
             for item, lift in zip(series.items, lifts, strict=False)
@@ -123,7 +137,7 @@ class Placer:
                 if made is not None:
                     self.ends.setdefault(made, (x, s))
                 if at < len(gaps):
-                    self.edge(x, s, s + gaps[at], blocks[at + 1].solid)
+                    self.leave(item, x, s, s + gaps[at], blocks[at + 1].solid)
                     self.shape(x, s + lifts[at], s + gaps[at], self.label(item))
                     s += gaps[at]
 
@@ -131,9 +145,20 @@ class Placer:
         solid = blocks[0].solid if blocks else False
         return Block(left, right, length, draw, solid)
 
-    def _lift(self, item: Item) -> int:
-        """What an edge to elsewhere needs before a shape."""
-        return self.m.lift if self.label(item) and made_by(item) in self.tapped else 0
+    def _lift(self, item: Item, following: Block) -> int:
+        """What an edge to elsewhere needs before a shape, or before the head of an arrow."""
+        if made_by(item) not in self.tapped:
+            return 0
+        if self.label(item):
+            return self.m.lift
+        return max(0, self.m.forked - self.m.gap) if following.solid else 0
+
+    def leave(self, item: Item, x: int, start: int, end: int, arrow: bool) -> None:
+        """The edge that leaves an item just drawn; behind a jump the line to it goes on."""
+        if isinstance(item, Jump) and not item.goes_on:
+            self.targets[-1] = replace(self.targets[-1], arrow=arrow, rises=end - start)
+        else:
+            self.edge(x, start, end, arrow)
 
     def edge(self, x: int, start: int, end: int, arrow: bool, label: str = "") -> None:
         """A piece of the trunk, and beside it the shape of what flows there."""
@@ -209,13 +234,15 @@ class Placer:
         costs = self._share(box) is not None
         if m.point and costs:
             knobs = (*knobs, f"{self.shares[box]:.1%}")
+        if m.point and box in self.shared:
+            knobs = (*knobs, SHARED)
         widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
         widths += [m.barred] if costs else []
         return title, knobs, max(widths) + 2 * m.pad
 
     def _share(self, box: Box) -> float | None:
         share = self.shares.get(box)
-        return share if share is not None and share >= 0.0005 else None
+        return share if share is not None and share >= SHOWN else None
 
     def box(self, box: Box, half: int) -> Block:
         if box.form == "sign":
@@ -226,13 +253,25 @@ class Placer:
         if box.form == "chip":
             half, length, knobs = m.half(width - (m.pad if not m.point else 0)), m.chip, ()
         else:
-            length = m.title + m.knob * len(knobs) + (m.share if share is not None else 0)
+            costs = share is not None or box in self.shared
+            length = m.title + m.knob * len(knobs) + (m.share if costs else 0)
         whole = ", ".join((repeated(box.title, box.count), *box.knobs))
 
         def draw(x: int, s: int) -> None:
             rect = Rect(x - half, s, 2 * half + m.point, length)
             self.out.boxes.append(
-                BoxShape(rect, title, whole, knobs, box.kind, box.form, box.block, share, box.nodes)
+                BoxShape(
+                    rect,
+                    title,
+                    whole,
+                    knobs,
+                    box.kind,
+                    box.form,
+                    box.block,
+                    share,
+                    box.nodes,
+                    box in self.shared,
+                )
             )
             self.reached(box, x - half, s + length // 2)
             if box.across:

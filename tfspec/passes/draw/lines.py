@@ -11,6 +11,8 @@ from tfspec.passes.draw.measure import Measure
 
 _FEW = 6
 """Knobs of which every way to put them in lines is tried."""
+_LINES = 6
+"""Lines that knobs take at most."""
 _CONDITION = re.compile(" (?=(?:and|or) )")
 
 
@@ -26,7 +28,7 @@ def wrapped(m: Measure, knobs: tuple[str, ...], most: int, apart: bool = False) 
             longer = f"{lines[-1]}{' ' if number else ', '}{piece}" if lines else piece
             if lines and not (number or apart) and m.width(longer, "knob") <= most:
                 lines[-1] = longer
-            elif len(lines) < m.knobs:
+            elif len(lines) < _LINES:
                 lines.append(piece)
             else:
                 lines[-1] = longer

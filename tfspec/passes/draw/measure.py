@@ -39,7 +39,6 @@ class Measure:
     point: int
     most: int
     line: int
-    knobs: int
     pad: int
     title: int
     chip: int
@@ -74,6 +73,12 @@ class Measure:
         return self.tap if self.point else self.tap + 2
 
     @property
+    def forked(self) -> int:
+        """How far apart boxes are at least where an edge leaves between them: its dot, the head of
+        the arrow into the next one, and air."""
+        return 0 if self.point else self.tap + 9
+
+    @property
     def barred(self) -> int:
         """How much room a bar with its number takes in a box."""
         return self.bar and self.bar + BAR_GAP + self.width(f"{1:.1%}", "share")
@@ -93,14 +98,14 @@ def points(up: bool = True, spacing: Spacing = "loose") -> Measure:
     m = Measure(
         width=lambda text, style: math.ceil(text_width(text, SIZES[style], style in BOLD)),
         cut=lambda text, style, most: fit(text, SIZES[style], most, style in BOLD),
-        up=up, point=0, most=176, line=118, knobs=3, pad=9, title=21, chip=16, knob=10, share=9,
+        up=up, point=0, most=176, line=118, pad=9, title=21, chip=16, knob=10, share=9,
         gap=gap, labelled=labelled, name=15, sign=7, lane=11, frame=10, header=15, branch=12,
         column=26, channel=9, beside=4, tap=3, narrowest=44, trunk=124, bar=28, odd=False,
     )  # fmt: skip
     if spacing in ("loose", "tight"):
         return m
     close = replace(
-        m, line=84, knobs=6, pad=5, lane=9, frame=8, branch=8, column=16, channel=8, beside=3,
+        m, line=84, pad=5, lane=9, frame=8, branch=8, column=16, channel=8, beside=3,
         narrowest=36, trunk=84, bar=20,
     )  # fmt: skip
     if spacing == "narrow":
@@ -113,7 +118,7 @@ def cells(up: bool = False, narrow: bool = False) -> Measure:
     most, line, trunk, lane, column = (26, 16, 13, 2, 2) if narrow else (34, 22, 21, 3, 4)
     return Measure(
         width=lambda text, style: _columns(text), cut=lambda text, style, most: cut(text, most),
-        up=up, point=1, most=most, line=line, knobs=6, pad=2, title=3, chip=1, knob=1, share=0,
+        up=up, point=1, most=most, line=line, pad=2, title=3, chip=1, knob=1, share=0,
         gap=1, labelled=1, name=1, sign=0, lane=lane, frame=2, header=0, branch=2, column=column,
         channel=2, beside=2, tap=1, narrowest=9, trunk=trunk, bar=0, odd=True, shapes=not narrow,
     )  # fmt: skip

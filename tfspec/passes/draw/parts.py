@@ -18,8 +18,8 @@ class Box:
     """A step, or a module or block that is drawn closed.
 
     `nodes` are the primitive steps that it stands for; `reads` are values that come from elsewhere
-    than from the box below, and `across` those of the column beside it in a layer of two; `label`
-    is the shape of what it makes, where that is a new one.
+    than from the box below, and `across` those of the column beside it in a layer of two; `alone`
+    is what no box is below; `label` is the shape of what it makes, where that is a new one.
     """
 
     title: str
@@ -33,6 +33,7 @@ class Box:
     count: int = 1
     block: bool = False
     across: tuple[Tensor, ...] = ()
+    alone: bool = False
 
 
 @dataclass(eq=False)
@@ -114,7 +115,7 @@ class Series:
     def begins_elsewhere(self) -> bool:
         """Whether nothing in it goes on from what stands before it."""
         match self.items[:1]:
-            case [Jump()]:
+            case [Jump()] | [Box(alone=True)]:
                 return True
             case [Card(body=body)]:
                 return body.begins_elsewhere
@@ -164,12 +165,11 @@ class Figure:
 
     @property
     def tangled(self) -> bool:
-        """Whether branches read each other so often that their lines may have to cross."""
-        if sum(1 for column in self.columns for _ in jumps(column)) > _FEW:
+        """Whether branches read so many values of each other that their lines may have to cross."""
+        if sum(len(_jumped(column)) for column in self.columns) > _FEW:
             return True
         fans = (item for column in self.columns for item in column.every if isinstance(item, Fan))
-        branches = (branch for fan in fans for branch in fan.branches)
-        return any(sum(1 for _ in jumps(branch)) > 1 for branch in branches)
+        return any(len(_jumped(branch)) > 1 for fan in fans for branch in fan.branches)
 
     def cards(self) -> Iterator[Card]:
         return (card for column in self.columns for card in _cards(column))
@@ -199,6 +199,10 @@ def _cards(series: Series) -> Iterator[Card]:
 
 def jumps(series: Series) -> Iterator[Jump]:
     return (item for item in series.every if isinstance(item, Jump))
+
+
+def _jumped(series: Series) -> set[Tensor]:
+    return {jump.source for jump in jumps(series)}
 
 
 def _inside(item: Item) -> tuple[Series, ...]:

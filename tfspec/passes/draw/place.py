@@ -11,16 +11,18 @@ from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.crossings import runs_over
 from tfspec.passes.draw.layout import Block, Placer, Shares
 from tfspec.passes.draw.measure import BAR_GAP, Measure
-from tfspec.passes.draw.parts import Figure, Series, jumps, made_by
+from tfspec.passes.draw.parts import Box, Figure, Series, jumps, made_by
 from tfspec.passes.draw.route import channels, route, sources
 from tfspec.passes.draw.shapes import Bars, BoxShape, CardShape, Layout, Path, Rect, Text
 
 Shape = TypeVar("Shape", BoxShape, CardShape)
 
 
-def place(figure: Figure, m: Measure, shares: Shares | None = None) -> Layout:
+def place(
+    figure: Figure, m: Measure, shares: Shares | None = None, shared: Collection[Box] = ()
+) -> Layout:
     """The layout of a figure, y growing downwards, its upper left corner at 0, 0."""
-    return Measured(figure, m, shares or {}).layout()
+    return Measured(figure, m, shares or {}, shared).layout()
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,11 @@ class _Column:
 class Measured:
     """The columns of a figure, side by side, each of known size, before anything is drawn."""
 
-    def __init__(self, figure: Figure, m: Measure, shares: Shares) -> None:
+    def __init__(
+        self, figure: Figure, m: Measure, shares: Shares, shared: Collection[Box] = ()
+    ) -> None:
         tapped = {tensor for column in figure.columns for tensor in sources(column)}
-        self.placer = Placer(m, shares, tapped=tapped)
+        self.placer = Placer(m, shares, shared=shared, tapped=tapped)
         self.columns = _in_order(self.placer, figure)
 
     @property

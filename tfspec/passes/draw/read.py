@@ -14,7 +14,7 @@ from tfspec.graph.look import Look
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import Node, Trace, inner_traces
-from tfspec.passes.draw.branches import flat, forked, met, wanted
+from tfspec.passes.draw.branches import flat, forked, met
 from tfspec.passes.draw.dominators import Dominators
 from tfspec.passes.draw.parted import Sides, first_of_equal, in_columns, read_across, sides
 from tfspec.passes.draw.parts import (
@@ -30,6 +30,7 @@ from tfspec.passes.draw.parts import (
     jumps,
     made_by,
 )
+from tfspec.passes.draw.route import sources
 from tfspec.passes.draw.titles import called, pattern
 from tfspec.passes.draw.walks import alike, free, primitives, signature
 from tfspec.passes.draw.words import Words
@@ -85,7 +86,8 @@ class _Reader:
         """Learn a trace's steps; `starts` are drawn as inputs, and with `once` the first alone of
         several equal choices of tokens."""
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
-        tree = self.dominators[trace] = Dominators(trace.inputs)
+        closed = trace is not self.words.graph.trace and not self.ops
+        tree = self.dominators[trace] = Dominators(trace.inputs, closed)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
         steps = list(self._steps(trace.body))
         steps = self._once(steps) if once else steps
@@ -96,7 +98,7 @@ class _Reader:
         for node in steps:
             self.maker[node.outputs[0]] = node
             self.inside[node.outputs[0]] = trace
-            tree.add(node.outputs[0], self._trunk(node))
+            tree.add(node.outputs[0], self._within(node))
 
     def _once(self, steps: Sequence[Node]) -> list[Node]:
         """Of equal choices of tokens the first, which stands for the others too."""
@@ -131,6 +133,11 @@ class _Reader:
         shown = (each for at, each in enumerate(node.inputs) if at not in hidden)
         return list(dict.fromkeys(map(self._known, shown)))
 
+    def _within(self, node: Node) -> list[Tensor]:
+        """Those of its trunk that its own trace makes or is given."""
+        trace = self.inside[node.outputs[0]]
+        return [each for each in self._trunk(node) if self.inside.get(each) is trace]
+
     def _trunk(self, node: Node) -> list[Tensor]:
         """The operands that lines lead to, kept until more of the graph is known."""
         if node not in self.trunks:
@@ -138,7 +145,8 @@ class _Reader:
         return self.trunks[node]
 
     def _leading(self, node: Node) -> list[Tensor]:
-        """Those of its own trace, and none that a step brings along."""
+        """Those of its own trace, and none that a step brings along; where blocks are drawn, of a
+        step that has none the first value that comes from elsewhere."""
         trace = self.inside[node.outputs[0]]
         beside = self._across(node)
         own = [
@@ -150,7 +158,8 @@ class _Reader:
         if entry in own and self._opens(node) and self._brought(entry):
             return [entry]  # a card stands on what enters it, though that comes from nothing
         made = [each for each in own if not self._brought(each)]
-        return made or own
+        outer = [each for each in self._operands(node) if each not in beside and not self.ops]
+        return made or own or outer[:1]
 
     def _across(self, node: Node) -> tuple[Tensor, ...]:
         """The operands that are values of the column beside its own."""
@@ -204,7 +213,7 @@ class _Reader:
         """A column behind those of the values that its steps read from elsewhere."""
         found: list[Series] = []
         order = {tensor: at for at, tensor in enumerate(self.maker)}
-        for tensor in sorted(wanted(column), key=lambda each: -order.get(each, 0)):
+        for tensor in sorted(sources(column), key=lambda each: -order.get(each, 0)):
             if tensor not in self.placed:  # the last made first: others may lie on its way
                 found += self.with_sources(self.series(tensor, None))
         return [*found, column]
@@ -218,8 +227,10 @@ class _Reader:
         """The steps from `stop`, or from inputs, to a value."""
         found: list[Item] = []
         value: Tensor | None = self._known(tensor)
+        trace = self.inside.get(value)
         while value is not None and value is not stop:
-            item, value = self._step(value)
+            own = self.inside.get(value) is trace
+            item, value = self._step(value) if own else (Jump(value), None)
             found.append(item)
         return Series(tuple(found[::-1]))
 
@@ -235,10 +246,12 @@ class _Reader:
         if len(trunk) < 2:
             return self._item(node), next(iter(trunk), None)
         tree = self.dominators[self.inside[value]]
-        origin = tree.common(trunk)
+        origin = tree.origin(trunk, self.uses)
+        if origin is not None and not self.ops:  # what comes from elsewhere does so from the left
+            trunk = sorted(trunk, key=lambda each: each not in tree.aside)
         branches = [self.series(each, origin) for each in trunk]
-        if origin is None and not self.ops:  # what they read from other columns comes from the left
-            branches.sort(key=lambda branch: self.placed.issuperset(wanted(branch)))
+        if origin is None and not self.ops:
+            branches.sort(key=lambda branch: self.placed.issuperset(sources(branch)))
         fan = flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses)
         return fan if self.ops else met(fan, self.uses), origin
 
@@ -280,10 +293,9 @@ class _Reader:
             simpler = self._columns(trace) or self._simpler(trace)
             if simpler is not None:
                 return simpler
-        self.enter(trace)
         for inner, outer in zip(trace.inputs[1:], given[1:], strict=True):
             self.alias[inner] = self._known(outer)
-        self.trunks.clear()
+        self.enter(trace)
         return self._body(trace)
 
     def _columns(self, trace: Trace) -> Series | None:
@@ -359,7 +371,7 @@ class _Reader:
         return Box(
             self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
             knobs, node.outputs[0], nodes, self._reads(node), self._label(node),
-            across=self._across(node),
+            across=self._across(node), alone=not self._trunk(node),
         )  # fmt: skip
 
     def _frozen(self, nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -404,7 +416,12 @@ class _Reader:
 
     def _reads(self, node: Node) -> tuple[Tensor, ...]:
         trace = self.inside[node.outputs[0]]
-        outer = [each for each in self._operands(node) if self.inside.get(each) is not trace]
+        begins = self._trunk(node)
+        outer = [
+            each
+            for each in self._operands(node)
+            if self.inside.get(each) is not trace and each not in begins
+        ]
         for each in self._operands(node):
             outer += self._operands(self.maker[each]) if self._is_brought(node, each) else []
         inner = [self._known(t) for below in inner_traces(node.op) for t in free(below)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tfspec.graph.tensor import Tensor
 from tfspec.passes.draw.crossings import any_cross, meets, runs_over
 from tfspec.passes.draw.parts import Series, boxes, jumps
-from tfspec.passes.draw.shapes import Path
+from tfspec.passes.draw.shapes import Path, Point
 
 if TYPE_CHECKING:
     from tfspec.passes.draw.layout import Placer, Target
@@ -59,11 +59,25 @@ def _spread(placer: Placer) -> list[Target]:
         targets.sort(key=lambda each: placer.ends[each.source][1])
         for at, target in enumerate(targets):
             spread.append(replace(target, s=s + (2 * at - len(targets) + 1) * step // 2))
-    return spread
+    return _below_each_other(spread, placer.m.name)
+
+
+def _below_each_other(targets: Sequence[Target], room: int) -> list[Target]:
+    """Lines of several values that come to feet at one height do so below each other, the one that
+    goes farthest to the right lowest."""
+    lowered: dict[Target, Target] = {}
+    for height in {target.s for target in targets if target.rises}:
+        level = [target for target in targets if target.rises and target.s == height]
+        last = {target.source: target.x for target in sorted(level, key=lambda each: each.x)}
+        order = sorted(last, key=lambda source: last[source])
+        for target in level:
+            less = order.index(target.source) * max(room // len(order), 1)
+            lowered[target] = replace(target, s=height - less, rises=target.rises + less)
+    return [lowered.get(target, target) for target in targets]
 
 
 def _highest_first(targets: list[Target]) -> list[Target]:
-    return sorted(targets, key=lambda each: -each.s)
+    return sorted(targets, key=lambda each: (-each.s, -each.x if each.rises else 0))
 
 
 def _farthest_first(placer: Placer, sides: list[int]) -> list[Target]:
@@ -72,6 +86,8 @@ def _farthest_first(placer: Placer, sides: list[int]) -> list[Target]:
     for target in _highest_first(placer.targets):
         if target.s < placer.ends[target.source][1]:
             below.setdefault((_column(target, sides), target.source), []).append(target)
+    for targets in below.values():
+        targets.sort(key=lambda each: (-each.s, each.x))
     return [
         below[_column(target, sides), target.source].pop()
         if target.s < placer.ends[target.source][1]
@@ -84,19 +100,26 @@ def _column(target: Target, sides: list[int]) -> int:
     return max(at for at, side in enumerate(sides) if side <= target.x)
 
 
-def _tip(placer: Placer, target: Target) -> tuple[int, int]:
-    return target.x - placer.m.point * target.arrow, target.s
+def _tip(placer: Placer, target: Target) -> tuple[Point, ...]:
+    """Where a line to a target ends: in front of a box's side, or at its foot, from below it."""
+    if target.rises:
+        return (target.x, target.s), (target.x, target.s + target.rises)
+    return ((target.x - placer.m.point * target.arrow, target.s),)
 
 
 def _forked(placer: Placer, target: Target, drawn: Sequence[Path]) -> Path | None:
-    """Straight across from a line of the same value that goes up or down past the target."""
-    for path in drawn:
-        for a, b in pairwise(path.points):
-            low, high = sorted((a[1], b[1]))
-            past = a[0] == b[0] and low < target.s < high
-            if past and _is_free(placer, a[0], target.x, target.s):
-                points = ((a[0], target.s), _tip(placer, target))
-                return Path(points, target.line, target.arrow, tap=True)
+    """Straight up from a line of the same value that goes across below the target, or straight
+    across from one that goes up or down past it."""
+    pieces = [piece for path in drawn for piece in pairwise(path.points)]
+    x, s = target.x, target.s
+    below = (a[1] == b[1] == s and min(a[0], b[0]) < x < max(a[0], b[0]) for a, b in pieces)
+    if target.rises and any(below):
+        return Path(_tip(placer, target), target.line, target.arrow, tap=True)
+    for a, b in pieces:
+        past = a[0] == b[0] and min(a[1], b[1]) < s < max(a[1], b[1])
+        if past and _is_free(placer, a[0], x, s):
+            points = ((a[0], s), *_tip(placer, target))
+            return Path(points, target.line, target.arrow, tap=True)
     return None
 
 
@@ -117,13 +140,13 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
         if not across and gap < channel and not _is_free(placer, gap, channel, tap):
             over = _above(placer, gap, channel) + m.gap + m.channel
             bend = ((gap, tap), (gap, over), (channel, over), (channel, target.s))
-        return Path(((x, tap), *bend, last), target.line, target.arrow, tap=True)
+        return Path(((x, tap), *bend, *last), target.line, target.arrow, tap=True)
     leave = end + m.gap - m.gap // 4 - m.point
     if x < channel and target.s >= leave:
         bend = ((x, target.s),)
     else:
         bend = ((x, leave), (channel, leave), (channel, target.s))
-    return Path(((x, end - m.point), *bend, last), target.line, target.arrow)
+    return Path(((x, end - m.point), *bend, *last), target.line, target.arrow)
 
 
 def _inside(placer: Placer, target: Target) -> Path | None:
@@ -131,9 +154,10 @@ def _inside(placer: Placer, target: Target) -> Path | None:
     all the way to a target further right."""
     m = placer.m
     x, end = placer.ends[target.source]
-    tap, (last, s) = end + m.tap - m.point, _tip(placer, target)
+    tap, tip = end + m.tap - m.point, _tip(placer, target)
+    last, s = tip[0]
     for side in range(x + m.channel, last, max(m.channel // 2, 1)):
-        points = ((x, tap), (side, tap), (side, s), (last, s))
+        points = ((x, tap), (side, tap), (side, s), *tip)
         path = Path(points, target.line, target.arrow, tap=True)
         if _is_clear(placer, path):
             return path
@@ -143,7 +167,8 @@ def _inside(placer: Placer, target: Target) -> Path | None:
 def _is_clear(placer: Placer, path: Path) -> bool:
     """Whether it meets no box, no word and no other line but where it begins and ends."""
     out, m = placer.out, placer.m
-    if any(meets([path], box.rect) for box in out.boxes):
+    boxes = (box.rect for box in out.boxes if not box.rect.holds(path.points[0]))
+    if any(meets([path], rect, m) for rect in boxes):
         return False
     return not (
         any(runs_over([path], text, m) for text in out.texts)

@@ -11,6 +11,10 @@ from tfspec.graph.trace import Node
 Point = tuple[int, int]
 Place = tuple[float, float]
 Line = Literal["trunk", "residual", "cross"]
+SHARED = "shared"
+"""What stands in a box in place of its share, where its weights count at another one."""
+SHOWN = 0.0005
+"""The least share that a box shows: less is 0.0% in words."""
 Role = Literal["name", "label", "card", "count"]
 
 
@@ -31,10 +35,15 @@ class Rect:
     def bottom(self) -> int:
         return self.y + self.h
 
+    def holds(self, point: Point) -> bool:
+        """Whether a point is one of its own: those at its right and its end are the next ones."""
+        return self.x <= point[0] < self.right and self.y <= point[1] < self.bottom
+
 
 @dataclass(frozen=True)
 class BoxShape:
-    """A step. `knobs` are lines below its title; `share` is its part of the cost."""
+    """A step. `knobs` are lines below its title; `share` is its part of the cost, and `shared` says
+    that its weights count at another one."""
 
     rect: Rect
     title: str
@@ -45,6 +54,7 @@ class BoxShape:
     block: bool = False
     share: float | None = None
     nodes: tuple[Node, ...] = ()
+    shared: bool = False
 
     @property
     def said(self) -> str:

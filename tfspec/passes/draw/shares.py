@@ -9,6 +9,7 @@ from tfspec.graph.graph import Graph
 from tfspec.graph.scope import Weight
 from tfspec.graph.trace import Node
 from tfspec.passes.draw.parts import Box, Figure
+from tfspec.passes.draw.shapes import SHOWN
 from tfspec.passes.draw.walks import primitives
 
 if TYPE_CHECKING:
@@ -68,15 +69,36 @@ def _sizes(graph: Graph) -> dict[str, int]:
 
 def params(graph: Graph, figure: Figure) -> dict[Box, int]:
     """Parameters of each box; a weight that several share counts where it is first."""
-    seen: set[Weight] = set()
-    found: dict[Box, int] = {}
-    for box in figure.boxes():
-        groups = [node.group for node in box.nodes if node.group]
-        weights = [w for group in groups for w in group.weights.values() if w.learned]
-        new = [weight for weight in dict.fromkeys(weights) if weight not in seen]
-        seen.update(new)
-        found[box] = sum(_elements(graph, weight) for weight in new)
+    found = dict.fromkeys(figure.boxes(), 0)
+    for weight, box in _counted(figure).items():
+        found[box] += _elements(graph, weight)
     return found
+
+
+def shared(figure: Figure, found: Mapping[Box, float], what: Quantity) -> frozenset[Box]:
+    """Boxes that have no share, as their weights count at another box, which shows one."""
+    if what != "params":
+        return frozenset()
+    counted = _counted(figure)
+    others = ((box, counted[w]) for box in figure.boxes() for w in _weights(box))
+    mine = set(counted.values())
+    return frozenset(
+        box for box, other in others if box not in mine and found.get(other, 0) >= SHOWN
+    )
+
+
+def _counted(figure: Figure) -> dict[Weight, Box]:
+    """Each weight with the first box that has it."""
+    found: dict[Weight, Box] = {}
+    for box in figure.boxes():
+        for weight in _weights(box):
+            found.setdefault(weight, box)
+    return found
+
+
+def _weights(box: Box) -> list[Weight]:
+    groups = [node.group for node in box.nodes if node.group]
+    return [w for group in groups for w in group.weights.values() if w.learned]
 
 
 def _elements(graph: Graph, weight: Weight) -> int:

@@ -13,7 +13,17 @@ from itertools import groupby
 from tfspec.diagnostics.escape import escape
 from tfspec.passes.draw.font import FAMILY
 from tfspec.passes.draw.measure import BAR_GAP, SIZES, Style
-from tfspec.passes.draw.shapes import Bars, BoxShape, CardShape, Curve, Layout, Line, Path, Text
+from tfspec.passes.draw.shapes import (
+    SHARED,
+    Bars,
+    BoxShape,
+    CardShape,
+    Curve,
+    Layout,
+    Line,
+    Path,
+    Text,
+)
 from tfspec.passes.draw.strokes import bent, head, number, rounded, shortened
 from tfspec.passes.draw.theme import Theme
 
@@ -23,6 +33,7 @@ _ASCENT = 0.35  # of the font size: from the middle of a line to its baseline
 _CORNER = 6
 _LINE = 11  # from line to line of the caption
 _BAR = 3
+_UP = 7.5  # of a bar's middle, from its box's lower edge
 NARROWEST = 220
 """What a caption has room for, where the figure is narrower."""
 
@@ -142,12 +153,14 @@ def _lines(box: BoxShape, middle: float, bars: Bars, theme: Theme) -> Iterator[s
         y += 10
     if box.share is not None:
         yield from _bar(box, box.share, middle, bars, theme)
+    elif box.shared:
+        yield _line(middle, box.rect.bottom - _UP, SHARED, "knob", theme.knob)
 
 
 def _bar(box: BoxShape, share: float, middle: float, bars: Bars, theme: Theme) -> Iterator[str]:
     """How much of the cost this is, at the box's lower edge, in the middle."""
     wide = bars.track + BAR_GAP + bars.number
-    left, y = number(middle - wide / 2), box.rect.bottom - 7.5
+    left, y = number(middle - wide / 2), box.rect.bottom - _UP
     common = f'x="{left}" y="{number(y - _BAR / 2)}" height="{_BAR}" rx="1"'
     yield f'<rect class="track" {common} width="{bars.track}" fill="{theme.track}"/>'
     filled = number(share * bars.track)

@@ -72,10 +72,14 @@ def text(layout: Layout) -> str:
     grid = _Grid(layout.width, layout.height)
     for card in sorted(layout.cards, key=lambda card: card.depth):
         _frame(grid, card)
+    forks = [path for path in layout.paths if path.tap and path.line == "cross"]
     for path in layout.paths:
-        grid.line(path.points)
+        if path not in forks:
+            grid.line(path.points)
     for path in layout.paths:
         _ends(grid, path)
+    for path in forks:  # the trunk goes on where one leaves it
+        grid.line(path.points)
     for box in layout.boxes:
         _box(grid, box)
     for path in layout.paths:

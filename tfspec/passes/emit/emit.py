@@ -9,7 +9,7 @@ from tfspec.diagnostics import Label
 from tfspec.graph.graph import Graph
 from tfspec.passes.emit.file import file_text
 from tfspec.passes.emit.generate import speaks, speaks_last
-from tfspec.passes.modes import check_text
+from tfspec.passes.modes import check_attends, check_text
 from tfspec.program.lowering import lower
 from tfspec.program.program import Mode, Program, Style
 from tfspec.program.refusal import NotYet
@@ -42,6 +42,8 @@ def program_of(
 ) -> Program:
     """The program that the file is printed from."""
     sheet = sheet_of(target or "cpu")
+    for part in parts:
+        check_text(graph, part, f"--with {part}")
     if "generate" in parts:
         _one_text(graph)
     decodes = "generate" in parts or "decode" in parts
@@ -49,7 +51,7 @@ def program_of(
     chosen: Style = "explicit" if style == "explicit" else "fast"
     program = lower(graph, sheet, modes, chosen)
     if decodes:
-        _keeps(program)
+        check_attends(program.roots["decode"])
     program.continues = "generate" in parts
     program.loss = _loss(graph, loss) if loss else None
     return program
@@ -65,22 +67,12 @@ def _loss(graph: Graph, text: str) -> Chosen:
     return chosen
 
 
-def _keeps(program: Program) -> None:
-    """Raises NotYet where the first output reads no attention of the text to itself."""
-    if not program.roots["decode"].grows:
-        output = next(iter(program.graph.outputs))
-        message = f"a first output without attention in the text, as `{output}`, is not supported"
-        span = program.graph.spec.outputs.span_of(output)
-        way = "let an output stand first that reads such attention; there is no cache otherwise"
-        raise NotYet.of(f"{message} yet in decoding", Label(span), way)
-
-
 def _told(graph: Graph) -> None:
-    """Raises NotYet where it is not plain which of what the first output tells of are the text's
-    ids."""
+    """Raises NotYet where it is not plain which of what the output tells of are the text's ids."""
     if speaks(graph) or speaks_last(graph):
         return
-    output, made = next(iter(graph.outputs.items()))
+    output = graph.continued
+    made = graph.outputs[output]
     message = f"`{output}` of {graph.facts.show(made.width)} ids for the text `{graph.text.role}`"
     ways = (
         f"let it be as wide as that has ids, {graph.facts.show(graph.text.vocabulary or 0)}, or as "
@@ -92,12 +84,11 @@ def _told(graph: Graph) -> None:
 
 
 def _one_text(graph: Graph) -> None:
-    """Generation continues one text, by the logits of the first output; of the text's tokens there
+    """Generation continues one text, by the logits of one output; of the text's tokens there
     may be flags, [B, T, ...], and what else is read stays as it is.
 
     Raises NotYet for anything else.
     """
-    check_text(graph, "generate", "--with generate")
     text = graph.text
     _told(graph)
     for tensor in graph.inputs:

@@ -110,14 +110,14 @@ def _step(program: Program, mode: Mode, text: str, indent: int) -> list[str]:
 
 
 def speaks(graph: Graph) -> bool:
-    """Whether all ids that the first output tells of are the text's."""
-    output, own = next(iter(graph.outputs.values())), graph.text.vocabulary
+    """Whether all ids that the output tells of are the text's."""
+    output, own = graph.outputs[graph.continued], graph.text.vocabulary
     return own is not None and isinstance(graph.facts.at_least(own, output.width), Proved)
 
 
 def speaks_last(graph: Graph) -> bool:
-    """Whether the first output tells of the ids of all its parts, in order, the text's last."""
-    output = next(iter(graph.outputs.values()))
+    """Whether the output tells of the ids of all its parts, in order, the text's last."""
+    output = graph.outputs[graph.continued]
     by_axes = {text.space.parts[0].axes: text.vocabulary for text in reversed(graph.texts)}
     each = [by_axes.get(part.axes) for part in output.space.parts]
     every = [count for count in each if count is not None]

@@ -198,8 +198,8 @@ _DOCS = {
 }
 _ROOM = {"tokens": "slots", "places": "places"}
 _DOCS_OF_PLACES = {
-    "prefill": "The first output at a prompt's last place; leaves the prompt in the cache.",
-    "decode": "The first output at new places, `position` [T], against the cache. A place that\n"
+    "prefill": "The output at a prompt's last place; leaves the prompt in the cache.",
+    "decode": "The output at new places, `position` [T], against the cache. A place that\n"
     "        is given again is written anew.",
 }
 

@@ -80,4 +80,5 @@ def _given(program: Program, mode: Mode, names: dict[Tensor, str]) -> list[str]:
     root = program.roots[mode]
     given = {root.low.values[tensor]: name for tensor, name in names.items()}
     params = sorted(root.params, key=lambda param: param.defaults)
-    return [given.get(param) or param.hint or "x" for param in params if param.hint != "maps"]
+    read = [param for param in params if param in given or param.hint != "maps"]
+    return [given.get(param) or param.hint or "x" for param in read]

@@ -64,18 +64,17 @@ def flow_rows(
     graph: Graph,
     shape_of: Callable[[Tensor], Shape],
     results: Iterable[Shape],
-    *,
-    decoding: bool = False,
+    mode: str = "forward",
 ) -> list[Row]:
-    """Inputs, then each stream and output with its steps; `results` are the shapes of the first
-    outputs: those that the mode gives."""
-    walk = _Walk(graph, shape_of, decoding)
+    """Inputs, then each stream and output with its steps; `results` are the shapes of the outputs
+    that the mode gives."""
+    walk = _Walk(graph, shape_of, mode == "decode")
     rows = [walk.row(0, "input", tensor.role or "", tensor) for tensor in graph.inputs]
     sections = _sections(graph)
     for name in _in_order(graph):
         nodes = [node for node in graph.trace.body if sections[node] == ("stream", name)]
         rows += walk.section("stream", name, graph.streams[name], nodes)
-    for (name, tensor), shape in zip(graph.outputs.items(), results, strict=False):
+    for (name, tensor), shape in zip(graph.asked(mode).items(), results, strict=True):
         nodes = [node for node in graph.trace.body if sections[node] == ("output", name)]
         head, *below = walk.section("output", name, tensor, nodes)
         rows += [replace(head, shape=shape), *below]

@@ -126,10 +126,5 @@ def shape_flow(graph: Graph, mode: str = "forward") -> Flow:
         rows = flow_rows(graph, lambda tensor: tensor.shape, results)
         return Flow(graph, mode, tuple(rows), graph.bindings())
     shapes, results = mode_shapes(graph, mode)
-    rows = flow_rows(
-        graph,
-        lambda tensor: shapes.get(tensor, tensor.shape),
-        results,
-        decoding=mode == "decode",
-    )
+    rows = flow_rows(graph, lambda tensor: shapes.get(tensor, tensor.shape), results, mode)
     return Flow(graph, mode, tuple(rows), decoding(graph, mode, graph.bindings()))

@@ -106,15 +106,15 @@ class Backward:
         return 2 * sum(others, ZERO) * self.traffic.each[dtype]
 
     def _handed(self, run: Run, gradient: Dim) -> Dim:
-        """A sum's operands share its gradient; one that was repeated gets the sum over that.
-        What was joined gets a view of its part, summed over repeats."""
+        """A sum's operands share its gradient, be it with a number; one that was repeated gets the
+        sum over that. What was joined gets a view of its part, summed over repeats."""
         learning = list(self._learning(run))
         if run.kernel.joins:
             summed = [region for region in learning if region in run.repeated]
             read = sum((run.repeated[x] * self.traffic.each[x.dtype] for x in summed), ZERO)
             return sum(map(self._gradient, summed), read)
         whole = [region for region in learning if _alike(region, run.makes[0])]
-        if len(run.reads) == 1 and not run.weights:
+        if len(run.reads) == 1 and not run.weights and not _adds_a_number(run):
             return sum(map(self._gradient, learning), gradient)
         smaller = [region for region in learning if region not in whole]
         summed = [region for region in smaller if region.plain != run.makes[0].plain]
@@ -132,10 +132,10 @@ class Backward:
 
     def _gradient(self, operand: Region) -> Dim:
         """What is written; of a part of a weight, the whole's gradient is made of it."""
-        size, whole = self.traffic.bytes(operand), operand.block.elements
-        if operand.block.maker is not None or operand.plain == whole:
+        size = self.traffic.bytes(operand)
+        if operand.block.maker is not None or operand.whole:
             return size
-        return 2 * size + whole * self.traffic.each[operand.dtype]
+        return 2 * size + operand.block.elements * self.traffic.each[operand.dtype]
 
     def _pieces(self, run: Run) -> list[tuple[Run, Region]]:
         """The readers that give the result's gradient, and of which part."""
@@ -170,8 +170,9 @@ class Backward:
         result = run.makes if run.makes[0].block.result else []
         again = dict.fromkeys(self._again(run, run.kept)) if run.kept or run.left else {}
         outer = [x for x in self._learning(run) if not self.traffic.joined(x.block.maker, run)]
-        sizes = list(map(self._gradient, outer))
-        written = sum(sizes if run.kept or run.left else dict.fromkeys(sizes), ZERO)
+        if not (run.kept or run.left):  # those of one size share it
+            outer = {(x.plain, x.dtype, x.whole): x for x in outer}.values()
+        written = sum(map(self._gradient, outer), ZERO)
         read = self.traffic.all((*outside, *result, *again))
         weights = self.traffic.weights(run) + self.traffic.weights(run, trained=True)
         return read + written + weights  # read, and their gradients written
@@ -191,10 +192,18 @@ def _alike(one: Region, other: Region) -> bool:
     return one.plain == other.plain and one.dtype == other.dtype
 
 
+def _adds_a_number(run: Run) -> bool:
+    """Whether its line is a sum of its one operand and a number."""
+    assert isinstance(run.step, Assign), "a cache learns nothing"
+    expr = run.step.expr
+    return isinstance(expr, ex.Binary) and expr.op == "+" and len(list(ex.operands(expr))) == 1
+
+
 def _often(run: Run, reader: Run) -> Dim:
     """How many layers read what is made once: outside of their stack, or for all of them. What a
     layer makes, one layer reads, though that may stand for several."""
-    outside = run.layer is None or reader.layer is None or run.layer.stack != reader.layer.stack
+    made, read = (each.layer and each.layer.outermost.stack for each in (run, reader))
+    outside = made is None or made != read
     once = run.times == ONE and (outside or isinstance(run.step, Cast))
     return reader.times if once else ONE
 

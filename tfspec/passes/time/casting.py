@@ -18,7 +18,7 @@ from tfspec.program.method import Assign, Method
 from tfspec.program.program import Program
 from tfspec.program.saves import LINEAR
 from tfspec.program.value import Value
-from tfspec.symbolic import Dim, product
+from tfspec.symbolic import Dim
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Casting(Order):
             return Given({**known, **cast}, held, [], dtype)
         copies = [self._copy(step, at, each) for at, each in enumerate(held)]
         held = [Held(each.weights, "lower") for each in held]
-        ordered = any(not _whole(known[value]) for value in cast)  # a part's copy lies in order
+        ordered = any(not known[value].whole for value in cast)  # a part's copy lies in order
         kernel = ORDERED.get(step.kernel.kind) if ordered else None
         return Given({**known, **cast}, held, copies, dtype, kernel)
 
     # ---- copies
     def _cast(self, step: Assign, value: Value, region: Region, to: Dtype) -> Region:
         """A value in another dtype; of a view, a copy of what it shows."""
-        block, size = region.block, product(value.shape)
+        block, size = region.block, self._plain(value.shape)
         wanted = Wanted(step, value, region, to, self._size(value.shape), size)
-        if block.weights and region.needs and _whole(region):
+        if block.weights and region.needs and region.whole:
             return self._once(self._key(block.weights), wanted)
         return self._often(region, wanted)
 
@@ -101,8 +101,3 @@ class Casting(Order):
         size = wanted.elements, wanted.plain
         run.makes.append(Region(block, *size, wanted.to, region.rank, region.needs))
         return run.makes[0]
-
-
-def _whole(region: Region) -> bool:
-    """Whether it is all of its allocation."""
-    return region.cut is None and region.plain == region.block.elements

@@ -20,8 +20,6 @@ from tfspec.program.saves import Keep, Kept, Made
 from tfspec.program.value import Value
 from tfspec.symbolic import Dim, product
 
-ZERO = Dim.of(0)
-
 ShapeOf = Callable[[Sequence[Dim]], tuple[Dim, ...]]
 
 
@@ -35,6 +33,8 @@ class Order:
 
     def __init__(self, program: Program, shape_of: ShapeOf) -> None:
         self.program, self.shape_of = program, shape_of
+        domains = program.graph.facts.domains.items()
+        self._fixed = {name: each.low for name, each in domains if each.low == each.high}
         self.runs: list[Run] = []
         self._times = Dim.of(1)
         self._layer: Layer | None = None
@@ -94,13 +94,13 @@ class Order:
 
     def _loop(self, frame: dict[Value, Region], loop: Loop) -> None:
         outer, within, around, carry = self._times, self._layer, self._owner, loop.carry
-        if within is None:
-            self._stacks += 1
+        self._stacks += 1
+        stack = self._stacks
         for turn, (layers, first) in enumerate(_turns(loop)):
             self._times = outer * layers
             for at, place in enumerate(loop.places):
                 number = turn * len(loop.places) + at
-                self._layer = within or Layer(self._stacks, number)
+                self._layer = Layer(stack, number, within)
                 self._owner = (*around, first)
                 carried = dict(zip(place.child.params, carry, strict=False))
                 sources = {**carried, **{p: p.source for p, _ in place.given}}
@@ -155,12 +155,11 @@ class Order:
         )
         for copy in given.copies:
             copy.block.pieces.append((run, copy))
-        run.makes.append(self._of(output, Block(run, ZERO), given.dtype))
-        run.makes[0].block.elements = run.makes[0].plain
+        run.makes.append(self._of(output, Block(run, output.storage.elements), given.dtype))
         run.makes[0].needs = run.needs
         self._gets(run)
         if step.kernel.joins:
-            often = ((v, x) for v, x in known.items() if product(v.shape) != x.plain)
+            often = ((v, x) for v, x in known.items() if self._plain(v.shape) != x.plain)
             run.repeated = {region: self._size(value.shape) for value, region in often}
         for each in step.saves.kept if run.needs else ():
             if not each.when or any(value in known and known[value].needs for value in each.when):
@@ -220,7 +219,9 @@ class Order:
 
     def _given(self, value: Value, step: Assign | None = None) -> Region:
         """What no kernel makes: an input, a weight, a table, a cache."""
-        region = self._of(value, Block(None, value.storage.elements))
+        elements = value.storage.elements
+        region = self._of(value, Block(None, elements))
+        region.whole = region.plain == self._plain([elements])
         region.needs = step is not None and step.saves.learns
         return region
 
@@ -228,7 +229,7 @@ class Order:
         region = self._of(value, base.block, base.dtype)
         if region.plain == base.plain:
             return base
-        region.needs, region.cut = base.needs, step
+        region.needs, region.cut, region.whole = base.needs, step, False
         return region
 
     def _of(self, value: Value, block: Block, dtype: Dtype = "float") -> Region:
@@ -237,7 +238,11 @@ class Order:
         laid = zip(value.shape, value.strides, strict=True)
         seen = [size for size, step in laid if step != 0]
         dtype = dtype if value.dtype == "float" else value.dtype
-        return Region(block, self._size(seen), product(seen), dtype, len(value.shape))
+        return Region(block, self._size(seen), self._plain(seen), dtype, len(value.shape))
+
+    def _plain(self, shape: Sequence[Dim]) -> Dim:
+        """Elements, in which sizes of several names are equal where their numbers are."""
+        return product(shape).subs(self._fixed)
 
     def _size(self, shape: Sequence[Dim]) -> Dim:
         """Elements, with letters for numbers of tokens."""

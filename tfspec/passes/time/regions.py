@@ -40,8 +40,8 @@ class Block:
 class Region:
     """What a value is in memory: so many different elements of an allocation.
 
-    `plain`: the same in the symbols of the graph's sizes, in which parts are compared: with letters
-    for numbers of tokens, one size has several formulas.
+    `plain`: the same, by which parts are compared: with numbers for sizes that the spec fixes, and
+    without letters for numbers of tokens, since one size has several formulas.
     """
 
     block: Block
@@ -53,6 +53,8 @@ class Region:
     """Whether a gradient flows to it."""
     cut: Assign | None = None
     """The step that cut it out of its allocation, maybe with other parts; none if it is all."""
+    whole: bool = True
+    """Whether it is all of its allocation."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Layer:
-    """Which layer of which stack, by their numbers: of stacks in stacks, the outermost."""
+    """Which layer of which stack, by their numbers, and which layer of another stack that is in."""
 
     stack: int
     number: int
+    around: Layer | None = None
+
+    @property
+    def outermost(self) -> Layer:
+        return self if self.around is None else self.around.outermost
 
 
 @dataclass(eq=False)
