@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from tests.fuzz import predicates, steps
-from tests.fuzz.maker import Maker
+from tests.fuzz.maker import INPUTS, Maker
 from tests.fuzz.steps import Made
 from tests.fuzz.values import Axis, Part, Val
 
@@ -101,6 +102,35 @@ def take_found(m: Maker, x: Val) -> Made | None:
         return None
     which = m.pick(["first", "last"])
     return {"take": {axis: f"{which}({condition})"}}, x.over(Part(x.parts[0].name))
+
+
+def take_at(m: Maker, x: Val) -> Made | None:
+    """The tokens at positions that an input has, which may lack batch axes, or have one more."""
+    if x.single or not {*x.batch} <= {*m.batches}:
+        return None
+    own = (
+        x.batch
+        if x.batch and m.chance(70)
+        else m.pick([tuple(m.batches), x.batch[1:], x.batch[:1]])
+    )
+    axes = tuple(dict.fromkeys(m.axis() for _ in range(m.pick([1, 1, 2, 0]))))
+    if not own and not axes:
+        return None
+    name = m.name(INPUTS)
+    words = [*own, *(axis.name for axis in axes)]
+    m.tree["inputs"][name] = " ".join([f"ids({_positions(m, x)})", *words])
+    batch = max(own, x.batch, key=len)
+    return {"take": name}, replace(x.over(Part(name, axes)), batch=batch)
+
+
+def _positions(m: Maker, x: Val) -> str:
+    """How many positions there are: as many as tokens, or as many as there are at the least."""
+    least = sum(prod(axis.low for axis in part.axes) for part in x.parts)
+    derived = any("conv" in axis.size for part in x.parts for axis in part.axes)
+    if derived or m.chance(30):
+        return str(m.pick([least, 1]))
+    products = (" * ".join(f"({axis.size})" for axis in part.axes) for part in x.parts)
+    return " + ".join(product or "1" for product in products)
 
 
 def _condition(m: Maker, x: Val) -> str | None:

@@ -19,12 +19,13 @@ SPEC = """\
 tfspec: 1
 name: toy
 dims: {B: batch, T: 4..6, S: 2..3, V: 9, d: 4}
-inputs: {tokens: ids(V) B T, grid: float B S T (d), many: ids(V) T B S}
+inputs: {tokens: ids(V) B T, grid: float B S T (d), many: ids(V) T B S, keep: ids(T + 1) B S}
 streams:
   text: [tokens, {embed: d}]
   moved: [text, {conv: {size: {T: 3}, stride: {T: 2}, pad: {T: 1}, width: d}}]
   filled: [text, {splice: {at: tokens % 2 == 0, from: {learn: {width: d}}}}]
   chosen: [text, {take: {T: first(tokens % 2 == 1)}}]
+  kept: [text, {prepend: cls}, {take: keep}]
   turns: [{zip: {slot: {r: text, s: [text, tanh]}}}, {linear: d}, {take: {T: 1}}]
   both: [grid, {attend: {heads: 2, over: [T]}}, {sum: [{scale: 1}, text]}]
   each: {do: [many, {embed: d}, {attend: {heads: 2}}], per: T}
@@ -34,6 +35,7 @@ outputs:
   c: [chosen, {similarity: {to: chosen, scale: exp, bias: 0}}]
   e: [turns, {take: {slot: s}}]
   f: both
+  h: kept
   g: each
 """
 
@@ -64,6 +66,19 @@ def the_last_one(patch: Patch) -> None:
         replace(self, which="last"), low, node, *x))  # fmt: skip
 
 
+def the_first_token(patch: Patch) -> None:
+    """Whatever the positions are."""
+    lower = found.TakeAt.lower
+    patch.setattr(found.TakeAt, "lower", lambda self, low, node, x, at: lower(
+        self, low, node, x, at - at))  # fmt: skip
+
+
+def of_the_first_row(patch: Patch) -> None:
+    """All samples get tokens of one."""
+    rows = found.TakeAt._rows
+    patch.setattr(found.TakeAt, "_rows", lambda *given: [row - row for row in rows(*given)])
+
+
 def the_first_place(patch: Patch) -> None:
     lower = grids.TakeIndex.lower
     patch.setattr(grids.TakeIndex, "lower", lambda self, low, node, *x: lower(
@@ -92,6 +107,8 @@ MISTAKES: tuple[Callable[[Patch], None], ...] = (
     turns_in_another_order,
     what_should_stay,
     the_last_one,
+    the_first_token,
+    of_the_first_row,
     the_first_place,
     twice_as_similar,
     added_twice,

@@ -14,7 +14,8 @@ from tests.fuzz.values import Axis, Part, Val
 from tests.fuzz.wide import wide
 
 Tree = dict[str, Any]
-GATHERS = (gathers.conv, gathers.zipped, gathers.take_place, gathers.take_found, gathers.splice)
+GATHERS = (gathers.conv, gathers.zipped, gathers.take_place, gathers.take_found, gathers.splice,
+           gathers.take_at)  # fmt: skip
 
 
 def stream(m: Maker) -> None:

@@ -18,11 +18,11 @@ MASKS = {
 }  # fmt: skip
 
 
-def used(tree: Any, key: str = "") -> Iterator[str]:
+def used(tree: Any, key: str = "", inputs: Iterable[str] = ()) -> Iterator[str]:
     """The knobs of a spec that are worth counting, each as often as it stands there."""
     if isinstance(tree, list):
         for item in tree:
-            yield from used(item, key)
+            yield from used(item, key, inputs)
     if not isinstance(tree, dict):
         return
     for name, value in tree.items():
@@ -35,6 +35,8 @@ def used(tree: Any, key: str = "") -> Iterator[str]:
             yield from _positions(value)
         if name == "take" and isinstance(value, dict):
             yield from (f"take {_place(place)}" for place in value.values())
+        if name == "take" and isinstance(value, str) and value in inputs:
+            yield "take at"
         if name == "drop_path":
             yield name
         if name == "gate" and isinstance(value, dict):
@@ -49,7 +51,7 @@ def used(tree: Any, key: str = "") -> Iterator[str]:
             and name in ("scale", "drop_path")
         ):
             yield f"{name} by layer"
-        yield from used(value, name)
+        yield from used(value, name, inputs)
 
 
 def _place(place: Any) -> str:
@@ -85,7 +87,7 @@ class Tally:
         self.drawn, self.agreed = Counter[str](), Counter[str]()
 
     def add(self, tree: Any, agreed: bool) -> None:
-        knobs = set(used(tree))
+        knobs = set(used(tree, inputs=tree["inputs"]))
         self.drawn.update(knobs)
         if agreed:
             self.agreed.update(knobs)

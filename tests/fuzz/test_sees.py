@@ -14,6 +14,7 @@ from tests.fuzz import mistakes_gathers, mistakes_modulations, mistakes_position
 from tests.fuzz.mistakes import MISTAKES
 from tests.fuzz.oracle import examine
 from tests.fuzz.specs import make, written
+from tfspec.construct.sizes import Sizes
 from tfspec.diagnostics import excerpt, text
 from tfspec.graph.scope import Scope
 from tfspec.graph.tensor import Tensor, like
@@ -115,6 +116,11 @@ def nothing_is_equal(patch: Patch) -> None:
     patch.setattr(Facts, "equal", lambda self, a, b: Unknown("who knows"))
 
 
+def any_position(patch: Patch) -> None:
+    """`ok` for positions of which there are no tokens."""
+    patch.setattr(Sizes, "positions", lambda *_: None)
+
+
 def false_counterexample(patch: Patch) -> None:
     decide = Facts.decide
 
@@ -170,6 +176,10 @@ TILES = (
     "tfspec: 1\nname: toy\ndims: {B: batch, H: multiple(2), d: 8}\ninputs: {x: float B (3) H}\n"
     "streams: {a: [x, {patch: {size: {H: 4}, width: d}}]}\noutputs: {y: a}\n"
 )
+BEYOND = (
+    HEAD + "inputs: {x: float B T (d), keep: ids(4) B h}\n"
+    "streams: {a: [x, {take: keep}]}\noutputs: {y: a}\n"
+)
 HOSTILE = HEAD + INPUTS + 'streams: {a: [tokens, {embed: "\u202e"}]}\noutputs: {y: a}\n'
 GENERATED = None
 
@@ -191,6 +201,7 @@ SABOTAGE: dict[Callable[[Patch], None], str | None] = {
     another_file_each_time: GENERATED,
     slow_check: GENERATED,
     everything_divides: TILES,
+    any_position: BEYOND,
     false_counterexample: TILES,
     raw_escapes: HOSTILE,
     **dict.fromkeys(MISTAKES, GENERATED),
@@ -225,7 +236,7 @@ def caught(text: str) -> bool:
     except Exception:  # whatever reaches the caller is an objection
         return True
     refused = seen.status == "error" and "TS901" not in seen.codes
-    return refused and text not in (DIVISION, TILES, HOSTILE)  # these are wrong indeed
+    return refused and text not in (DIVISION, TILES, BEYOND, HOSTILE)  # these are wrong indeed
 
 
 @cache
@@ -233,7 +244,9 @@ def tree_of(text: str) -> dict[str, Any]:
     return yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("spec", [DIVISION, TILES, HOSTILE], ids=["division", "tiles", "hostile"])
+@pytest.mark.parametrize(
+    "spec", [DIVISION, TILES, BEYOND, HOSTILE], ids=["division", "tiles", "beyond", "hostile"]
+)
 def test_without_a_mistake_nothing_is_seen(spec: str) -> None:
     assert examine(spec, tree=tree_of(spec), valid=False).status == "error"
 

@@ -19,6 +19,7 @@ from tests.parity import (
     llama,
     llava,
     lxmert,
+    mae,
     marian,
     markuplm,
     mistral,
@@ -98,4 +99,6 @@ REFERENCES = (
     glm_vision.GLM,
     *glm_vision.SHAPES,
     markuplm.MARKUPLM,
+    mae.MAE,
+    *mae.SHAPES,
 )

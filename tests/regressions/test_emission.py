@@ -24,6 +24,11 @@ blocks:
 streams: {a: [x, one], b: [y, two]}
 outputs: {y: a, z: b}
 """,
+    "an output that is a stream, whose part bears the stream's name and another where it is made": """
+inputs: {x: float B (2) T}
+streams: {a: [x, {concat: {left: norm}}]}
+outputs: {y: a}
+""",
     "one place of parts of several widths": """
 inputs: {ids: ids(3) B T}
 streams: {a: [ids, {embed: 3}, {concat: {left: {linear: 7}, more: gelu_tanh}}, {take: {T: 0}}]}

@@ -94,8 +94,8 @@ AXIS_TWICE = Rule(
 OUTSIDE = Rule(
     "TS215",
     "an index outside its axis",
-    "`take` asks for an index that the axis does not have at some allowed size, or the `offset` of "
-    "a table of positions is negative.",
+    "`take` asks for an index that the axis does not have at some allowed size, or for positions "
+    "of which the value may have no token; or the `offset` of a table of positions is negative.",
     "Indices run from 0 to the size less one; negative ones of `take` count from the end.",
     "take: {T: 512}  # T: 1..512",
     "Use an index that every allowed size has.",

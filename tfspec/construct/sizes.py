@@ -363,6 +363,27 @@ class Sizes:
             what = f"that index {text} is inside axis {axis.name}"
             self._decided(answer, what, place, claim)
 
+    def positions(self, count: Dim, tokens: Dim, place: Span, name: str) -> None:
+        """Each of so many positions, which an input names, is one of the tokens, at any size."""
+        claim = AtLeast(tokens, count)
+        answer = self.facts.decide(claim)
+        if isinstance(answer, Refuted):
+            most, there = self.value_at(count, answer), self.value_at(tokens, answer)
+            shown = f"{most} positions, and {there} token{'' if there == 1 else 's'}"
+            where = self.example(answer)
+            message = (
+                f"`{name}` may name any of {count} positions, and the value has {tokens} tokens"
+            )
+            fits = f"give `{name}` a position for each token: `ids({tokens.ascii()})`"
+            raise self.refuse(
+                OUTSIDE,
+                message,
+                Label(place, f"{where}: {shown}" if where else shown),
+                came=self.declared(*sorted(claim.symbols)),
+                help=[*self._mend(answer), fits],
+            )
+        self._decided(answer, f"that `{name}` names tokens that there are", place, claim)
+
     def _indices(self, index: Dim, axis: Axis, size: int, shown: str) -> str:
         """What the indices are: at most, where the index is outside at every length."""
         most, wanted = self.facts.maximum(axis.size), self.facts.value(index)

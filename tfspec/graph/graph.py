@@ -85,8 +85,24 @@ class Graph:
 
     @cached_property
     def texts(self) -> list[Tensor]:
-        """The ids of tokens among the inputs: those of a class, `ids(K) B`, are no text."""
-        return [each for each in self.inputs if each.kind == "ids" and not each.space.single]
+        """The ids of tokens among the inputs: those of a class, `ids(K) B`, are no text, and
+        positions are none."""
+        ids = (each for each in self.inputs if each.kind == "ids" and not each.space.single)
+        return [each for each in ids if not self._only_places(each)]
+
+    def _only_places(self, ids: Tensor) -> bool:
+        """Whether ids are read, and for nothing but where other tokens stand."""
+        reads = [
+            (node, at)
+            for node in self.trace.nodes()
+            for at, x in enumerate(node.inputs)
+            if x is ids
+        ]
+        return bool(reads) and all(
+            node.op.says_where == at
+            or (node.outputs[0].kind == "ids" and self._only_places(node.outputs[0]))
+            for node, at in reads
+        )
 
     @cached_property
     def continued(self) -> str:

@@ -42,6 +42,9 @@ class Op(ABC):
     forgets: ClassVar[bool] = False
     """Whether backward does without its input, whose storage the result does not share."""
 
+    says_where: ClassVar[int | None] = None
+    """Which operand says where tokens stand, and is none of them itself."""
+
     shape_only: ClassVar[bool] = False
     """Whether it reads its input's shape and none of its numbers."""
 

@@ -11,6 +11,7 @@ from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.layers.base import Layer
+from tfspec.layers.take_at import at_positions
 from tfspec.layers.token_condition import read_tokens
 from tfspec.ops import tokens as ops
 from tfspec.ops.found import TakeFound
@@ -51,7 +52,8 @@ class Take(Layer):
 
     `{T: 0}`, `{slot: s}`: the axis goes, and parts without it go. `{T: first(tokens == end)}`:
     another index in every row; where no token is such, the first. An ids input: the tokens at
-    those flat positions, whose axes become the input's.
+    those flat positions over all parts, one part of the input's name and axes, as patches that are
+    kept and put back (He et al. 2022).
     """
 
     step: ClassVar[str] = "take"
@@ -80,7 +82,7 @@ class Take(Layer):
             return x
         names = [str(name) for name in self.names or ()]
         if len(names) == 1 and names[0] in g.spec.inputs and x.space.part(names[0]) is None:
-            raise g.not_yet("`take` at the positions of an input", self.name_span)
+            return at_positions(g, x, names[0], self.span_of("names"))
         parts = [g.part(x, name, self.span_of("names")) for name in names]
         return kept(g, x, parts)
 

@@ -121,7 +121,8 @@ class AddAlong(Add):
         (part,), (narrow,) = (tensor.space.parts for tensor in node.inputs)
         a, b = (_on_grid(low, x, y.space) for x, y in zip(inputs, node.inputs, strict=True))
         b = b.new_axes("k" * lead + "".join("k" if a.name in narrow else "1" for a in part.axes))
-        return (a + b).flatten(lead, lead + len(part.axes) - 1)
+        total = a + b
+        return total.flatten(lead, lead + len(part.axes) - 1) if len(part.axes) > 1 else total
 
 
 def _on_grid(low: Lowering, x: Value, space: Space) -> Value:

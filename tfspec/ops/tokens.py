@@ -82,10 +82,16 @@ class Concat(Rearrangement):
         return "side by side" if self.widths else "concat"
 
     def look(self, *inputs: Tensor) -> Look:
-        """Learned tokens have no batch: they are what is new."""
-        new = [x.space.parts[0].name for x in inputs if not x.space.batch]
-        if self.space.batch and new:
-            return Look(f"Prepend {', '.join(new)}", "embed")
+        """Learned tokens have no batch: they are what is new, before the others or behind them."""
+        parts, learned = iter(self.space.parts), [not x.space.batch for x in inputs]
+        names = [[next(parts).name for _ in x.space.parts] for x in inputs]
+        new = ", ".join(
+            name for own, is_new in zip(names, learned, strict=True) if is_new for name in own
+        )
+        if self.space.batch and new and learned == sorted(learned):
+            return Look(f"Append {new}", "embed")
+        if self.space.batch and new and learned == sorted(learned, reverse=True):
+            return Look(f"Prepend {new}", "embed")
         title = "Side by side" if self.widths else "Concat"
         return Look(title, "other", ((" + ".join(part.name for part in self.space.parts),),))
 

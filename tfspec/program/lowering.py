@@ -97,7 +97,7 @@ class Lowering(Caching):
 
     def _asked(self) -> Sequence[Tensor]:
         """The outputs that are made."""
-        return list(self.graph.asked(self.mode).values())
+        return [tensor.original for tensor in self.graph.asked(self.mode).values()]
 
     def _wanted(self, trace: Trace, nodes: Sequence[Node]) -> Sequence[Node]:
         """Those that run."""

@@ -17,7 +17,7 @@ from tests.fuzz.reference.attend import Attention
 from tests.fuzz.reference.masks import WORDS
 from tests.fuzz.reference.numbers import Fails
 from tests.fuzz.reference.steps import Steps
-from tests.fuzz.reference.value import AxisSizes, Val, together
+from tests.fuzz.reference.value import AxisSizes, Val, closing, together
 from tests.fuzz.reference.weights import Frame
 
 BARE = re.compile(r"\b[A-Za-z_]\w*")
@@ -70,12 +70,32 @@ class Gathers(Steps, Attention):
         return Val(data, first.batch, parts)
 
     def step_take(self, knobs: Any, x: Val) -> Val:
+        if isinstance(knobs, str) and knobs in self.tree["inputs"] and knobs not in dict(x.parts):
+            return self._at_positions(x, knobs)
         if not isinstance(knobs, dict):
             return super().step_take(knobs, x)
         for axis, place in knobs.items():
             choice = CHOICE.fullmatch(str(place))
             x = self._found(x, *choice.groups()) if choice else self._at(x, axis, place)
         return x
+
+    def _at_positions(self, x: Val, name: str) -> Val:
+        """Row by row, of each batch that either has, the tokens at the positions of an input."""
+        text, places = self.tree["inputs"][name], self.source(name)
+        if self.size(text[text.index("(") + 1 : closing(text)]) > x.data.shape[-2]:
+            raise Fails("a position without a token")
+        sizes = dict(zip(x.batch, x.data.shape, strict=False))
+        sizes |= dict(zip(places.batch, places.data.shape, strict=False))
+        batch = max(x.batch, places.batch, key=len)
+        found: list[Tensor] = []
+        for at in itertools.product(*(range(sizes[axis]) for axis in batch)):
+            here = dict(zip(batch, at, strict=True))
+            row, index = (
+                value.data[tuple(here[axis] for axis in value.batch)] for value in (x, places)
+            )
+            found += [row[place] for place in index.tolist()]
+        data = torch.stack(found).reshape(*(sizes[axis] for axis in batch), -1, x.width)
+        return Val(data, batch, ((name, places.parts[0][1]),))
 
     def _at(self, x: Val, axis: str, place: Any) -> Val:
         """Of each part with the axis what stands at one place on it."""
