@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 NO_DISTANCE = Rule(
     "TS235",
-    "a bias by distance on attention to another value",
-    "`alibi` or `rel_bias` is used where keys come from elsewhere.",
+    "a bias by distance where there is none",
+    "`alibi` or `rel_bias` is used where keys come from elsewhere, or of a single token.",
     "They read how far a key is from its query; tokens of two values have no distance.",
     "attend: {to: memory, heads: 8, alibi: true}",
     "Leave it out.",
@@ -39,6 +39,9 @@ def score_bias(
             came = [Label(layer.span_of("to"), "the keys come from here")]
             help = ["leave it out"]
             raise g.refuse(NO_DISTANCE, message, layer.key_span(knob), came=came, help=help)
+        if getattr(layer, knob) and space.single:
+            message = f"`{knob}` needs distances between tokens, and here is a single one"
+            raise g.refuse(NO_DISTANCE, message, layer.key_span(knob), help=["leave it out"])
     found: list[Tensor] = []
     if layer.alibi:
         found.append(Alibi(heads, space)())
