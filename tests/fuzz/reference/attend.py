@@ -270,6 +270,8 @@ def _in_full(pipeline: Any) -> Any:
             return {"linear": {"width": width}}
         case "norm" | {"norm": None}:
             return {"norm": {}}
+        case {"norm": {"kind": "layer", **knobs}}:
+            return {"norm": knobs}
         case _:
             return pipeline
 
