@@ -43,7 +43,7 @@ outputs: {x: right}
 
 
 # four stacks of up to 24 layers on 2,048 tokens take a minute, others some seconds each
-LONG = ("video-swin-t", "palm-e-562b", "flamingo", "dall-e", "llava-1.5-7b", "vilbert")
+LONG = ("video-swin-t", "palm-e-562b", "flamingo", "dall-e", "llava-1.5-7b", "vilbert", "lxmert")
 
 
 def slowly(names: Iterable[Any], which: Container[Any]) -> list[Any]:
@@ -57,7 +57,7 @@ def test_bundled_specs_hold(name: str):
 
 
 # every check looks at both styles' numbers; the shapes of the other style's lines are long to run
-@pytest.mark.parametrize("name", slowly(NAMES, {*NAMES} - {"gpt2", "swin-t", "transformer-base"}))
+@pytest.mark.parametrize("name", slowly(NAMES, {*NAMES} - {"gpt2", "transformer-base"}))
 def test_bundled_specs_hold_in_the_textbook_form(name: str):
     held(name, "explicit")
 
@@ -68,7 +68,9 @@ def held(name: str, style: Style) -> None:
     assert [check.what for check in report.checks] == CHECKS
 
 
-@pytest.mark.parametrize("name", slowly(GENERATING, {"mistral-7b", "gemma-2-2b", "palm-540b"}))
+@pytest.mark.parametrize(
+    "name", slowly(GENERATING, {"mistral-7b", "gemma-2-2b", "palm-540b", "flamingo"})
+)
 def test_bundled_specs_generate(name: str):
     report = verify(tfspec.load(name), parts=("generate",), seed=5)
     assert report.ok, report.text()
