@@ -96,6 +96,15 @@ def test_a_layer_in_a_layer_runs_again_with_that_and_by_itself(
     assert told(architecture, how, at, "fast") == counted(architecture, how, at, "fast")
 
 
+@pytest.mark.parametrize("how", [how for how in CHECKPOINTS if how != "none"])
+def test_the_peak_of_a_layer_in_a_layer_is_not_told(how: Checkpoint) -> None:
+    """What torch frees while both run again is not known."""
+    text = NESTED.replace("DEPTH", "2").replace("MORE", "")
+    cost = Architecture(load_text(text)).cost("train", checkpoint=how)
+    assert not {"peak", "activations"} & {each.name for each in cost.quantities}
+    assert "a stack in a layer has no memory rule under checkpointing" in cost.text()
+
+
 def test_that_test_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """To run a region to its end is seen: the last product of a layer runs once alone."""
     architecture = small("gpt2")

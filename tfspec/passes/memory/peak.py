@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tfspec.graph.graph import Graph
+from tfspec.graph.structure import Stack
+from tfspec.graph.trace import Trace, inner_traces
 from tfspec.passes.cost.sizes import OPTIMIZERS
 from tfspec.passes.emit.emit import emit
 from tfspec.passes.memory.checkpointing import Checkpoint, checkpointed
 from tfspec.passes.memory.optimizer import optimizer_bytes
 from tfspec.program.program import Style
 from tfspec.shadow.dtypes import Kept
-from tfspec.shadow.machine import Machine, Record, uncollected
+from tfspec.shadow.machine import Machine, Record, Unpriced, uncollected
 from tfspec.shadow.run import Run, infer, ready, train
 from tfspec.targets import Target, sheet_of
 
@@ -83,8 +85,11 @@ def peak(
     are written down, but no run has proved them. What kernels take for themselves is not counted.
     `dispatch`: gradients of one value are added in new memory, as under a TorchDispatchMode.
     In "mixed" the forward and the loss run under torch.autocast to bfloat16, on fp32 weights.
-    Raises Unpriced for a function that no memory rule is known of, and for very deep models.
+    Raises Unpriced for a function that no memory rule is known of, for very deep models, and with
+    checkpointing for stacks in layers, which run again both with these and by themselves.
     """
+    if checkpoint != "none" and _nests(graph.trace):
+        raise Unpriced("a stack in a layer", "has no memory rule under checkpointing")
     sheet = sheet_of(target)
     source = checkpointed(emit(graph, target=sheet, style=style), checkpoint)
     machine = Machine(sheet.kind, dispatch=dispatch, block=block)
@@ -100,6 +105,16 @@ def peak(
     trained = [size for x, size in zip(parameters, weights, strict=True) if x.node is not None]
     step = optimizer_bytes(trained, optimizer, foreach=sheet.kind == "cuda")
     return _whole(run, saved, sum(weights) + OPTIMIZERS[optimizer] * sum(trained), step)
+
+
+def _nests(trace: Trace, inside: bool = False) -> bool:
+    """Whether a stack stands in a layer of another one."""
+    for node in trace.body:
+        stack = isinstance(node.op, Stack)
+        inner = [*inner_traces(node.op), *([node.inner] if node.inner is not None else [])]
+        if (stack and inside) or any(_nests(each, inside or stack) for each in inner):
+            return True
+    return False
 
 
 def _whole(run: Run, saved: int, stays: int, step: int | None) -> Peak:
