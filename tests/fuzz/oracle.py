@@ -74,8 +74,8 @@ def examine(text: str, seed: int = 0, tree: Tree | None = None, valid: bool = Tr
         mark = sum(text.encode())  # what is costly is looked at in some cases, by their letters
         try:
             twice = mark % TWICE == 0
-            read = yaml.safe_load(text) if tree is None else tree
-            built = emitted(checked.graph, checked.params, seed, twice=twice, tree=read)
+            known = read(text) if tree is None else tree
+            built = emitted(checked.graph, checked.params, seed, twice=twice, tree=known)
             seen.runs = len(built.sizes)
             if seen.runs and mark % TOLD == 0:
                 seen.loss = check_one(checked.graph, built, Random(mark))
@@ -84,6 +84,14 @@ def examine(text: str, seed: int = 0, tree: Tree | None = None, valid: bool = Tr
         except NotYet as refusal:
             seen.status, seen.codes = "not yet", (refusal.diagnostic.code,)
     return seen
+
+
+def read(text: str) -> Tree | None:
+    """The tree of a text, where it is one for other readers too: not all know tabs, for instance."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
 
 
 def codes(found: Diagnostics) -> tuple[str, ...]:
