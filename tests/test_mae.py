@@ -55,17 +55,7 @@ def test_a_compiled_step_keeps_what_torchs_does(style: Style, dtype: Precision) 
 
 def test_flops_and_traffic_are_torchs() -> None:
     assert [*miscounted(SMALL, {"B": 1}, {"B": 3})] == []
-    graph = SMALL.semantics
-    model, given = tfspec.build(SMALL), measured.given_to(graph)
-    forward, backward = measured.forward(model, given), measured.backward(model, given)
-    assert forward.total() == measured.counted(graph, "forward", "forward")
-    assert backward.total("aten.clone.") == measured.counted(graph, "train", "backward")
-    forward, backward = (
-        run(model, given, autocast=True) for run in (measured.forward, measured.backward)
-    )
-    assert forward.total() == measured.counted(graph, "forward", "forward", dtype="mixed")
-    told = measured.counted(graph, "train", "backward", dtype="mixed")
-    assert backward.total("aten.clone.") == told
+    measured.assert_traffic(SMALL, "fp32", "mixed")
 
 
 def test_it_runs_on_its_example_inputs() -> None:

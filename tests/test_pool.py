@@ -7,7 +7,6 @@ from itertools import chain, combinations
 import pytest
 import torch
 
-import tfspec
 from tests.cost.counted import miscounted
 from tests.memory.measure import STYLES, wrong
 from tests.parity.running import run_file
@@ -50,10 +49,6 @@ def test_costs_are_what_torch_counts(kind: str) -> None:
         "{y: video}", "{y: [video, {linear: 5}]}"
     )
     architecture = Architecture(load_text(text.replace("KIND", kind).replace("AXES", "[F, W]")))
-    graph = architecture.semantics
     assert wrong(architecture, "fast") == []
     assert [*miscounted(architecture, {"B": 2, "F": 3, "W": 4})] == []
-    model, given = tfspec.build(architecture), measured.given_to(graph)
-    forward, backward = measured.forward(model, given), measured.backward(model, given)
-    assert forward.total() == measured.counted(graph, "forward", "forward")
-    assert backward.total("aten.clone.") == measured.counted(graph, "train", "backward")
+    measured.assert_traffic(architecture, "fp32")

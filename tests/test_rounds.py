@@ -142,12 +142,12 @@ def test_what_autograd_keeps(case: str, style: Style) -> None:
 @pytest.mark.parametrize(("m", "r"), [(1, 2), (1, 3), (2, 1), (2, 2), (3, 4)])
 def test_bytes_that_move(m: int, r: int) -> None:
     """Every later round adds its gradients to those of the round before."""
-    moved(toy("layer(i % m)", m=m, r=r))
+    measured.assert_traffic(toy("layer(i % m)", m=m, r=r), "fp32")
 
 
 @pytest.mark.parametrize("pipeline", [PATTERN, SERIES])
 def test_bytes_that_move_in_patterns(pipeline: str) -> None:
-    moved(toy("", pipeline))
+    measured.assert_traffic(toy("", pipeline), "fp32")
 
 
 INNER = "inner: {norm: {at: pre}, do: [{ffn: {hidden: f, act: gelu}}]}"
@@ -158,21 +158,13 @@ NESTED = "do: [[{stack: {of: inner, depth: 3}}], {attend: {heads: h}}"
 def test_bytes_that_move_in_a_stack_in_a_layer(share: str) -> None:
     text = SPEC.replace("SHARE", share).replace("RULE", "").replace("PIPELINE", STACK)
     text = text.replace("do: [{attend: {heads: h}}", NESTED).replace("  one:", f"  {INNER}\n  one:")
-    moved(Architecture(load_text(text)))
-
-
-def moved(architecture: Architecture) -> None:
-    graph, model = architecture.semantics, tfspec.build(architecture)
-    given = measured.given_to(graph)
-    forward, backward = measured.forward(model, given), measured.backward(model, given)
-    assert measured.counted(graph, "forward", "forward") == forward.total()
-    assert measured.counted(graph, "train", "backward") == backward.total("aten.clone.")
+    measured.assert_traffic(Architecture(load_text(text)), "fp32")
 
 
 def test_sums_of_gradients_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Order, "_gets", lambda *_: None)
     with pytest.raises(AssertionError):
-        moved(toy("layer(i % m)"))
+        measured.assert_traffic(toy("layer(i % m)"), "fp32")
 
 
 def test_rates_that_come_back_with_the_weights() -> None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import tfspec
 from tests.cost.counted import miscounted
 from tests.memory.live import differences
 from tests.memory.measure import STYLES, wrong
@@ -132,19 +131,9 @@ def test_a_compiled_step_keeps_what_torchs_does(out: str, style: Style) -> None:
 @pytest.mark.parametrize("out", OUTS.values(), ids=OUTS)
 def test_flops_and_traffic_are_torchs(out: str) -> None:
     architecture = taken(out)
-    graph = architecture.semantics
-    loose = SIZES.keys() & graph.facts.domains.keys()
+    loose = SIZES.keys() & architecture.semantics.facts.domains.keys()
     assert [*miscounted(architecture, {name: SIZES[name] for name in loose})] == []
-    model, given = tfspec.build(architecture), measured.given_to(graph)
-    forward, backward = measured.forward(model, given), measured.backward(model, given)
-    assert forward.total() == measured.counted(graph, "forward", "forward")
-    assert backward.total("aten.clone.") == measured.counted(graph, "train", "backward")
-    forward, backward = (
-        run(model, given, autocast=True) for run in (measured.forward, measured.backward)
-    )
-    assert forward.total() == measured.counted(graph, "forward", "forward", dtype="mixed")
-    told = measured.counted(graph, "train", "backward", dtype="mixed")
-    assert backward.total("aten.clone.") == told
+    measured.assert_traffic(architecture, "fp32", "mixed")
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import tfspec
+from tfspec.api import Architecture
 from tfspec.graph.graph import Graph
 from tfspec.passes.cost.cost import cost
 from tfspec.passes.cost.names import Counts
@@ -144,6 +146,19 @@ def counted(
     left = [job for job in found if without not in [node.op.label() for node in job.nodes]]
     assert without is None or len(left) < len(found)
     return sum(job.bytes.value(values) for job in left)
+
+
+def assert_traffic(architecture: Architecture, *dtypes: Kept) -> None:
+    """That it moves the bytes that torch's operations do, forward and backward, in each dtype."""
+    graph, model = architecture.semantics, tfspec.build(architecture)
+    given = given_to(graph)
+    for dtype in dtypes:
+        autocast = dtype == "mixed"
+        there = forward(model, given, autocast=autocast)
+        back = backward(model, given, autocast=autocast)
+        assert there.total() == counted(graph, "forward", "forward", dtype=dtype), dtype
+        told = counted(graph, "train", "backward", dtype=dtype)
+        assert back.total("aten.clone.") == told, dtype
 
 
 def jobs_of(graph: Graph, mode: str, dtype: Kept, named: str = "cpu") -> list[Job]:

@@ -132,14 +132,21 @@ class Builder(Holders):
             if f"{stream}.{name}" in self.values:
                 return self.values[f"{stream}.{name}"]
         if self.diagnostics.ok and not owners:
-            message = f"`{ref.name}` is an output, which nothing reads"
-            help = ["let a stream make what both the output and this read"]
-            self.refuse(NO_VALUE, message, ref.span, help=help)
+            message, help = self._no_value(ref.name)
+            self.refuse(NO_VALUE, message, ref.span, help=[help])
         elif self.diagnostics.ok:  # else the stream that has it stopped at a mistake
             message = f"`{ref.name}` is read before it is made"
             came = [Label(marks[each][name], "it is made here") for each in owners[:1]]
             self.refuse(NO_VALUE, message, ref.span, came=came, help=["read it after its mark"])
         return UNKNOWN
+
+    def _no_value(self, name: str) -> tuple[str, str]:
+        """What a known name is that has no value here, and the way to one: an output, or a part."""
+        if name in self.spec.outputs:
+            message = f"`{name}` is an output, which nothing reads"
+            return message, "let a stream make what both the output and this read"
+        message = f"`{name}` is a part of other values, and no value by itself"
+        return message, f"read a stream that has it, and take it: `[STREAM, {{take: {name}}}]`"
 
     def no_layers_yet(self, pipeline: Pipeline) -> dict[str, object]:
         """The context in which a stream or an output begins: its layers are counted from 0."""

@@ -198,8 +198,8 @@ _DOCS = {
 }
 _ROOM = {"tokens": "slots", "places": "places"}
 _DOCS_OF_PLACES = {
-    "prefill": "The output at a prompt's last place; leaves the prompt in the cache.",
-    "decode": "The output at new places, `position` [T], against the cache. A place that\n"
+    "prefill": "`{output}` at a prompt's last place; leaves the prompt in the cache.",
+    "decode": "`{output}` at new places, `position` [T], against the cache. A place that\n"
     "        is given again is written anew.",
 }
 
@@ -213,6 +213,7 @@ def _documented(name: str, method: Method, rendered: list[str]) -> list[str]:
     docs = _DOCS if program.counted == "tokens" else _DOCS_OF_PLACES
     graph = program.graph
     said = docs[name].replace("[T]", f"[{graph.token_axis.name if graph.on_grid else 'T'}]")
+    said = said.replace("{output}", graph.continued)
     doc = [f'        """{said}"""']
     slots = [f"`{x.hint}`" for x in method.params if program.graph.slots in x.shape]
     if slots:
