@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from random import Random
+from shutil import which
 
 import pytest
 from networkx import is_directed_acyclic_graph
@@ -128,6 +129,24 @@ def test_a_branch_reads_its_neighbour_by_the_way_between_them() -> None:
     drawing = of(INSIDE).draw()
     assert not drawing.tangled
     assert wrong(picture(drawing.svg())) == []
+
+
+ADDED = """
+tfspec: 1
+name: added
+dims: {batch_: batch, print: 2, x2: 3, U: 1..3, device: 3 * U, q: 3 * U, V: 5, kv: 3, nn: kv + 5}
+inputs: {image: float batch_ (print) device x2, weights: ids(V) batch_ q}
+blocks:
+  series: {do: [attend: {heads: kv, to: image, pos: {query: [{linear: nn}, {linear: kv}]}}]}
+streams: {encoder: [weights, {embed: kv}, {stack: {of: series, depth: 1}}]}
+outputs: {to: encoder}
+"""
+"""Drawn by chance: its names are as long as to bring a line beside the label of a sum."""
+
+
+@pytest.mark.skipif(which("dot") is None, reason="Graphviz is not installed")
+def test_a_line_of_graphviz_ends_at_its_box_and_not_beside_a_label() -> None:
+    assert not [s for s in wrong(picture(of(ADDED).draw(level="ops").svg())) if "at nothing" in s]
 
 
 def _crossing(said: list[str]) -> bool:
