@@ -15,12 +15,14 @@ import tfspec
 from tests.draw.figures import BUNDLED, loaded
 from tests.draw.picture import Picture, picture, wrong
 from tfspec.cli import main
-from tfspec.passes.draw.by_dot import place_by_dot
+from tfspec.passes.draw.by_dot import _Placed, place_by_dot
 from tfspec.passes.draw.connected import connected
+from tfspec.passes.draw.curves import crossings
 from tfspec.passes.draw.graphviz import GraphvizError
 from tfspec.passes.draw.measure import points
 from tfspec.passes.draw.opened import by_name
 from tfspec.passes.draw.parts import Box
+from tfspec.passes.draw.shapes import Curve
 from tfspec.passes.draw.wiring import wiring
 
 HAS_DOT = shutil.which("dot") is not None
@@ -98,6 +100,28 @@ def test_operands_come_in_their_order_where_one_is_of_another_value(name: str, w
     ]
     assert len(met) == 2
     assert sorted(met) == sorted(met, key=lambda way: way[1])
+
+
+@with_dot
+@pytest.mark.parametrize(
+    ("name", "what"), [("perceiver", "look"), ("transformer-base", "decode"), ("lxmert", "cross")]
+)
+def test_no_line_crosses_another_where_graphviz_has_such_an_answer(name: str, what: str) -> None:
+    """The first answer of it to each of these has lines that cross."""
+    drawing = loaded(name).draw(what, level="ops")
+    first = _Placed(drawing.figure, points(spacing="tight"), {}).layout()
+    assert crossings(first.curves) > 0
+    assert crossings(drawing.layout.curves) == 0
+
+
+def test_curves_that_go_through_each_other_are_counted() -> None:
+    up = Curve(((0, 0), (0, 5), (0, 5), (0, 10), (0, 11)), "trunk")
+    through = Curve(((-5, 5), (-1, 2), (1, 8), (5, 6), (6, 6)), "trunk")
+    beside = Curve(((1, 0), (1, 5), (1, 5), (1, 10), (1, 11)), "trunk")
+    parting = Curve(((0, 0), (-9, 5), (9, 5), (0, 9), (1, 9)), "trunk")
+    assert crossings([up, through, beside]) == 2
+    assert crossings([up, beside]) == 0
+    assert crossings([up, parting]) == 0
 
 
 CROSS = {
@@ -232,8 +256,6 @@ def test_a_dot_that_does_not_answer_is_no_crash(
 @with_dot
 def test_dot_agrees_about_the_boxes() -> None:
     """Our boxes are where `dot` has its own: read from its answer by other means than ours."""
-    from tfspec.passes.draw.by_dot import _Placed
-
     drawing = loaded("mixtral-8x7b").draw("mlp", level="ops", direction="down")
     asked = _Placed(drawing.figure, points(up=False, spacing="tight"), {}).question()
     done = subprocess.run(["dot", "-Tjson0"], input=asked, capture_output=True, text=True)

@@ -6,13 +6,14 @@ shape of what it makes below it, as one node: lines that part behind it share on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, hypot
 from typing import TYPE_CHECKING, Any
 
 from tfspec.passes.draw.connected import connected, names
+from tfspec.passes.draw.curves import before_tip, crossings
 from tfspec.passes.draw.dot import nested
 from tfspec.passes.draw.graphviz import run_dot
 from tfspec.passes.draw.layout import Block, Placer, Shares
@@ -88,15 +89,49 @@ def place_by_dot(
 ) -> Layout:
     """The layout of a figure as `place` makes it, its rows and columns found by Graphviz.
 
-    Raises GraphvizError where the program `dot` is missing.
+    Of its answers to several questions the first in which the fewest lines cross: it finds no best
+    one itself. Raises GraphvizError where the program `dot` is missing.
     """
-    return _Placed(figure, m, shares, shared).layout()
+    best, least = Layout(), -1
+    for layout in _answers(lambda way: _Placed(figure, m, shares, shared, way)):
+        crossing = crossings(layout.curves)
+        if least < 0 or crossing < least:
+            best, least = layout, crossing
+        if not crossing:
+            break
+    return best
+
+
+Arrivals = dict[tuple[str, str], float]
+"""Where on its side each line comes to a box."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How `dot` is asked: whether what a box leads to stands in the order in which it is told, and
+    lines end at a box in the order of its operands, or as they arrived in an answer before."""
+
+    told: bool = False
+    arrived: Arrivals | None = None
+
+
+def _answers(asked: Callable[[_Way], _Placed]) -> Iterator[Layout]:
+    """First with operands in their order, then as lines come."""
+    before: list[_Placed] = []
+    for told in (False, True):
+        before.append(asked(_Way(told)))
+        yield before[-1].layout()
+    for each in before:
+        yield asked(_Way(each.way.told, each.arrived)).layout()
 
 
 class _Placed:
     def __init__(
-        self, figure: Figure, m: Measure, shares: Shares, shared: Collection[Box] = ()
-    ) -> None:
+        self, figure: Figure, m: Measure, shares: Shares, shared: Collection[Box] = (),
+        way: _Way | None = None,
+    ) -> None:  # fmt: skip
+        self.way = way or _Way()
+        self.arrived: Arrivals = {}
         self.m, self.placer = m, Placer(m, shares, shared=shared)
         self.found = wiring(figure)
         self.net: nx.DiGraph[str] = connected(figure)
@@ -121,6 +156,7 @@ class _Placed:
         lines = [
             "digraph {",
             f"  nodesep={self.m.branch / _INCH}; ranksep={1.3 * self.m.gap / _INCH};",
+            "  ordering=out;" if self.way.told else "",
             '  node [label=""];',
             f"  edge [arrowsize={_HEAD}];",
             *nested(self.found, self._asked, self._cluster),
@@ -133,13 +169,16 @@ class _Placed:
         return self.nodes[name].asked(self.net.in_degree(name))
 
     def _edge(self, source: str, target: str) -> str:
-        """Lines meet in a box each at a place of its own, in the order of its operands; one from
-        elsewhere where it comes."""
+        """Lines meet in a box each at a place of its own, in the order of its operands, and one
+        from elsewhere where it comes; or all of them in the order in which they come."""
         tail, head = self.nodes[source], self.nodes[target]
-        before = list(self.net.predecessors(target))
+        before, arrived = list(self.net.predecessors(target)), self.way.arrived
         more = self._leaving(source)
         edge = self.net.edges[source, target]
-        if not (head.round or edge["line"] == "cross" or edge["returns"]):
+        free = edge["line"] == "cross" or edge["returns"]
+        if arrived is not None:
+            before.sort(key=lambda each: arrived[each, target])
+        if not (head.round or (free and arrived is None)):
             more += f'headport="i{before.index(source)}:n", '
         elif len(before) == 1:
             more += "headport=n, "
@@ -231,7 +270,9 @@ class _Placed:
         points = [first, *map(self._place, way), self._place(tip.removeprefix("e,"))]
         points[-2:] = self._reaching(target, *points[-2:])
         line = self.net.edges[source, target]["line"]
-        self.placer.out.curves.append(Curve(_straight(points), line))
+        curve = Curve(_straight(points), line)
+        self.arrived[source, target] = before_tip(curve, self.m.gap)
+        self.placer.out.curves.append(curve)
 
     def _reaching(self, target: str, bend: Place, tip: Place) -> tuple[Place, Place]:
         """The end of a line, moved to the border of its box where a label keeps it away."""
