@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.draw.parts import Fan, Item, Series, boxes
+from tfspec.passes.draw.parts import Box, Fan, Item, Series, boxes
 
 
 def forked(column: Series, at: int, head: Sequence[Item]) -> Series:
@@ -22,14 +22,15 @@ def forked(column: Series, at: int, head: Sequence[Item]) -> Series:
 
 def flat(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
     """A sum of sums is one sum, where nothing else reads the inner one."""
-    join = fan.join
-    if join is None or join.form != "sign":
+    join = _sum(fan)
+    if join is None:
         return fan
     branches: list[Series] = []
     for branch in fan.branches:
         only = branch.items[0] if len(branch.items) == 1 else None
-        inner = only.join if isinstance(only, Fan) and only.split == fan.split else None
-        if isinstance(only, Fan) and inner and inner.title == join.title and uses[inner.made] == 1:
+        inner = _sum(only)
+        same = inner is not None and inner.title == join.title and uses[inner.made] == 1
+        if isinstance(only, Fan) and only.split == fan.split and inner and same:
             branches += only.branches
             join = replace(join, nodes=(*inner.nodes, *join.nodes))
         else:
@@ -40,18 +41,25 @@ def flat(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
 def met(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
     """A branch that ends in a sum of its own, before a sum that nothing else reads it but: its own
     branches lead to the outer one, as those of parallel attention and MLP do."""
-    join = fan.join
-    if join is None or join.form != "sign" or not fan.split:
+    join = _sum(fan)
+    if join is None or not fan.split:
         return fan
     branches: list[Series] = []
     for branch in fan.branches:
         last = branch.items[-1] if len(branch.items) > 1 else None
-        inner = last.join if isinstance(last, Fan) and all(b.items for b in last.branches) else None
-        if isinstance(last, Fan) and inner and inner.title == join.title and uses[inner.made] == 1:
+        inner = _sum(last)
+        same = inner is not None and inner.title == join.title and uses[inner.made] == 1
+        if isinstance(last, Fan) and all(b.items for b in last.branches) and inner and same:
             branch = Series((*branch.items[:-1], replace(last, join=None, meet=True)))
             join = replace(join, nodes=(*inner.nodes, *join.nodes))
         branches.append(branch)
     return Fan(tuple(branches), join, fan.split)
+
+
+def _sum(item: Item | None) -> Box | None:
+    """The sum, or another sign, that branches end in."""
+    join = item.join if isinstance(item, Fan) else None
+    return join if isinstance(join, Box) and join.form == "sign" else None
 
 
 def wanted(series: Series) -> list[Tensor]:

@@ -94,8 +94,7 @@ def _sentence(column: Series) -> str:
 def _said(series: Series) -> Iterator[str]:
     for item in series.items:
         if isinstance(item, Card):
-            times = f"{item.count} times " if item.count > 1 else ""
-            yield f"{times}{item.title} ({'; '.join(_said(item.body))})"
+            yield _card(item)
         elif isinstance(item, Fan):
             yield from _branches(item)
         elif isinstance(item, Jump):
@@ -106,11 +105,18 @@ def _said(series: Series) -> Iterator[str]:
             yield item.text
 
 
+def _card(card: Card) -> str:
+    times = f"{card.count} times " if card.count > 1 else ""
+    return f"{times}{card.title} ({'; '.join(_said(card.body))})"
+
+
 def _branches(fan: Fan) -> Iterator[str]:
     full = [branch for branch in fan.branches if branch.items]
     told = [", ".join(_said(branch)) for branch in full]
-    if len(full) < len(fan.branches):
+    if len(full) < len(fan.branches) and not isinstance(fan.join, Card):
         told = [f"{each} with a residual" for each in told]
     yield " beside ".join(told)
-    if fan.join is not None and fan.join.form == "box":
+    if isinstance(fan.join, Card):
+        yield _card(fan.join)
+    elif fan.join is not None and fan.join.form == "box":
         yield fan.join.title

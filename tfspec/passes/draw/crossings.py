@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 
 from tfspec.passes.draw.measure import Measure
-from tfspec.passes.draw.shapes import Path, Rect, Text
+from tfspec.passes.draw.shapes import CardShape, Path, Rect, Text
 
 Segment = tuple[int, int, int, int]
 """Its left and right end, and its upper and lower one: along one axis two of them are equal."""
@@ -24,6 +24,13 @@ def runs_over(paths: Iterable[Path], text: Text, m: Measure) -> bool:
     width, half = m.width(text.text, text.role), m.name // 2
     left = {"start": text.x, "middle": text.x - m.half(width), "end": text.x - width}[text.anchor]
     return meets(paths, Rect(left, text.y - half, width, 2 * half + m.point), m)
+
+
+def heading(card: CardShape, m: Measure) -> Rect:
+    """Where a card's title stands, along the flow: at the end of the card that is its top."""
+    width = m.width(card.title, "card") + m.frame if card.title else 0
+    top = card.rect.bottom - m.header if m.up else card.rect.y
+    return Rect(card.rect.x, top, width, m.header)
 
 
 def meets(paths: Iterable[Path], area: Rect, m: Measure) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tfspec.passes.draw.beside import beside
 from tfspec.passes.draw.exchange import cross_over, room
-from tfspec.passes.draw.parts import Box, Fan, Item, Jump, Series, Start
+from tfspec.passes.draw.parts import Box, Card, Fan, Item, Jump, Series, Start
 from tfspec.passes.draw.shapes import Path
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 def fan(placer: Placer, item: Fan, half: int) -> Block:
     """One branch stays on the trunk; several stand side by side; empty ones are lanes."""
+    if isinstance(item.join, Card):
+        return beside(placer, item, item.join, half)
     full = [branch for branch in item.branches if branch.items]
     lanes = len(item.branches) - len(full)
     if len(full) == 1 and item.join is not None and item.split:
@@ -69,8 +72,8 @@ class _Lanes:
         `turns`, it goes on as the lane that is nearest to it."""
         way, half = (-1, joint.left) if self.mirrored else (1, joint.right)
         edge = x + way * (half + self.placer.m.point)
-        for at, (place, (up, beside)) in enumerate(zip(self.places, self._apart(), strict=True)):
-            side, s, end = x + way * place, tap + up, center + beside
+        for at, (place, (up, over)) in enumerate(zip(self.places, self._apart(), strict=True)):
+            side, s, end = x + way * place, tap + up, center + over
             points, goes_on = ((x, s), (side, s), (side, end), (edge, end)), turns and at == 0
             points = ((x, tap), *points) if goes_on and up else points
             self.placer.out.paths.append(Path(points, "residual", arrow=True, tap=not goes_on))
@@ -106,7 +109,7 @@ class _Parallel:
         self.centers = _centers(lefts, rights, between, over)
         self.raised = self._raised(over)
         self.joint = self._joint()
-        self.boxed = item.join is not None and item.join.form == "box"
+        self.boxed = isinstance(item.join, Box) and item.join.form == "box"
         self.bus = m.point + m.gap if lanes else 0
         self.entry = self.bus + m.point + m.gap if item.split else 0
         self.meet = (
@@ -145,7 +148,7 @@ class _Parallel:
     def _joint(self) -> Block | None:
         """What joins the branches; a box is as wide as to be under all of them."""
         join, m = self.item.join, self.placer.m
-        if join is None:
+        if not isinstance(join, Box):
             return None
         span = max(self.centers[-1] + m.pad, m.half(m.narrowest), self.placer.natural_of(join))
         return self.placer.box(join, span)

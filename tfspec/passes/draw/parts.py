@@ -70,11 +70,12 @@ class Fan:
 
     They begin at one value where `split`, else each with its own. They end in `join`; without one
     each in an output, or where they `meet` all in the sum that follows. Two that read each other
-    are `columns`, with room for lines between them.
+    are `columns`, with room for lines between them. Where `join` is a card, what the first makes
+    enters it, and steps in it read what the others make.
     """
 
     branches: tuple[Series, ...]
-    join: Box | None
+    join: Box | Card | None
     split: bool
     meet: bool = False
     columns: bool = False
@@ -134,7 +135,7 @@ class Series:
             for inner in _inside(item):
                 found += inner.every
             if isinstance(item, Fan) and item.join is not None:
-                found.append(item.join)
+                found += Series((item.join,)).every
         return tuple(found)
 
 

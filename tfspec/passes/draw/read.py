@@ -86,7 +86,7 @@ class _Reader:
         """Learn a trace's steps; `starts` are drawn as inputs, and with `once` the first alone of
         several equal choices of tokens."""
         self.starts.update((tensor, escape(tensor.role or "")) for tensor in starts)
-        closed = trace is not self.words.graph.trace and not self.ops
+        closed = trace is not self.words.graph.trace
         tree = self.dominators[trace] = Dominators(trace.inputs, closed)
         self.inside.update((tensor, trace) for tensor in trace.inputs)
         steps = list(self._steps(trace.body))
@@ -247,6 +247,8 @@ class _Reader:
             return self._item(node), next(iter(trunk), None)
         tree = self.dominators[self.inside[value]]
         origin = tree.origin(trunk, self.uses)
+        if self._opens(node) and self._known(node.inputs[0]) in trunk:
+            return self._joined(node, trunk, origin)
         if origin is not None and not self.ops:  # what comes from elsewhere does so from the left
             trunk = sorted(trunk, key=lambda each: each not in tree.aside)
         branches = [self.series(each, origin) for each in trunk]
@@ -254,6 +256,18 @@ class _Reader:
             branches.sort(key=lambda branch: self.placed.issuperset(sources(branch)))
         fan = flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses)
         return fan if self.ops else met(fan, self.uses), origin
+
+    def _joined(
+        self, node: Node, trunk: Sequence[Tensor], origin: Tensor | None
+    ) -> tuple[Item, Tensor | None]:
+        """A card of several operands; those made for it stand beside the one that enters it."""
+        entry, card = self._known(node.inputs[0]), self._item(node)
+        assert isinstance(card, Card)
+        others = [each for each in trunk if each not in (entry, origin, *self.placed)]
+        if not others:
+            return card, entry
+        branches = [self.series(each, origin) for each in (entry, *others)]
+        return Fan(tuple(branches), card, origin is not None), origin
 
     def _begins(self, value: Tensor) -> str:
         """The name of a value that no step here makes, or of that which quiet steps make it of."""
@@ -281,7 +295,8 @@ class _Reader:
         entry = traces[0].inputs[0]
         if not isinstance(node.op, Stack):
             body = self._layer(traces[0], node.inputs)
-            return Card(box.title, 1, body, entry, made, self._label(node), box)
+            label = "" if body.label else self._label(node)  # it is said once, in the card
+            return Card(box.title, 1, body, entry, made, label, box)
         count = self.words.count(node.op.count)
         one = len(traces) == 1
         body = self._layer(traces[0]) if one else Series(tuple(self._pattern(traces)))

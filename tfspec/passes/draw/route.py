@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.draw.crossings import any_cross, meets, runs_over
+from tfspec.passes.draw.crossings import any_cross, heading, meets, runs_over
 from tfspec.passes.draw.parts import Series, boxes, jumps
 from tfspec.passes.draw.shapes import Path, Point
 
@@ -142,11 +142,13 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
             bend = ((gap, tap), (gap, over), (channel, over), (channel, target.s))
         return Path(((x, tap), *bend, *last), target.line, target.arrow, tap=True)
     leave = end + m.gap - m.gap // 4 - m.point
-    if x < channel and target.s >= leave:
-        bend = ((x, target.s),)
-    else:
-        bend = ((x, leave), (channel, leave), (channel, target.s))
-    return Path(((x, end - m.point), *bend, *last), target.line, target.arrow)
+    start = x, end - m.point
+    if target.s >= leave:
+        direct = Path((start, (x, target.s), *last), target.line, target.arrow)
+        if x < channel or _is_clear(placer, direct):
+            return direct
+    bend = ((x, leave), (channel, leave), (channel, target.s))
+    return Path((start, *bend, *last), target.line, target.arrow)
 
 
 def _inside(placer: Placer, target: Target) -> Path | None:
@@ -171,7 +173,8 @@ def _is_clear(placer: Placer, path: Path) -> bool:
     if any(meets([path], rect, m) for rect in boxes):
         return False
     return not (
-        any(runs_over([path], text, m) for text in out.texts)
+        any(meets([path], heading(card, m), m) for card in out.cards)
+        or any(runs_over([path], text, m) for text in out.texts)
         or any(any_cross([path, other]) for other in out.paths)
     )
 

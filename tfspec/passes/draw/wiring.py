@@ -63,11 +63,7 @@ class _Walk:
                     pending: list[Stop] = [_Pending(item.source)]
                     last = pending
                 case Card():
-                    self._made(item.entry, last)
-                    self.open.append(item)
-                    last = self.series(item.body, last)
-                    self.open.pop()
-                    self._made(item.made, last)
+                    last = self._card(item, last)
                 case Fan():
                     last = self._fan(item, last)
                 case _:
@@ -75,18 +71,28 @@ class _Walk:
             line = "trunk"
         return last
 
+    def _card(self, card: Card, before: Sequence[Stop]) -> list[Stop]:
+        self._made(card.entry, before)
+        self.open.append(card)
+        last = self.series(card.body, before)
+        self.open.pop()
+        self._made(card.made, last)
+        return last
+
     def _fan(self, fan: Fan, before: Sequence[Stop]) -> list[Stop]:
-        ends: list[tuple[Stop, Line]] = []
-        for branch in fan.branches:
-            added = fan.join is not None and fan.join.form == "sign"
-            line: Line = "residual" if added and not branch.items else "trunk"
-            start = before if fan.split else ()
-            ends.extend((stop, line) for stop in self.series(branch, start))
+        lasts = [
+            self.series(each, before if fan.split and not each.begins_elsewhere else ())
+            for each in fan.branches
+        ]
+        if isinstance(fan.join, Card):
+            return self._card(fan.join, lasts[0])
         if fan.join is None:
-            return [stop for stop, _ in ends]
+            return [stop for last in lasts for stop in last]
         stop = self._stop(fan.join, [], "trunk")
-        for source, line in ends:
-            self._edge(source, stop, line)
+        added = fan.join.form == "sign"
+        for branch, last in zip(fan.branches, lasts, strict=True):
+            for source in last:
+                self._edge(source, stop, "residual" if added and not branch.items else "trunk")
         return [stop]
 
     def _stop(self, stop: Stop, before: Sequence[Stop], line: Line) -> Stop:
@@ -105,9 +111,14 @@ class _Walk:
         if by:
             self.makers.setdefault(tensor, by[0])
 
+    def _maker(self, tensor: Tensor) -> Stop | None:
+        """What makes a value, if that is known yet; a card may be given one that is elsewhere."""
+        found = self.makers.get(tensor)
+        return self._maker(found.source) if isinstance(found, _Pending) else found
+
     def _edge(self, source: Stop, target: Stop, line: Line) -> None:
         """An edge now, or when all columns are known: from another column it is a cross edge."""
-        maker = self.makers.get(source.source) if isinstance(source, _Pending) else source
+        maker = self._maker(source.source) if isinstance(source, _Pending) else source
         if maker is None or self.homes[maker] is not self.column:
             assert isinstance(source, _Pending)
             self.waiting.append((source.source, target))
@@ -116,10 +127,15 @@ class _Walk:
         self.out.edges.append(Edge(maker, target, label, line, maker is not source))
 
     def cross(self) -> None:
-        """Edges from where values are made to the boxes that read them elsewhere."""
+        """Edges from where values are made to the boxes that read them elsewhere: in another
+        column, or in the other one of a layer of two."""
         for tensor, target in self.waiting:
-            source = self.makers[tensor]
-            self.out.edges.append(Edge(source, target, label_of(source), "cross"))
+            source = self._maker(tensor)
+            assert source is not None, "every value that a figure shows is made in it"
+            near = self.homes[source] is self.homes[target]
+            returns = near and not (isinstance(target, Box) and tensor in target.across)
+            line: Line = "trunk" if returns else "cross"
+            self.out.edges.append(Edge(source, target, label_of(source), line, returns))
 
 
 class _Pending(End):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tfspec.diagnostics.escape import escape, shorten
@@ -71,7 +71,7 @@ class Page:
                 for branch in item.branches:
                     self._number(branch)
                 if item.join is not None:
-                    self._give(item.join, item.join.title)
+                    self._number(Series((item.join,)))
 
     def _give(self, item: Start | Box | Card, title: str) -> None:
         number = self.numbers[item] = len(self.numbers)
@@ -143,7 +143,7 @@ class Page:
         sources = [each.source for each in jumps if isinstance(each, Jump)]
         full = [branch for branch in fan.branches if branch.items and not _only_jumps(branch)]
         lanes = sum(1 for branch in fan.branches if not branch.items)
-        join = None if fan.join is None else self._box(fan.join, *sources)
+        join = self._join(fan, sources)
         if join is not None and (not full or (len(full) == 1 and not lanes)):
             before = [*self._series(full[0], entry), Edge(full[0].label)] if full else []
             return [*before, join]
@@ -153,6 +153,11 @@ class Page:
             for several in ([each for each in full if each not in apart], apart)
         )
         return [Branches(branches, join, fan.split, lanes, beside)]
+
+    def _join(self, fan: Fan, sources: Iterable[Tensor]) -> Step | None:
+        if isinstance(fan.join, Card):
+            return self._card(fan.join)
+        return None if fan.join is None else self._box(fan.join, *sources)
 
     def _branch(self, branch: Series, fan: Fan, entry: Tensor | None) -> tuple[Piece, ...]:
         """A branch with the line that leads into it, where one does, and the one that leaves."""
@@ -180,7 +185,7 @@ def _only_jumps(branch: Series) -> bool:
 
 def _begins_elsewhere(branch: Series) -> bool:
     """Whether nothing leads into a branch."""
-    return isinstance(branch.items[0], Jump | Start)
+    return branch.begins_elsewhere or isinstance(branch.items[0], Start)
 
 
 def _cut(text: str) -> str:

@@ -1,0 +1,79 @@
+"""The edges of a figure are those of the graph, in whatever is open, as blocks and as ops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.draw.figures import BUNDLED, loaded, of
+from tests.draw.led import misled
+from tests.draw.picture import picture, wrong
+from tests.draw.test_layout import ELSEWHERE, outline
+from tests.draw.test_led import DETR, QUERIES
+from tests.draw.test_random import quick
+from tests.draw.wired import miswired
+from tfspec.passes.draw.opened import by_name
+from tfspec.passes.draw.parts import Card, Fan
+from tfspec.passes.draw.wiring import wiring
+
+LEVELS = ("blocks", "ops")
+
+
+@pytest.mark.parametrize("name", [*BUNDLED, DETR, QUERIES])
+def test_edges_are_those_of_the_graph(name: str) -> None:
+    model = loaded(name)
+    assert miswired(model.draw()) == []
+    for what in by_name(model.semantics):
+        for level in LEVELS:
+            assert miswired(model.draw(what, level=level)) == [], (what, level)
+
+
+def test_edges_are_those_of_the_graph_in_odd_models_too() -> None:
+    odd = [of(f"tfspec: 1\nname: elsewhere\n{text}") for text in ELSEWHERE.values()]
+    for model in (*quick(), *odd):
+        for level in LEVELS:
+            assert miswired(model.draw(level=level)) == []
+
+
+def test_an_edge_that_is_wrong_and_one_that_is_missing_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawing = loaded("perceiver").draw("cross")
+    right = wiring(drawing.figure)
+    first, second, *rest = right.edges
+    turned = replace(first, target=second.target)
+    monkeypatch.setattr(
+        "tests.draw.wired.wiring", lambda _: replace(right, edges=[second, turned, *rest])
+    )
+    assert miswired(drawing) == [
+        "pixels leads to Linear, which does not read it", "no edge from pixels to Linear, which reads it"
+    ]  # fmt: skip
+
+
+def test_a_card_of_two_operands_is_entered_by_one_and_its_steps_read_the_other() -> None:
+    """What a cross-attention looks at is normed beside it, in the same block."""
+    figure = loaded("perceiver").draw("cross").figure
+    (fan,) = [
+        item
+        for column in figure.columns
+        for item in column.every
+        if isinstance(item, Fan) and isinstance(item.join, Card)
+    ]
+    assert [outline(branch) for branch in fan.branches] == [["LayerNorm"], ["...", "LayerNorm"]]
+    titles = {(getattr(edge.source, "title", ""), edge.line, getattr(edge.target, "title", ""))
+              for edge in wiring(figure).edges}  # fmt: skip
+    assert {
+        ("LayerNorm", "trunk", "q"),
+        ("LayerNorm", "trunk", "k"),
+        ("LayerNorm", "trunk", "v"),
+    } <= titles
+
+
+@pytest.mark.parametrize("how", [{}, {"direction": "down"}, {"cost": "flops"}], ids=str)
+@pytest.mark.parametrize("name", ["perceiver", "perceiver-io"])
+def test_nothing_is_wrong_with_a_card_of_two_operands(name: str, how: dict[str, Any]) -> None:
+    drawing = loaded(name).draw("cross", **how)
+    assert wrong(picture(drawing.svg())) == []
+    assert misled(drawing) == []
