@@ -400,3 +400,14 @@ outputs: {{logits: [text, {{linear: 11}}]}}
     (box,) = (each for each in drawing.layout.boxes if each.kind == "attention")
     assert box.knobs[-2:] == ("causal and (within(8)", "or key.mem)")
     assert wrong(picture(drawing.svg())) == []
+
+
+def test_the_trunk_goes_straight_into_a_box_that_also_reads_another_column() -> None:
+    layout = loaded("perceiver").draw("look").layout
+    middles = [box.rect.x + box.rect.right for box in layout.boxes]
+    titles = [box.title for box in layout.boxes]
+    trunk = middles[titles.index("latents")]
+    norms = [at for title, at in zip(titles, middles, strict=True) if title == "LayerNorm"]
+    assert middles[titles.index("Cross-attention")] == trunk
+    assert sorted(at - trunk for at in norms)[-2:] == [0, 0]
+    assert min(norms) < trunk

@@ -99,6 +99,7 @@ class _Parallel:
         m = placer.m
         self.placer, self.item, self.lanes = placer, item, lanes
         self.branches = [branch for branch in item.branches if branch.items]
+        self.boxed = isinstance(item.join, Box) and item.join.form == "box"
         self.bodies = list(map(self._body, range(len(self.branches))))
         labels = [placer.beside(placer.label(each)) for each in self.branches]
         pairs = list(zip(self.bodies, labels, strict=True))
@@ -106,10 +107,9 @@ class _Parallel:
         rights = [max(body.right, label[1]) for body, label in pairs]
         over = [m.stacked and not item.split and each for each in _over(self.branches)]
         between = room(self.branches, m) if item.columns else m.branch
-        self.centers = _centers(lefts, rights, between, over)
+        self.centers = self._placed(_places(lefts, rights, between, over))
         self.raised = self._raised(over)
         self.joint = self._joint()
-        self.boxed = isinstance(item.join, Box) and item.join.form == "box"
         self.bus = m.point + m.gap if lanes else 0
         self.entry = self.bus + m.point + m.gap if item.split else 0
         self.meet = (
@@ -132,6 +132,14 @@ class _Parallel:
         with placer.turned(self.item.columns and at == 0):
             return placer.series(branch, placer.natural(branch))
 
+    def _placed(self, places: Sequence[int]) -> list[int]:
+        """Where branches stand beside the trunk: it is in the middle of the first and the last, or
+        goes straight into a box as the only one of two that goes on from it."""
+        going = [at for at, each in enumerate(self.branches) if not each.begins_elsewhere]
+        alone = self.item.split and self.boxed and (len(going), len(self.branches)) == (1, 2)
+        trunk = places[going[0]] if alone else (places[0] + places[-1]) // 2
+        return [place - trunk for place in places]
+
     def _raised(self, over: Sequence[bool]) -> list[int]:
         """How far above the beginning each branch stands: over the one before, or not at all."""
         found: list[int] = []
@@ -150,8 +158,13 @@ class _Parallel:
         join, m = self.item.join, self.placer.m
         if not isinstance(join, Box):
             return None
-        span = max(self.centers[-1] + m.pad, m.half(m.narrowest), self.placer.natural_of(join))
+        span = max(self._span + m.pad, m.half(m.narrowest), self.placer.natural_of(join))
         return self.placer.box(join, span)
+
+    @property
+    def _span(self) -> int:
+        """How far the outermost branch is from the trunk."""
+        return max(-self.centers[0], self.centers[-1])
 
     @property
     def length(self) -> int:
@@ -247,17 +260,14 @@ def _is_plain(item: Item) -> bool:
     return isinstance(item, Start) or (isinstance(item, Box) and not item.reads)
 
 
-def _centers(
+def _places(
     lefts: Sequence[int], rights: Sequence[int], gap: int, over: Sequence[bool]
 ) -> list[int]:
-    """Where branches stand, so that the trunk is in the middle of the first and the last.
-
-    One that stands over another leaves room for its line, at its left.
-    """
+    """Where branches stand, from left to right. One that stands over another leaves room for its
+    line, at its left."""
     places: list[int] = []
     at = 0
     for left, right, raised in zip(lefts, rights, over, strict=True):
         places.append(places[-1] + gap + left if raised else at + left)
         at = max(at, places[-1] + right + gap)
-    middle = (places[0] + places[-1]) // 2
-    return [place - middle for place in places]
+    return places
