@@ -37,6 +37,7 @@ demo: $(STAMP)
 	$(BIN)/tfspec draw uniter-base --width column -o $(OUT)/uniter.svg
 	$(BIN)/tfspec draw examples/cross/both-at-once.yaml -o $(OUT)/both.svg
 	$(BIN)/tfspec draw vilbert -o $(OUT)/vilbert.svg
+	$(BIN)/tfspec draw perceiver --open cross -o $(OUT)/perceiver.svg
 	$(BIN)/tfspec draw examples/detr.yaml -o $(OUT)/detr.svg
 	$(BIN)/tfspec draw examples/mae.yaml -o $(OUT)/mae.svg
 	$(BIN)/tfspec report llama-3-8b --dtype bf16 --target h200 --set B=8 -o $(OUT)/llama_3_8b.html

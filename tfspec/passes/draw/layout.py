@@ -238,7 +238,7 @@ class Placer:
             knobs = (*knobs, SHARED)
         widths = [m.width(title, "title"), *(m.width(line, "knob") for line in knobs)]
         widths += [m.barred] if costs else []
-        return title, knobs, max(widths) + 2 * m.pad
+        return title, knobs, max(widths) + 2 * m.pad + 2 * m.inset * box.block
 
     def _share(self, box: Box) -> float | None:
         share = self.shares.get(box)

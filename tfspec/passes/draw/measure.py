@@ -29,8 +29,9 @@ class Measure:
     `tap` is where an edge to elsewhere leaves the trunk, behind a box and before a label.
     `point` is how long a point is along the flow: nothing on a page, a row in a terminal. `line` is
     how wide a line of knobs gets before it is broken. `stacked` puts short chains of inputs over
-    each other rather than side by side. `shapes` says whether edges are labelled. `bar` is how long
-    a bar of all the cost is at least: nothing in a terminal, which has numbers alone.
+    each other rather than side by side. `inset` is how much wider a block is on each side, whose
+    second line would be close to its words. `shapes` says whether edges are labelled. `bar` is how
+    long a bar of all the cost is at least: nothing in a terminal, which has numbers alone.
     """
 
     width: Callable[[str, Style], int]
@@ -62,6 +63,7 @@ class Measure:
     odd: bool
     stacked: bool = False
     shapes: bool = True
+    inset: int = 0
 
     def half(self, width: int) -> int:
         """Half of a width, so that something of this width has a middle."""
@@ -106,7 +108,7 @@ def points(up: bool = True, spacing: Spacing = "loose") -> Measure:
         return m
     close = replace(
         m, line=84, pad=5, lane=9, frame=8, branch=8, column=16, channel=8, beside=3,
-        narrowest=36, trunk=84, bar=20,
+        narrowest=36, trunk=84, bar=20, inset=2,
     )  # fmt: skip
     if spacing == "narrow":
         return close
