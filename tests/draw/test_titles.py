@@ -46,3 +46,28 @@ def test_frames_of_graphs_count_what_is_in_them(ending: str) -> None:
     text = loaded("swin-t").draw().format(ending)
     assert isinstance(text, str)
     assert "(Local, Shifted) × 3" in text
+
+
+PARTS = """
+tfspec: 1
+name: parts
+dims: {{B: batch, T: 1..64, d: 8}}
+inputs: {{tokens: ids(11) B T}}
+streams: {{text: [tokens, {{embed: d}}, {{prepend: a}}, {{prepend: b}}]}}
+outputs: {{y: [text, {step}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("take: a", ["take a"]),
+        ("drop: b", ["drop b"]),
+        ("drop: [a, b]", ["drop a + b"]),
+        ("drop: a", ["take b", "take text"]),
+    ],
+)
+def test_tokens_are_chosen_in_the_words_of_the_spec(step: str, said: list[str]) -> None:
+    """Where what is left lies apart, and is cut out in two pieces, the pieces are told."""
+    boxes = of(PARTS.format(step=step)).draw().figure.boxes()
+    assert [box.title for box in boxes if box.form == "chip"] == said

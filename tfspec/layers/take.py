@@ -126,7 +126,7 @@ class Take(Layer):
         if left.axes:
             return TakeIndex(space, at, index, f"{name} = {where}")(kept(g, x, [part]))
         start = x.space.offset(part.name) + index
-        return ops.Take(space, start, f"{name} = {where}")(x)
+        return ops.Take(space, start, f"take {name} = {where}")(x)
 
 
 def _position(g: Builder, x: Tensor, axis: Axis, where: Position) -> Dim:
@@ -169,7 +169,7 @@ class Drop(Layer):
         left = [part for part in x.space.parts if part not in gone]
         if not left:
             raise g.refuse(NOTHING_LEFT, "`drop` leaves no part", self.name_span, help=["keep one"])
-        return kept(g, x, left)
+        return kept(g, x, left, f"drop {_plus(gone)}")
 
 
 def joined(g: Builder, space: Space, pieces: Sequence[Tensor]) -> Tensor:
@@ -180,17 +180,23 @@ def joined(g: Builder, space: Space, pieces: Sequence[Tensor]) -> Tensor:
     return ops.Concat(g.tokens(space.with_parts(*parts)), g.own_widths(pieces))(*pieces)
 
 
-def kept(g: Builder, x: Tensor, parts: Sequence[Part]) -> Tensor:
-    """The parts, in this order; neighbours are cut out as one piece."""
+def kept(g: Builder, x: Tensor, parts: Sequence[Part], words: str = "") -> Tensor:
+    """The parts, in this order; neighbours are cut out as one piece. `words` say what is done where
+    one cut does it all."""
     if list(parts) == list(x.space.parts):
         return x
-    runs = [[part] for part in parts] if x.widths else _runs(x.space.parts, parts)
+    runs = [[part] for part in parts] if x.widths else list(_runs(x.space.parts, parts))
     pieces: list[Tensor] = []
     for run in runs:
         space = g.tokens(x.space.with_parts(*run))
         start = x.space.offset(run[0].name)
-        pieces.append(ops.Take(space, start, " + ".join(part.name for part in run))(x))
+        said = words if words and len(runs) == 1 else f"take {_plus(run)}"
+        pieces.append(ops.Take(space, start, said)(x))
     return joined(g, x.space, pieces)
+
+
+def _plus(parts: Sequence[Part]) -> str:
+    return " + ".join(part.name for part in parts)
 
 
 def _runs(all_parts: Sequence[Part], wanted: Sequence[Part]) -> Iterator[list[Part]]:
