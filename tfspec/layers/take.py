@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
+from tfspec.graph.look import Knob, condition
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.layers.base import Layer
 from tfspec.layers.take_at import at_positions
@@ -20,7 +21,7 @@ from tfspec.spec.expression import SizeExpr
 from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
 from tfspec.spec.types import AxisTable, PartNames
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, sym
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -123,10 +124,11 @@ class Take(Layer):
         index = _position(g, x, part.axes[at], where)
         left = Part(part.name, (*part.axes[:at], *part.axes[at + 1 :]))
         space = g.tokens(x.space.with_parts(left))
+        words = _words(part.axes[at], where, index)
         if left.axes:
-            return TakeIndex(space, at, index, f"{name} = {where}")(kept(g, x, [part]))
+            return TakeIndex(space, at, index, words)(kept(g, x, [part]))
         start = x.space.offset(part.name) + index
-        return ops.Take(space, start, f"take {name} = {where}")(x)
+        return ops.Take(space, start, words)(x)
 
 
 def _position(g: Builder, x: Tensor, axis: Axis, where: Position) -> Dim:
@@ -143,6 +145,12 @@ def _position(g: Builder, x: Tensor, axis: Axis, where: Position) -> Dim:
         at = axis.size + at
     g.inside(at, axis, where.span, str(where))
     return at
+
+
+def _words(axis: Axis, where: Position, index: Dim) -> Knob:
+    """`take slot = s`, the sizes that it names as sizes."""
+    sizes = {} if where.label in axis.labels else {name: sym(name) for name in index.symbols}
+    return (f"take {axis.name} = ", *condition(str(where), sizes))
 
 
 def _index_of(where: Position) -> SizeExpr:
@@ -191,7 +199,7 @@ def kept(g: Builder, x: Tensor, parts: Sequence[Part], words: str = "") -> Tenso
         space = g.tokens(x.space.with_parts(*run))
         start = x.space.offset(run[0].name)
         said = words if words and len(runs) == 1 else f"take {_plus(run)}"
-        pieces.append(ops.Take(space, start, said)(x))
+        pieces.append(ops.Take(space, start, (said,))(x))
     return joined(g, x.space, pieces)
 
 

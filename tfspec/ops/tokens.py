@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
-from tfspec.graph.look import Look, chip
+from tfspec.graph.look import Knob, Look, chip, plain
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part, Space
 from tfspec.graph.tensor import Tensor, features, over
@@ -121,7 +121,7 @@ class Concat(Rearrangement):
         space = tensor.space
         for part in space.parts if len(space.parts) > 1 else ():
             alone = replace(space, batch=self.space.batch, parts=(part,))
-            yield Take(alone, space.offset(part.name), f"take {part.name}").cut(low, tensor, x)
+            yield Take(alone, space.offset(part.name), (f"take {part.name}",)).cut(low, tensor, x)
         if len(space.parts) == 1:
             yield x
 
@@ -148,7 +148,7 @@ class Take(Rearrangement):
 
     space: Space
     start: Dim
-    words: str = field(compare=False)
+    words: Knob = field(compare=False)
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
@@ -168,10 +168,10 @@ class Take(Rearrangement):
         return [names.index(part.name) for part in self.space.parts]
 
     def label(self) -> str:
-        return self.words
+        return plain(self.words)
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip(self.words)
+        return Look(self.words, form="chip")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         if low.mode == "decode":

@@ -396,17 +396,18 @@ class _Reader:
         """Maps of a module go by their names: q, up, out."""
         group = node.group
         if group is None or group.parent is None or group.parent.parent is None:
-            return escape(look.title)
+            return self.words.title(look)
         if look.kind == "linear" and group.base != "linear":
             return escape(group.name)
-        return escape(look.title)
+        return self.words.title(look)
 
     def _closed(self, title: str, count: int, traces: Sequence[Trace], made: Tensor) -> Box:
         """Layers that are not open: what modules they have is said below their name."""
         looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
-        seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
+        modules = (look for look in looks if look.kind in ("attention", "mlp"))
+        seen = dict.fromkeys(map(self.words.title, modules))
         nodes = self._stands_for([node for trace in traces for node in trace.body])
-        knobs = (*map(escape, seen), *self._frozen(nodes))
+        knobs = (*seen, *self._frozen(nodes))
         reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
         inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}
         return Box(
