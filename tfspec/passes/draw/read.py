@@ -31,7 +31,7 @@ from tfspec.passes.draw.parts import (
     made_by,
 )
 from tfspec.passes.draw.route import sources
-from tfspec.passes.draw.titles import called, pattern
+from tfspec.passes.draw.titles import pattern
 from tfspec.passes.draw.walks import alike, free, primitives, signature
 from tfspec.passes.draw.words import Words
 
@@ -49,7 +49,7 @@ def read_one(graph: Graph, trace: Trace, words: Words) -> Figure:
     """The figure of one block or module, every step of it."""
     reader = _Reader(words, list(_below(trace)), ops=True)
     reader.enter(trace, trace.inputs)
-    name = escape(trace.scope.base or trace.scope.kind)
+    name = escape(trace.title or trace.scope.base)
     series = reader.series(trace.results[0], None)
     columns = reader.with_sources(Series((*series.items, End("out"))))
     unseen = reader.unseen(trace.inputs)
@@ -343,7 +343,7 @@ class _Reader:
         for _, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
             group = list(equal)
             first, made = group[0], group[-1].results[0]
-            closed = self._closed(escape(called(first)), len(group), group, made)
+            closed = self._closed(escape(first.title), len(group), group, made)
             if first in self.opened:
                 for other in group[1:]:
                     self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
@@ -360,7 +360,7 @@ class _Reader:
             title = f"{title} ({shared})" if shared else title
             return self._closed(title, self.words.count(node.op.count), traces, node.outputs[0])
         if traces and traces[0].look is None:  # a block that stands alone
-            closed = self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
+            closed = self._closed(escape(traces[0].title), 1, traces, node.outputs[0])
             return replace(closed, label=self._label(node))
         look = node.op.look(*node.inputs)
         brought = [
