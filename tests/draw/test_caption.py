@@ -110,6 +110,44 @@ def test_layers_count_that_have_weights_of_their_own(
     assert first == ["layers: Near: 177 parameters", *said]
 
 
+TAKEN = """
+tfspec: 1
+name: taken
+dims: {B: batch, T: 2..64, V: 11, end: V - 1, second: 1, d: 8, w: 9}
+inputs: {tokens: ids(V) B T, ended: bool B T}
+streams: {text: [tokens, {embed: d}]}
+outputs: {y: [text, STEP]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "title", "bound", "said"),
+    [
+        ("take: {T: first(tokens == end)}", "take first(tokens == end)",
+         "take first(tokens == 10)", "end = 10"),
+        ("take: {T: second}", "take T = second", "take T = 1", "second = 1"),
+        ("scale: w ** 0.5", "× √w", "× √9", "w = 9"),
+    ],
+)  # fmt: skip
+def test_sizes_in_the_words_of_a_chip_are_sizes(
+    step: str, title: str, bound: str, said: str
+) -> None:
+    """The caption says what they are, and they are numbers where sizes are."""
+    model = of(TAKEN.replace("STEP", f"{{{step}}}"))
+    symbols, numbers = model.draw(), model.draw(numbers=True)
+    titles = [
+        box.title for each in (symbols, numbers) for box in each.figure.boxes() if box.form != "box"
+    ]
+    assert titles == [title, bound]
+    assert said in _said(symbols)[-1]
+    assert said not in _said(numbers)[-1]
+
+
+def test_an_input_that_a_choice_reads_is_told_with_its_words() -> None:
+    model = of(TAKEN.replace("STEP", "{take: {T: last(ended)}}"))
+    assert _said(model.draw())[1] == "read by take last(ended): ended [B, T]"
+
+
 def test_inputs_without_a_line_are_told_by_what_reads_them() -> None:
     """A mask of attention, a splice; and one that the attention cannot read."""
     text = "inputs: {tokens: ids(11) B T, valid: bool B T, more: bool B R, masked: bool B T}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import pytest
@@ -23,9 +24,25 @@ def test_kinds_differ_for_every_kind_of_colour_vision(theme: str, vision: str) -
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("theme", THEMES)
 def test_residuals_cross_edges_and_the_trunk_differ(theme: str, vision: str) -> None:
+    """By their colours; of one colour, by how wide they are, or by dashes."""
     colours = THEMES[theme]
-    lines = (colours.line, colours.residual, colours.cross)
-    assert min(distance(a, b, vision) for a, b in combinations(lines, 2)) >= 12
+    for one, other in combinations(colours.strokes, 2):
+        a, b = colours.strokes[one], colours.strokes[other]
+        wider = max(a.width, b.width) / min(a.width, b.width)
+        stroked = a.dashed != b.dashed or wider > 1.5
+        assert stroked or distance(colours.ink(one), colours.ink(other), vision) >= 12
+
+
+def test_lines_are_printed_without_colour() -> None:
+    """Dashes are residuals, and what comes from another column is heavy."""
+    svg = loaded("transformer-base").draw(theme="print").svg()
+    lines = re.findall(r'<path class="(trunk|residual|cross)" [^>]*(stroke="[^/]*)/>', svg)
+    assert set(lines) == {
+        ("trunk", 'stroke="#000000" stroke-width="0.9"'),
+        ("residual", 'stroke="#000000" stroke-width="1.1" stroke-dasharray="3.5 2"'),
+        ("cross", 'stroke="#000000" stroke-width="1.6"'),
+    }
+    assert "dasharray" not in loaded("transformer-base").draw().svg()
 
 
 def _behind(found: Picture, area: Area) -> str:

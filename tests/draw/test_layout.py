@@ -205,6 +205,27 @@ def test_what_is_opened_is_open() -> None:
     assert wrong(picture(drawing.svg())) == []
 
 
+SERIES = """
+tfspec: 1
+name: series
+dims: {B: batch, T: 1..64, d: 8}
+inputs: {tokens: ids(11) B T}
+blocks:
+  near: {norm: {at: pre}, do: [{attend: {heads: 2}}]}
+  far: {norm: {at: pre}, do: [{ffn: {hidden: 9, act: relu}}]}
+streams: {text: [tokens, {embed: d}, {stack: {of: [[near, far]], depth: 3}}]}
+outputs: {y: text}
+"""
+
+
+def test_of_a_layer_of_blocks_that_which_reads_another_stream_is_open() -> None:
+    """The others read their own, as the blocks of every model do."""
+    figure = loaded("flamingo").draw().figure
+    assert [card.title for card in figure.cards()] == ["See", "Look, Read", "Look"]
+    plain = [card.title for card in of(SERIES).draw().figure.cards()]
+    assert plain == ["Near, Far"]
+
+
 def test_every_op_of_a_module() -> None:
     figure = tfspec.load("gpt2").draw("attention", level="ops").figure
     (column,) = figure.columns

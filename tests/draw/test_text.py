@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 import tfspec
 from tests.draw.figures import EVERY, loaded
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GPT2 = """\
            tokens
               │ [B, T]
@@ -112,3 +114,23 @@ def test_no_line_begins_beside_nothing(name: str) -> None:
         rows = loaded(name).draw(direction=direction).text().splitlines()
         plain = [row for row in rows if "[" not in row and "┌" not in row]
         assert [row for row in plain if LOOSE.search(row)] == []
+
+
+def test_a_line_passes_behind_those_that_it_crosses() -> None:
+    """As behind frames: a crossing would look like a place where lines meet."""
+    rows = tfspec.draw(EXAMPLES / "mae.yaml").text().splitlines()
+    at = next(at for at, row in enumerate(rows) if row.split()[:2] == ["pixels", "keep"])
+    assert re.match(r"╰─+│─+│─+╯", rows[at - 1].strip())
+    middle = rows[at].index("pixels") + len("pixels") // 2
+    assert rows[at - 1][middle] == "│"
+
+
+def test_a_line_that_leaves_no_trunk_comes_from_a_name() -> None:
+    """Of several that leave it the first: a corner below the name, and not a loose end."""
+    for way, corner in (("up", "╭"), ("down", "╰")):
+        model = tfspec.load(EXAMPLES / "cross" / "image-queries-text.yaml")
+        rows = model.draw(level="ops", direction=way).text().splitlines()
+        at = next(at for at, row in enumerate(rows) if row.split()[:1] == ["text"])
+        beside = rows[at - 1 if way == "up" else at + 1]
+        assert beside.strip().startswith(f"{corner}─")
+        assert beside.index(corner) == len("text") // 2

@@ -101,7 +101,7 @@ def wrong_part(patch: Patch) -> None:
     """Tokens of another part: equal shapes, other numbers."""
     lower = tokens.Take.lower
     patch.setattr(tokens.Take, "lower", lambda self, low, node, *x: lower(
-        tokens.Take(self.space, Dim.of(0), self.text), low, node, *x))  # fmt: skip
+        tokens.Take(self.space, Dim.of(0), self.words), low, node, *x))  # fmt: skip
 
 
 def everything_divides(patch: Patch) -> None:

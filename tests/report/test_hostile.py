@@ -11,6 +11,16 @@ from tests.draw.test_hostile import NAMES, hostile
 from tests.report.pages import Reader
 from tfspec.diagnostics.escape import escape
 
+TICKED = """
+tfspec: 1
+name: plain
+about: "{about}"
+dims: {{B: batch, T: 1..64, d: 8, L: 3}}
+inputs: {{tokens: ids(11) B T}}
+blocks: {{layer: {{norm: {{at: pre}}, do: [{{attend: {{heads: 2, mask: causal}}}}]}}}}
+streams: {{text: [tokens, {{embed: d}}, {{stack: {{of: layer, depth: L}}}}]}}
+outputs: {{logits: [text, {{linear: 11}}]}}
+"""
 TAGS = {e.tag for e in Reader(of("""
 tfspec: 1
 name: plain
@@ -51,6 +61,21 @@ def test_a_script_cannot_be_closed_from_inside() -> None:
     html = hostile("</script><img src=x onerror=alert(1)>").report().html()
     assert html.count("</script>") == 2
     assert "<img" not in html
+
+
+def test_what_stands_between_backticks_is_code_and_still_text() -> None:
+    """In what a spec says of itself, and in messages; a single one is itself."""
+    text = TICKED.format(about="takes `<marquee>`, `</code>` and `")
+    read = Reader(of(text).report().html())
+    assert read.wrong == []
+    assert "marquee" not in {e.tag for e in read.elements}
+    about = next(e for e in read.all("p") if e.text.startswith("takes"))
+    assert about.text == "takes <marquee> , </code> and `"
+    shown = ["".join(e.texts) for e in read.all("code")]
+    assert shown[:2] == ["<marquee>", "</code>"]
+    assert any(each.startswith("blocks.0.") for each in shown)
+    prose = [e for e in read.elements if e.tag in ("p", "td") and e is not about]
+    assert [e.text for e in prose if "`" in e.text] == []
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from tfspec.construct.rounds import in_rounds, share_of
 from tfspec.construct.rules import KINDS, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Rule
-from tfspec.graph.class_names import class_name
+from tfspec.graph.class_names import class_name, title
 from tfspec.graph.scope import Place, Scope
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import UNKNOWN, Tensor
@@ -76,6 +76,7 @@ def one_block(g: Builder, ref: Ref, x: Tensor) -> Tensor:
             return g.child(
                 g.name(ref.name), class_name(ref.name, "Block"), describe(block), (x,),
                 lambda inner: residual_block(g, block, inner[0]), block.share,
+                title=title(ref.name),
             )  # fmt: skip
     except Stop:
         g.stopped()
@@ -160,6 +161,7 @@ def _layer(g: Builder, layer: Sequence[Ref], place: Scope, x: Tensor) -> Trace:
             trace = g.layer(share, place, doc, x, lambda v: residual_block(g, block, v[0]))
     else:
         trace = g.trace(place, "A series of blocks.", (x,), lambda v: _series(g, layer, v[0]))
+    trace.title = ", ".join(title(ref.name) for ref in layer)
     return trace
 
 

@@ -125,10 +125,11 @@ class Holders(Sizes):
         run: Run,
         share: Share | None = None,
         look: Look | None = None,
+        title: str = "",
     ) -> Tensor:
         """Run a layer as a module of its own: inputs in, one value out."""
         trace = self.trace(self._scope(base, kind, share), doc, inputs, run)
-        trace.look = look
+        trace.look, trace.title = look, title
         if share is not None:
             self._shares(share, trace)
         return Call((trace,))(*inputs)

@@ -24,7 +24,7 @@ def cut(g: Builder, x: Tensor, parts: Sequence[Part]) -> Tensor:
     if piece is not None:
         return replace(piece, space=space, of=piece.original)
     start = x.space.offset(parts[0].name)
-    return Take(space, start, " + ".join(part.name for part in parts))(x)
+    return Take(space, start, (f"take {' + '.join(part.name for part in parts)}",))(x)
 
 
 def _joined(x: Tensor, parts: Sequence[Part]) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Names of classes: a spec's words, each with a capital."""
+"""Names of classes, a spec's words, each with a capital; and titles, in which they stay words."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def class_name(name: str, noun: str) -> str:
         apart = word[0].isdigit() and not joined[-1:].isalpha()
         joined += f"{noun}{word}" if apart else word
     return joined or noun
+
+
+def title(name: str) -> str:
+    """What a reader of a figure is told: `pool_by_attention` is Pool by attention."""
+    words = name.replace("_", " ").split()
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]]) if words else name
 
 
 def _capital(word: str) -> str:

@@ -20,14 +20,14 @@ Knob = tuple[str | Dim, ...]
 class Look:
     """A title, the kind of work, which is a colour, and the knobs that matter, for a line below.
 
-    A chip is what a reader may skip over: a scale, a choice of tokens. A sign is one character.
-    What is quiet does nothing that a reader of blocks asks for, such as dropout, which is for
-    training: it is shown where every op is. `hides` are operands to which no line leads, for
-    another one has brought what they say. What is `aside` is shown with the one step that reads
-    it, as learned tokens are.
+    A title in which sizes stand is a knob too. A chip is what a reader may skip over: a scale, a
+    choice of tokens. A sign is one character. What is quiet does nothing that a reader of blocks
+    asks for, such as dropout, which is for training: it is shown where every op is. `hides` are
+    operands to which no line leads, for another one has brought what they say. What is `aside` is
+    shown with the one step that reads it, as learned tokens are.
     """
 
-    title: str
+    title: str | Knob
     kind: Kind = "other"
     knobs: tuple[Knob, ...] = ()
     form: Form = "box"
@@ -41,6 +41,11 @@ def chip(*title: str) -> Look:
 
 def sign(character: str) -> Look:
     return Look(character, form="sign")
+
+
+def plain(knob: Knob) -> str:
+    """Its words, each size by its own name."""
+    return "".join(map(str, knob))
 
 
 def between(sign: str, sizes: tuple[Dim, ...]) -> Knob:

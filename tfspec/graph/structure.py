@@ -81,7 +81,7 @@ class Stack(Op):
         return f"× {self.count}"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look(", ".join(trace.scope.kind for trace in self.traces))
+        return Look(", ".join(trace.title for trace in self.traces))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         return low.loop(self, inputs[0])

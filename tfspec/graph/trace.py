@@ -157,7 +157,8 @@ class Node:
 
 @dataclass(eq=False, repr=False)
 class Trace:
-    """A recorded forward pass over a scope's weights. `look` is a module's in figures."""
+    """A recorded forward pass over a scope's weights. `look` is a module's in figures, `title` what
+    a block is called."""
 
     scope: Scope
     inputs: tuple[Tensor, ...] = ()
@@ -165,6 +166,7 @@ class Trace:
     results: tuple[Tensor, ...] = ()
     doc: str = ""
     look: Look | None = None
+    title: str = ""
 
     def nodes(self) -> Iterator[Node]:
         """Every node, composites and calls opened, in order of execution."""

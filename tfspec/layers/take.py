@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tfspec.construct.rules import NO_AXIS
 from tfspec.diagnostics import Rule
+from tfspec.graph.look import Knob, condition
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.layers.base import Layer
 from tfspec.layers.take_at import at_positions
@@ -20,7 +21,7 @@ from tfspec.spec.expression import SizeExpr
 from tfspec.spec.located import mistyped, only
 from tfspec.spec.parts import Position, PositionField
 from tfspec.spec.types import AxisTable, PartNames
-from tfspec.symbolic import Dim
+from tfspec.symbolic import Dim, sym
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -123,10 +124,11 @@ class Take(Layer):
         index = _position(g, x, part.axes[at], where)
         left = Part(part.name, (*part.axes[:at], *part.axes[at + 1 :]))
         space = g.tokens(x.space.with_parts(left))
+        words = _words(part.axes[at], where, index)
         if left.axes:
-            return TakeIndex(space, at, index, f"{name} = {where}")(kept(g, x, [part]))
+            return TakeIndex(space, at, index, words)(kept(g, x, [part]))
         start = x.space.offset(part.name) + index
-        return ops.Take(space, start, f"{name} = {where}")(x)
+        return ops.Take(space, start, words)(x)
 
 
 def _position(g: Builder, x: Tensor, axis: Axis, where: Position) -> Dim:
@@ -143,6 +145,12 @@ def _position(g: Builder, x: Tensor, axis: Axis, where: Position) -> Dim:
         at = axis.size + at
     g.inside(at, axis, where.span, str(where))
     return at
+
+
+def _words(axis: Axis, where: Position, index: Dim) -> Knob:
+    """`take slot = s`, the sizes that it names as sizes."""
+    sizes = {} if where.label in axis.labels else {name: sym(name) for name in index.symbols}
+    return (f"take {axis.name} = ", *condition(str(where), sizes))
 
 
 def _index_of(where: Position) -> SizeExpr:
@@ -169,7 +177,7 @@ class Drop(Layer):
         left = [part for part in x.space.parts if part not in gone]
         if not left:
             raise g.refuse(NOTHING_LEFT, "`drop` leaves no part", self.name_span, help=["keep one"])
-        return kept(g, x, left)
+        return kept(g, x, left, f"drop {_plus(gone)}")
 
 
 def joined(g: Builder, space: Space, pieces: Sequence[Tensor]) -> Tensor:
@@ -180,17 +188,23 @@ def joined(g: Builder, space: Space, pieces: Sequence[Tensor]) -> Tensor:
     return ops.Concat(g.tokens(space.with_parts(*parts)), g.own_widths(pieces))(*pieces)
 
 
-def kept(g: Builder, x: Tensor, parts: Sequence[Part]) -> Tensor:
-    """The parts, in this order; neighbours are cut out as one piece."""
+def kept(g: Builder, x: Tensor, parts: Sequence[Part], words: str = "") -> Tensor:
+    """The parts, in this order; neighbours are cut out as one piece. `words` say what is done where
+    one cut does it all."""
     if list(parts) == list(x.space.parts):
         return x
-    runs = [[part] for part in parts] if x.widths else _runs(x.space.parts, parts)
+    runs = [[part] for part in parts] if x.widths else list(_runs(x.space.parts, parts))
     pieces: list[Tensor] = []
     for run in runs:
         space = g.tokens(x.space.with_parts(*run))
         start = x.space.offset(run[0].name)
-        pieces.append(ops.Take(space, start, " + ".join(part.name for part in run))(x))
+        said = words if words and len(runs) == 1 else f"take {_plus(run)}"
+        pieces.append(ops.Take(space, start, (said,))(x))
     return joined(g, x.space, pieces)
+
+
+def _plus(parts: Sequence[Part]) -> str:
+    return " + ".join(part.name for part in parts)
 
 
 def _runs(all_parts: Sequence[Part], wanted: Sequence[Part]) -> Iterator[list[Part]]:

@@ -65,7 +65,7 @@ class TakeFound(Chosen):
         return f"take {self.which}({self.condition})"
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip("take", f"{self.which}({self.condition})")
+        return Look((f"take {self.which}(", *self.condition.knob, ")"), form="chip")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         flags, space = low.roots_of(self.flags), node.inputs[0].space

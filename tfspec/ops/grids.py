@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import ClassVar
 
-from tfspec.graph.look import Look, chip
+from tfspec.graph.look import Knob, Look, plain
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node, Reach
@@ -30,16 +30,16 @@ class TakeIndex(Rearrangement):
     space: Space
     at: int
     index: Dim
-    text: str
+    words: Knob = field(compare=False)
 
     def infer(self, *inputs: Tensor) -> Tensor:
         return over(self.space, inputs[0].axes[-1])
 
     def label(self) -> str:
-        return f"take {self.text}"
+        return plain(self.words)
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip("take", self.text)
+        return Look(self.words, form="chip")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         lead, (part,) = len(self.space.batch), node.inputs[0].space.parts

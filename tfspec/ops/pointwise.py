@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tfspec.graph.look import Look, chip, sign
+from tfspec.graph.factor_look import factor
+from tfspec.graph.look import Knob, Look, chip, plain, sign
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
@@ -139,12 +139,15 @@ class Scale(Pointwise):
     factor: RateExpr | Rate
 
     def label(self) -> str:
-        return f"× {self.factor.text}" if isinstance(self.factor, RateExpr) else "scale"
+        return plain(self._words)
 
     def look(self, *inputs: Tensor) -> Look:
-        text = self.label()
-        root = re.fullmatch(r"× (\w+) \*\* (-?)0\.5", text)
-        return chip(f"{'/' if root[2] else '×'} √{root[1]}" if root else text)
+        return Look(self._words, form="chip")
+
+    @property
+    def _words(self) -> Knob:
+        """What is done; a layer's own factor is no one number."""
+        return factor(self.factor.tree) if isinstance(self.factor, RateExpr) else ("scale",)
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

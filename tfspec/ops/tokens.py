@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
-from tfspec.graph.look import Look, chip
+from tfspec.graph.look import Knob, Look, chip, plain
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Part, Space
 from tfspec.graph.tensor import Tensor, features, over
@@ -121,7 +121,7 @@ class Concat(Rearrangement):
         space = tensor.space
         for part in space.parts if len(space.parts) > 1 else ():
             alone = replace(space, batch=self.space.batch, parts=(part,))
-            yield Take(alone, space.offset(part.name), part.name).cut(low, tensor, x)
+            yield Take(alone, space.offset(part.name), (f"take {part.name}",)).cut(low, tensor, x)
         if len(space.parts) == 1:
             yield x
 
@@ -139,13 +139,16 @@ class Concat(Rearrangement):
 
 @dataclass(frozen=True)
 class Take(Rearrangement):
-    """Some parts, or one index of an axis: tokens from `start` on; one token drops the axis."""
+    """Some parts, or one index of an axis: tokens from `start` on; one token drops the axis.
+
+    `words` are how the spec says it: `take cls`, or `drop cls` for what is left without it.
+    """
 
     reach: ClassVar[Reach] = "part"
 
     space: Space
     start: Dim
-    text: str
+    words: Knob = field(compare=False)
 
     def infer(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
@@ -165,10 +168,10 @@ class Take(Rearrangement):
         return [names.index(part.name) for part in self.space.parts]
 
     def label(self) -> str:
-        return f"take {self.text}"
+        return plain(self.words)
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip("take", self.text)
+        return Look(self.words, form="chip")
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         if low.mode == "decode":

@@ -74,7 +74,12 @@ def _options(parser: ArgumentParser) -> None:
         help="a block or module to draw open (default: the block of the main stack)",
     )
     choice(parser, "--level", LEVELS, "blocks; ops: each op of one, laid out by Graphviz")
-    choice(parser, "--theme", tuple(THEMES), "colours; print: black text and frames, no background")
+    choice(
+        parser,
+        "--theme",
+        tuple(THEMES),
+        "colours; print: black lines that differ by their strokes, no background",
+    )
     choice(parser, "--cost", QUANTITIES, "a bar in each box for its share of what is drawn")
     choice(parser, "--width", WIDTHS, "fit 180 mm; column: fit 85 mm, text of 5 pt or more")
     parser.add_argument(

@@ -10,7 +10,7 @@ from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import flags
 from tfspec.passes.draw.font import fit, text_width
 from tfspec.passes.draw.measure import SIZES
-from tfspec.passes.draw.parts import Box, Card, Fan, Figure, Jump, Series
+from tfspec.passes.draw.parts import Box, Card, Fan, Jump, Series
 
 if TYPE_CHECKING:
     from tfspec.passes.draw.draw import Drawing
@@ -48,16 +48,17 @@ def _unseen(drawing: Drawing) -> Iterator[list[str]]:
     told: dict[str, list[str]] = {}
     for tensor in drawing.figure.unseen:
         name = f"{escape(tensor.role or '')} {drawing.words.shape(tensor)}"
-        told.setdefault(" and ".join(_readers(drawing.figure, tensor)), []).append(name)
+        told.setdefault(" and ".join(_readers(drawing, tensor)), []).append(name)
     for readers, (first, *more) in told.items():
         yield [f"{f'read by {readers}' if readers else 'not read'}: {first}", *more]
 
 
-def _readers(figure: Figure, tensor: Tensor) -> dict[str, None]:
+def _readers(drawing: Drawing, tensor: Tensor) -> dict[str, None]:
     """The masks of attentions, and the other steps that ask an input, by their titles."""
-    nodes = (node for box in figure.boxes() for node in box.nodes if tensor in flags(node.op))
-    looks = (node.op.look(*node.inputs) for node in nodes)
-    return dict.fromkeys("masks" if look.kind == "attention" else look.title for look in looks)
+    nodes = (node for box in drawing.figure.boxes() for node in box.nodes)
+    looks = (node.op.look(*node.inputs) for node in nodes if tensor in flags(node.op))
+    title = drawing.words.title
+    return dict.fromkeys("masks" if look.kind == "attention" else title(look) for look in looks)
 
 
 def _sizes(drawing: Drawing) -> str:

@@ -6,27 +6,40 @@ from collections.abc import Callable, Iterator
 
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.passes.draw.parts import Box, Card, Figure
+from tfspec.passes.draw.shapes import Line
+from tfspec.passes.draw.strokes import number
 from tfspec.passes.draw.theme import THEMES, Theme
 from tfspec.passes.draw.titles import repeated
 from tfspec.passes.draw.wiring import Stop, Wiring, wiring
 
 _LONGEST = 60
+_FONT = 'fontname="Liberation Sans,Arial,Helvetica"'
 
 
 def dot(figure: Figure, theme: str, up: bool) -> str:
-    """Text for `dot`; cards are clusters, residuals and cross edges are coloured."""
+    """Text for `dot`; cards are clusters, residuals and cross edges are coloured or stroked.
+
+    A card's title is in its upper left corner, as in our own drawing: few lines pass there. For
+    `dot` the lower side of what goes up is above.
+    """
     colours, found = THEMES[theme], wiring(figure)
     ids = {stop: f"n{at}" for at, stop in enumerate(found.stops)}
+    depths = {card: at for of in found.cards.values() for at, card in enumerate(of)}
+
+    def frame(card: Card, number: int) -> tuple[str, str]:
+        return _cluster(card, number, colours.cards[depths[card] % 2], colours.frame)
+
     page = f" bgcolor={_quoted(colours.page)};" if colours.page else ""
     lines = [
         f"digraph {_quoted(figure.name)} {{",
         f"  rankdir={'BT' if up else 'TB'};{page}",
-        f'  node [fontname="Liberation Sans,Arial,Helvetica", fontsize=10, shape=box, '
+        f"  graph [{_FONT}, fontsize=8, fontcolor={_quoted(colours.label)}, "
+        f"labelloc={'b' if up else 't'}, labeljust=l];",
+        f"  node [{_FONT}, fontsize=10, shape=box, "
         f'style="rounded,filled", color={_quoted(colours.line)}, '
         f"fontcolor={_quoted(colours.text)}];",
-        f'  edge [fontname="Liberation Sans,Arial,Helvetica", fontsize=8.5, arrowsize=0.6, '
-        f"fontcolor={_quoted(colours.label)}];",
-        *nested(found, lambda stop: _dot_node(stop, ids[stop], colours), _cluster),
+        f"  edge [{_FONT}, fontsize=8.5, arrowsize=0.6, fontcolor={_quoted(colours.label)}];",
+        *nested(found, lambda stop: _dot_node(stop, ids[stop], colours), frame),
     ]
     lines += [_dot_edge(ids, edge.source, edge.target, edge.label, edge.line, colours)
               for edge in found.edges]  # fmt: skip
@@ -51,22 +64,26 @@ def _dot_node(stop: Stop, name: str, colours: Theme) -> str:
     if not isinstance(stop, Box):
         return f'{name} [label="{text}", shape=plaintext, style=""];'
     fill = colours.sign if stop.form == "sign" else colours.kinds[stop.kind]
-    more = {"sign": ", shape=circle, margin=0, width=0.2", "chip": ", fontsize=8"}
+    more = {
+        "sign": ", shape=circle, margin=0, width=0.2",
+        "chip": ', fontsize=8, height=0.25, margin="0.09,0.04"',
+    }
     return f'{name} [label="{text}", fillcolor={_quoted(fill)}{more.get(stop.form, "")}];'
 
 
 def _dot_edge(
-    ids: dict[Stop, str], source: Stop, target: Stop, label: str, line: str, colours: Theme
+    ids: dict[Stop, str], source: Stop, target: Stop, label: str, line: Line, colours: Theme
 ) -> str:
-    colour = {"trunk": colours.line, "residual": colours.residual, "cross": colours.cross}[line]
-    said = f"label={_quoted(label)}, " if label else ""
-    free = ", constraint=false" if line == "cross" else ""
-    return f"  {ids[source]} -> {ids[target]} [{said}color={_quoted(colour)}{free}];"
+    said = f"label={_quoted(f'  {label}')}, " if label else ""  # dot has no air beside a line
+    stroke, free = colours.strokes[line], ", constraint=false" if line == "cross" else ""
+    more = f", penwidth={number(stroke.width)}{', style=dashed' if stroke.dashed else ''}{free}"
+    return f"  {ids[source]} -> {ids[target]} [{said}color={_quoted(colours.ink(line))}{more}];"
 
 
-def _cluster(card: Card, number: int) -> tuple[str, str]:
+def _cluster(card: Card, number: int, fill: str, line: str) -> tuple[str, str]:
+    look = f'style="rounded,filled", fillcolor={_quoted(fill)}, color={_quoted(line)}'
     title = repeated(card.title, card.count)
-    return f"subgraph cluster_{number} {{ label={_quoted(title)}; style=rounded;", "}"
+    return f"subgraph cluster_{number} {{ graph [label={_quoted(title)}, {look}];", "}"
 
 
 def nested(

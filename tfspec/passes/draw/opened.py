@@ -9,14 +9,15 @@ from tfspec.graph.graph import Graph
 from tfspec.graph.structure import Stack
 from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.draw.parted import exchanges
-from tfspec.passes.draw.walks import signature
+from tfspec.passes.draw.walks import free, signature
 
 
 def main_blocks(graph: Graph) -> list[list[Trace]]:
     """The first block of the deepest stack between each two joins: one in which parts of a value
     read each other before all, for that says most of a model, then the deepest.
 
-    Of one that is made of blocks the one in it in which they do so belongs to it. A block that
+    Of one that is made of blocks the one in it in which they do so belongs to it; or the one that
+    reads another stream, for the others say what blocks of other models do. A block that
     several stacks have is opened in the deepest of them, of equal ones in the last.
     """
     stacks = [node for node in graph.trace.body if _layers(graph, node)]
@@ -36,7 +37,7 @@ def main_blocks(graph: Graph) -> list[list[Trace]]:
         if _layers(graph, node) == _layers(graph, first):
             once[block.scope.kind, signature(block)] = node
     blocks = [inner_traces(node.op)[0] for node in order if node in once.values()]
-    return [_exchanging(block) or [block] for block in blocks]
+    return [_exchanging(block) or [block, *_reading(block)] for block in blocks]
 
 
 def _exchanges(node: Node) -> bool:
@@ -51,6 +52,12 @@ def _exchanging(block: Trace) -> list[Trace]:
     inner = [trace for node in block.body for trace in inner_traces(node.op)]
     found = [trace for trace in inner if exchanges(trace)][:1]
     return [block, *found] if found else []
+
+
+def _reading(block: Trace) -> list[Trace]:
+    """Of one that is made of blocks the first that reads another stream."""
+    inner = [trace for node in block.body for trace in inner_traces(node.op) if trace.title]
+    return [trace for trace in inner if any(True for _ in free(trace))][:1]
 
 
 def _layers(graph: Graph, node: Node) -> int:

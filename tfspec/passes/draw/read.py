@@ -31,7 +31,7 @@ from tfspec.passes.draw.parts import (
     made_by,
 )
 from tfspec.passes.draw.route import sources
-from tfspec.passes.draw.titles import called, pattern
+from tfspec.passes.draw.titles import pattern
 from tfspec.passes.draw.walks import alike, free, primitives, signature
 from tfspec.passes.draw.words import Words
 
@@ -49,7 +49,7 @@ def read_one(graph: Graph, trace: Trace, words: Words) -> Figure:
     """The figure of one block or module, every step of it."""
     reader = _Reader(words, list(_below(trace)), ops=True)
     reader.enter(trace, trace.inputs)
-    name = escape(trace.scope.base or trace.scope.kind)
+    name = escape(trace.title or trace.scope.base)
     series = reader.series(trace.results[0], None)
     columns = reader.with_sources(Series((*series.items, End("out"))))
     unseen = reader.unseen(trace.inputs)
@@ -358,7 +358,7 @@ class _Reader:
         for _, equal in groupby(traces, key=lambda trace: (trace.scope.kind, signature(trace))):
             group = list(equal)
             first, made = group[0], group[-1].results[0]
-            closed = self._closed(escape(called(first)), len(group), group, made)
+            closed = self._closed(escape(first.title), len(group), group, made)
             if first in self.opened:
                 for other in group[1:]:
                     self.twins += zip(primitives(first.body), primitives(other.body), strict=True)
@@ -375,7 +375,7 @@ class _Reader:
             title = f"{title} ({shared})" if shared else title
             return self._closed(title, self.words.count(node.op.count), traces, node.outputs[0])
         if traces and traces[0].look is None:  # a block that stands alone
-            closed = self._closed(escape(traces[0].scope.kind), 1, traces, node.outputs[0])
+            closed = self._closed(escape(traces[0].title), 1, traces, node.outputs[0])
             return replace(closed, label=self._label(node))
         look = node.op.look(*node.inputs)
         brought = [
@@ -411,17 +411,18 @@ class _Reader:
         """Maps of a module go by their names: q, up, out."""
         group = node.group
         if group is None or group.parent is None or group.parent.parent is None:
-            return escape(look.title)
+            return self.words.title(look)
         if look.kind == "linear" and group.base != "linear":
             return escape(group.name)
-        return escape(look.title)
+        return self.words.title(look)
 
     def _closed(self, title: str, count: int, traces: Sequence[Trace], made: Tensor) -> Box:
         """Layers that are not open: what modules they have is said below their name."""
         looks = [node.op.look(*node.inputs) for trace in traces for node in trace.body]
-        seen = dict.fromkeys(look.title for look in looks if look.kind in ("attention", "mlp"))
+        modules = (look for look in looks if look.kind in ("attention", "mlp"))
+        seen = dict.fromkeys(map(self.words.title, modules))
         nodes = self._stands_for([node for trace in traces for node in trace.body])
-        knobs = (*map(escape, seen), *self._frozen(nodes))
+        knobs = (*seen, *self._frozen(nodes))
         reads = tuple(dict.fromkeys(t for trace in traces for t in map(self._known, free(trace))))
         inside = {made for trace in traces for made in (*trace.inputs, *trace.results)}
         return Box(

@@ -34,6 +34,7 @@ _CORNER = 6
 _LINE = 11  # from line to line of the caption
 _BAR = 3
 _UP = 7.5  # of a bar's middle, from its box's lower edge
+_DASHES = "3.5 2"
 NARROWEST = 220
 """What a caption has room for, where the figure is narrower."""
 
@@ -181,7 +182,7 @@ def _sign(box: BoxShape, theme: Theme) -> Iterator[str]:
 
 # ---- lines
 def _path(path: Path, theme: Theme) -> Iterator[str]:
-    colour = _ink(path.line, theme)
+    colour = theme.ink(path.line)
     points = [point for point, _ in groupby(path.points)]
     if len(points) < 2:
         return
@@ -196,19 +197,16 @@ def _path(path: Path, theme: Theme) -> Iterator[str]:
 
 def _curve(curve: Curve, theme: Theme) -> Iterator[str]:
     yield _stroke(curve.line, bent(curve.points), theme)
-    yield f'<path class="head" d="{head(curve.points)}" fill="{_ink(curve.line, theme)}"/>'
+    yield f'<path class="head" d="{head(curve.points)}" fill="{theme.ink(curve.line)}"/>'
 
 
 def _stroke(line: Line, way: str, theme: Theme) -> str:
-    width = "0.9" if line == "trunk" else "1.2"
+    stroke = theme.strokes[line]
+    dashes = f' stroke-dasharray="{_DASHES}"' if stroke.dashed else ""
     return (
-        f'<path class="{line}" d="{way}" fill="none" stroke="{_ink(line, theme)}" '
-        f'stroke-width="{width}"/>'
+        f'<path class="{line}" d="{way}" fill="none" stroke="{theme.ink(line)}" '
+        f'stroke-width="{number(stroke.width)}"{dashes}/>'
     )
-
-
-def _ink(line: Line, theme: Theme) -> str:
-    return {"trunk": theme.line, "residual": theme.residual, "cross": theme.cross}[line]
 
 
 def _caption(caption: Iterable[str], layout: Layout, theme: Theme) -> Iterator[str]:

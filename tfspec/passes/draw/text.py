@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tfspec.passes.draw.measure import cells, cut
-from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Point
+from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Point, Rect, Text
 
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 _SIGNS = {
@@ -49,6 +49,20 @@ class _Grid:
                 x, y = x + step[0], y + step[1]
                 self.lines[y][x] |= _back(ahead)
 
+    def across(self, points: Sequence[Point]) -> None:
+        """A line that others cross: what runs up and down passes over what runs across, as it does
+        over frames, for a crossing would look like a place where they meet."""
+        met = {
+            (x, y): self.lines[y][x]
+            for a, b in pairwise(points)
+            for x, y in _between(a, b)
+            if self.lines[y][x] in (UP | DOWN, LEFT | RIGHT)
+        }
+        self.line(points)
+        for (x, y), before in met.items():
+            if self.lines[y][x] != before:
+                self.lines[y][x] = UP | DOWN
+
     def text(self) -> str:
         rows = (
             "".join(
@@ -57,6 +71,13 @@ class _Grid:
             for row, bits_row in zip(self.chars, self.lines, strict=True)
         )
         return "\n".join(row.rstrip() for row in rows)
+
+
+def _between(a: Point, b: Point) -> Iterator[Point]:
+    """The places of a straight line but its ends."""
+    (x1, y1), (x2, y2) = sorted((a, b))
+    yield from ((x, y1) for x in range(x1 + 1, x2))
+    yield from ((x1, y) for y in range(y1 + 1, y2))
 
 
 def _direction(step: tuple[int, int]) -> int:
@@ -72,14 +93,15 @@ def text(layout: Layout) -> str:
     grid = _Grid(layout.width, layout.height)
     for card in sorted(layout.cards, key=lambda card: card.depth):
         _frame(grid, card)
-    forks = [path for path in layout.paths if path.tap and path.line == "cross"]
+    others = [path for path in layout.paths if path.line == "cross"]
     for path in layout.paths:
-        if path not in forks:
+        if path not in others:
             grid.line(path.points)
     for path in layout.paths:
         _ends(grid, path)
-    for path in forks:  # the trunk goes on where one leaves it
-        grid.line(path.points)
+    for path in others:  # the trunk goes on where one leaves it
+        _begin(grid, path.points[0], layout)
+        grid.across(path.points)
     for box in layout.boxes:
         _box(grid, box)
     for path in layout.paths:
@@ -146,6 +168,20 @@ def _ends(grid: _Grid, path: Path) -> None:
     for (x, y), (other, _) in ((points[0], points[1]), (points[-1], points[-2])):
         if other == x and not grid.lines[y][x] & (LEFT | RIGHT):
             grid.lines[y][x] |= UP | DOWN
+
+
+def _begin(grid: _Grid, start: Point, layout: Layout) -> None:
+    """A line that leaves no trunk comes from what is above or below its start."""
+    x, y = start
+    made = [*(box.rect for box in layout.boxes), *map(_place, layout.texts)]
+    for row, way in ((y - 1, UP), (y + 1, DOWN)):
+        if not grid.lines[y][x] and any(rect.holds((x, row)) for rect in made):
+            grid.lines[y][x] = way
+
+
+def _place(text: Text) -> Rect:
+    """A name, or a shape; the middle of the one is where its line is."""
+    return Rect(text.x, text.y, 1, 1)
 
 
 def _head(grid: _Grid, path: Path) -> None:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from tfspec.graph.trace import Trace, inner_traces
-
-
-def called(layer: Trace) -> str:
-    """A block's name; of a layer that is several blocks in a series, the name of each."""
-    kinds = [inner.scope.kind for node in layer.body for inner in inner_traces(node.op)[:1]]
-    return ", ".join(kinds) if "".join(kinds) == layer.scope.kind else layer.scope.kind
+from tfspec.graph.trace import Trace
 
 
 def pattern(layers: Iterable[Trace]) -> str:
     """The layers of a pattern in turn, equal neighbours once."""
-    runs = ((name, len(list(run))) for name, run in groupby(map(called, layers)))
+    runs = ((name, len(list(run))) for name, run in groupby(layer.title for layer in layers))
     return ", ".join(repeated(name, count) for name, count in runs)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfspec.diagnostics.escape import escape
 from tfspec.graph.graph import Graph
-from tfspec.graph.look import Knob
+from tfspec.graph.look import Knob, Look
 from tfspec.graph.names import written
 from tfspec.graph.structure import Stack
 from tfspec.graph.tensor import Tensor
@@ -35,6 +35,9 @@ class Words:
     def shape(self, tensor: Tensor) -> str:
         """As the checker shows it: [B, N, d]."""
         return written(tensor.shapes, self.size)
+
+    def title(self, look: Look) -> str:
+        return escape(look.title) if isinstance(look.title, str) else self.knob(look.title)
 
     def knob(self, knob: Knob) -> str:
         return escape(

@@ -1,4 +1,4 @@
-"""Text of a spec or of code with its comments, words and strings told apart."""
+"""Text of a spec or of code with its comments, words and strings told apart; code in sentences."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ _PYTHON = re.compile(
 _YAML = re.compile(
     r"""(?P<s>"(?:\\.|[^"\\\n])*")|(?P<c>(?:^|(?<=\s))\#[^\n]*)|(?P<k>[A-Za-z_][\w.-]*(?=\s*:))"""
 )
+
+
+_CODE = re.compile(r"`([^`\s](?:[^`\n]*[^`\s])?)`")
+
+
+def sentence(text: str) -> Iterator[tuple[bool, str]]:
+    """Pieces of a message: what stood between backticks, which is code, and the rest."""
+    for at, piece in enumerate(_CODE.split(text)):
+        yield bool(at % 2), piece
 
 
 def python(text: str) -> Iterator[tuple[str, str]]:

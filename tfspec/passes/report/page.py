@@ -51,6 +51,7 @@ def _content(report: Report) -> dict[str, Any]:
         "about": shorten(escape(cost.graph.spec.about or ""), 300),
         "head": tables.head(cost),
         "facts": sentence("; ".join([*facts(cost), *taken(cost)])),
+        "pieces": marks.sentence,
         "themes": THEMES,
         "kinds": KINDS,
         "charts": charts(amounts),

@@ -188,7 +188,7 @@ class _Walk:
         if not isinstance(node.op, Stack):
             row = self.row(depth, "module", traces[0].scope.name, result)
             return self._with_rows(row, outer, lambda: self._body(traces[0], depth))
-        label, again = ", ".join(t.scope.kind for t in traces), shared(self.graph, node.op)
+        label, again = ", ".join(t.title for t in traces), shared(self.graph, node.op)
         label = f"{label} ({again})" if again else label
         row = self.row(depth, "block", label, result, self._value(node.op.count))
         if len(traces) == 1:
@@ -199,7 +199,7 @@ class _Walk:
 
     def _layer(self, trace: Trace, depth: int) -> _Seen:
         """One layer of a pattern, counted once: the pattern's row counts the repetitions."""
-        row = self.row(depth, "block", trace.scope.kind, trace.results[0])
+        row = self.row(depth, "block", trace.title, trace.results[0])
         return self._with_rows(row, trace.scope, lambda: self._body(trace, depth))
 
     def _body(self, trace: Trace, depth: int) -> _Seen:
