@@ -41,6 +41,8 @@ from tfspec.symbolic.mending import mend
 
 if TYPE_CHECKING:
     from tfspec.construct.layer_index import Depth, Layers
+    from tfspec.graph.mask_pairs import Pairs
+    from tfspec.graph.mask_tree import Answer, Condition
     from tfspec.spec.schema import Spec
 
 
@@ -56,6 +58,10 @@ class Sizes:
     layers: Layers | None = field(init=False, default=None)
     depth: Depth | None = field(init=False, default=None)
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
+    masks: dict[tuple[Pairs, Condition, Span], tuple[Answer, bool]] = field(
+        init=False, default_factory=dict["tuple[Pairs, Condition, Span]", "tuple[Answer, bool]"]
+    )
+    """What masks have come to, by their tokens, their conditions and their places."""
     alike: dict[Diagnostic, Diagnostic] = field(
         init=False, default_factory=dict[Diagnostic, Diagnostic]
     )

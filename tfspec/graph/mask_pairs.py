@@ -39,6 +39,10 @@ class Pairs:
     own: bool
     called: Mapping[Side, str] = field(default_factory=lambda: CALLED, compare=False)
     """What messages call the tokens of each side."""
+    decided: dict[tuple[mt.Compare, Pair], bool | None] = field(
+        default_factory=dict["tuple[mt.Compare, Pair]", "bool | None"], compare=False, repr=False
+    )
+    """What comparisons came to: the way to the shortest predicate asks each of them often."""
 
     def space(self, side: Side) -> Space:
         return self.query if side == "query" else self.key
@@ -76,7 +80,10 @@ class Pairs:
     def _compare(self, leaf: mt.Compare, pair: Pair) -> mt.Answer:
         if not has(leaf, pair):
             return False
-        known = Bounds(self.facts, partial(self._anywhere, pair)).decide(leaf)
+        if (leaf, pair) not in self.decided:
+            known = Bounds(self.facts, partial(self._anywhere, pair)).decide(leaf)
+            self.decided[leaf, pair] = known
+        known = self.decided[leaf, pair]
         return leaf if known is None else known
 
     def _anywhere(self, pair: Pair, number: Coordinate) -> Loose:

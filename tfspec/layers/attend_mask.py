@@ -50,13 +50,26 @@ def read_mask(
     query = replace(x.space, batch=joint(x, kv) or ())  # flags are over the batch of both
     names = MaskNames(g, Pairs(g.facts, query, kv.space, source is None), layer.span_of("mask"))
     asked = Reading(g, names, partial(_not_self, g, layer)).condition(layer.mask.tree)
-    tree = asked if isinstance(asked, bool) else total(names.pairs, asked)
+    tree, keeps_one = (asked, True) if isinstance(asked, bool) else _settled(g, names, asked)
     if tree is True:
         return None, ()
     if tree is False:
         raise _hides_all(g, layer, names)
-    mask = Mask(tree, names.pairs.keeps_one(tree), str(layer.mask))
+    mask = Mask(tree, keeps_one, str(layer.mask))
     return mask, tuple(g.values[given.name] for given in mask.flags)
+
+
+def _settled(g: Builder, names: MaskNames, asked: mt.Condition) -> tuple[mt.Answer, bool]:
+    """The condition made total, and whether every query sees a key.
+
+    A block stands in many places, and is asked of the same tokens in most of them: once for all.
+    """
+    pairs = names.pairs
+    key = (pairs, asked, names.place)  # equal conditions at two places have places of their own
+    if key not in g.masks:
+        tree = total(pairs, asked)
+        g.masks[key] = tree, not isinstance(tree, bool) and pairs.keeps_one(tree)
+    return g.masks[key]
 
 
 def _hides_all(g: Builder, layer: Attend, names: MaskNames) -> Exception:

@@ -28,6 +28,7 @@ class Facts:
         self.domains = {name: settled(domain) for name, domain in domains.items()}
         self.assume = frozenset(assume)
         self._answers: dict[Claim, Answer] = {}
+        self._tries: dict[Claim, bool] = {}
         self._settled: dict[Dim, Dim] = {}
         self._values = {n: v.value for n, v in self.domains.items() if isinstance(v, Fixed)}
         # A multiple is of · n with n from 1: its quotients and residues are then plain to see.
@@ -122,7 +123,9 @@ class Facts:
 
     def proves(self, claim: Claim) -> bool:
         """Whether a quick try proves the claim; for those who ask about many."""
-        return isinstance(self._climb(claim, FEW), Proved)
+        if claim not in self._tries:
+            self._tries[claim] = isinstance(self._climb(claim, FEW), Proved)
+        return self._tries[claim]
 
     def changed(self, changes: Mapping[str, Domain]) -> Facts:
         """The same facts with some dims declared otherwise."""
