@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache, cached_property
+from types import UnionType
 from typing import Any
 
 from tfspec.diagnostics import Diagnostic, Label, Rule, Span, nearest
@@ -58,7 +60,7 @@ class Names:
     axes: set[str] = field(default_factory=set[str])
     labels: set[str] = field(default_factory=set[str])
 
-    @property
+    @cached_property
     def sources(self) -> set[str]:
         """What a pipeline may begin with."""
         marks = {f"{stream}.{mark}" for stream, own in self.marks.items() for mark in own}
@@ -98,24 +100,45 @@ def _meant(spec: Spec, declared: InputDecl) -> set[str]:
 
 def layers_in(value: Any) -> Iterator[Layer]:
     """Every layer in a value of a spec, however deep."""
-    if isinstance(value, Layer):
-        yield value
-    for each in inside(value):
-        yield from layers_in(each)
+    return (each for each in walk(value) if isinstance(each, Layer))
 
 
-def inside(value: Any) -> Iterator[Any]:
+def walk(value: Any) -> Iterator[Any]:
+    """A value of a spec and all that is in it, each before what it consists of."""
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        yield each
+        pending += inside(each)[::-1]
+
+
+def inside(value: Any) -> list[Any]:
     """What a value of a spec consists of: fields, items, values."""
-    if isinstance(value, Located):
-        yield from (getattr(value, name) for name in value.model_fields_set)
-    elif isinstance(value, Series):
-        yield from value.items
-    elif isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, tuple):
-        yield from value
-    elif is_dataclass(value) and not isinstance(value, type | Span | Ref | Expression | Predicate):
-        yield from (getattr(value, each.name) for each in fields(value))  # an operand, a token
+    return _way_in(value.__class__)(value)
+
+
+@cache
+def _way_in(kind: type) -> Callable[[Any], list[Any]]:
+    """How to what values of a type consist of: a spec has many values, and few types."""
+    for whole, way in _WAYS:
+        if issubclass(kind, whole):
+            return way
+    names = _field_names(kind)
+    return lambda value: [getattr(value, name) for name in names]
+
+
+_WAYS: tuple[tuple[type | UnionType, Callable[[Any], list[Any]]], ...] = (
+    (Located, lambda value: [getattr(value, name) for name in value.model_fields_set]),
+    (Series, lambda value: [*value.items]),
+    (dict, lambda value: [*value.values()]),
+    (tuple, lambda value: [*value]),
+    (Span | Ref | Expression | Predicate, lambda value: []),
+)
+
+
+def _field_names(kind: type) -> list[str]:
+    """The fields of a dataclass: an operand, a token."""
+    return [each.name for each in fields(kind)] if is_dataclass(kind) else []
 
 
 def _add(layer: Layer, names: Names) -> None:
