@@ -292,6 +292,8 @@ def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | No
 
 
 def _define(node: Node, scope: Scope) -> None:
+    if type(node.op).define is Op.define:
+        return  # a primitive, as most are
     node.inner = _defined(node, scope, node.op.define)
     if node.inner is None:
         return
