@@ -185,7 +185,8 @@ class _Reader:
         if isinstance(value, Scalar) and value.value is None and not value.text:
             self.report(yaml_traps.missing_space(key))
             value = Scalar(_key_and_colon(key.span, value.span), None, "")
-        key = Scalar(key.span, key.text, key.text, key.content_column)
+        if key.value != key.text:
+            key = Scalar(key.span, key.text, key.text, key.content_column)
         if key.text == "<<" and plain_key:
             return self.report(yaml_traps.merge_key(key))
         if key.text in entries:

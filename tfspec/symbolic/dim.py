@@ -218,10 +218,10 @@ def sym(name: str) -> Dim:
 
 def product(sizes: Iterable[Dim | int]) -> Dim:
     """The product of the sizes; 1 for none."""
-    total = UNIT
+    total: Dim | None = None
     for size in sizes:
-        total = total * size
-    return total
+        total = Dim.of(size) if total is None else total * size
+    return UNIT if total is None else total
 
 
 @lru_cache(maxsize=_CACHE)

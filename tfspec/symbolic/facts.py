@@ -15,6 +15,8 @@ from tfspec.symbolic.intervals import Interval
 from tfspec.symbolic.maxima import greatest
 from tfspec.symbolic.search import ALL, FEW, search
 
+BY_ALGEBRA, BY_VALUE = Proved("by algebra"), Proved("by value")
+
 
 class Facts:
     """What is known of the dims of a spec, and what follows from it.
@@ -28,6 +30,7 @@ class Facts:
         self.domains = {name: settled(domain) for name, domain in domains.items()}
         self.assume = frozenset(assume)
         self._answers: dict[Claim, Answer] = {}
+        self._mended: dict[Claim, Refuted] = {}
         self._tries: dict[Claim, bool] = {}
         self._settled: dict[Dim, Dim] = {}
         self._values = {n: v.value for n, v in self.domains.items() if isinstance(v, Fixed)}
@@ -42,10 +45,10 @@ class Facts:
     # Questions
 
     def equal(self, a: Dim | int, b: Dim | int) -> Answer:
-        """Whether a = b."""
+        """Whether a = b. No mend is looked for: what is unequal is told by what it is for."""
         if a == b:
-            return Proved("by algebra")
-        return self.decide(Equal(Dim.of(a), Dim.of(b)))
+            return BY_ALGEBRA
+        return self._answer(Equal(Dim.of(a), Dim.of(b)))
 
     def divides(self, k: Dim | int, a: Dim | int) -> Answer:
         """Whether k divides a."""
@@ -60,10 +63,14 @@ class Facts:
         return self.decide(AtLeast(Dim.of(a), Dim.of(1)))
 
     def decide(self, claim: Claim) -> Answer:
-        """Whether the claim holds for every allowed value."""
-        if claim not in self._answers:
-            self._answers[claim] = self._decide(claim)
-        return self._answers[claim]
+        """Whether the claim holds for every allowed value, or what would mend it."""
+        answer = self._answer(claim)
+        if not isinstance(answer, Refuted):
+            return answer
+        if claim not in self._mended:
+            mend = mending.mend(claim, self, answer.counterexample)
+            self._mended[claim] = Refuted(answer.counterexample, mend)
+        return self._mended[claim]
 
     # Values
 
@@ -113,13 +120,12 @@ class Facts:
             self._settled[size] = size.subs(self._bindings)
         return self._settled[size]
 
-    def _decide(self, claim: Claim) -> Answer:
-        answer = self._climb(claim, ALL)
-        if isinstance(answer, Unknown) and claim in self.assume:
-            return Proved("assumed")
-        if isinstance(answer, Refuted):
-            return Refuted(answer.counterexample, mending.mend(claim, self, answer.counterexample))
-        return answer
+    def _answer(self, claim: Claim) -> Answer:
+        if claim not in self._answers:
+            answer = self._climb(claim, ALL)
+            assumed = isinstance(answer, Unknown) and claim in self.assume
+            self._answers[claim] = Proved("assumed") if assumed else answer
+        return self._answers[claim]
 
     def proves(self, claim: Claim) -> bool:
         """Whether a quick try proves the claim; for those who ask about many."""
@@ -134,7 +140,7 @@ class Facts:
     def _climb(self, claim: Claim, most: int) -> Answer:
         try:
             if claim.by_algebra():
-                return Proved("by algebra")
+                return BY_ALGEBRA
             undeclared = sorted(claim.symbols - self.domains.keys())
             if undeclared:
                 return Unknown(f"{undeclared[0]} has no declared values")
@@ -146,9 +152,9 @@ class Facts:
 
     def _settled_answer(self, claim: Claim, stated: Claim, most: int) -> Answer:
         if not claim.symbols and claim.fails({}) is False:
-            return Proved("by value")
+            return BY_VALUE
         if claim.by_algebra():
-            return Proved("by algebra")
+            return BY_ALGEBRA
         if claim.by_bounds(self._box):
             return Proved("by bounds and residues")
         # Symbols that cancelled have to stand somewhere.
