@@ -60,6 +60,11 @@ class Sizes:
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
     proved: set[tuple[Dim, int]] = field(init=False, default_factory=set["tuple[Dim, int]"])
     """Sizes that are known to be whole, of at least so much, and not beyond 2**53."""
+    rates: dict[tuple[RateExpr, tuple[tuple[str, int], ...], Layers], Rate] = field(
+        init=False,
+        default_factory=dict["tuple[RateExpr, tuple[tuple[str, int], ...], Layers]", "Rate"],
+    )
+    """Numbers that differ from layer to layer: the branches of a layer often ask for the same."""
     masks: dict[tuple[Pairs, Condition, Span], tuple[Answer, bool]] = field(
         init=False, default_factory=dict["tuple[Pairs, Condition, Span]", "tuple[Answer, bool]"]
     )
@@ -186,10 +191,10 @@ class Sizes:
                 raise self._undecided(answer, f"that {divisor} is positive", place, claim)
 
     def _evaluated(self, expr: SizeExpr, x: Tensor | None) -> Dim:
-        env = dict(self.dims)
+        env = self.dims
         if x is not None and x.axes and x.kind == "float" and "width" in expr.names:
             self.one_width(x, "`width`", expr.span)
-            env["width"] = x.width
+            env = {**env, "width": x.width}
         missing = expr.names - env.keys()
         if missing & {"i", "n"}:
             raise self.not_yet("a size that depends on the layer", expr.span)
@@ -241,8 +246,15 @@ class Sizes:
         sizes["n"] = self.depth.total
         if "i" not in expr.names:
             return self._real(expr, sizes)
-        found = PerLayer(filled(expr.tree, sizes), self.layers.own, self.layers.lead)
-        values = [self._real(expr, {**sizes, "i": i}) for i in self.layers.indices]
+        key = (expr, tuple(sizes.items()), self.layers)
+        if key not in self.rates:
+            self.rates[key] = self._by_layer(expr, sizes, self.layers)
+        return self.rates[key]
+
+    def _by_layer(self, expr: RateExpr, sizes: Mapping[str, int], layers: Layers) -> Rate:
+        """A number that speaks of `i`, in each of some layers."""
+        found = PerLayer(filled(expr.tree, sizes), layers.own, layers.lead)
+        values = [self._real(expr, {**sizes, "i": i}) for i in layers.indices]
         if any(value != values[at % len(found.layers)] for at, value in enumerate(values)):
             raise self.not_yet("a number that differs in layers that share weights", expr.span)
         return found if len(set(values)) > 1 or len(found.layers) == 1 else values[0]
