@@ -41,8 +41,9 @@ from tfspec.symbolic.mending import mend
 
 if TYPE_CHECKING:
     from tfspec.construct.layer_index import Depth, Layers
+    from tfspec.graph.mask import Mask
     from tfspec.graph.mask_pairs import Pairs
-    from tfspec.graph.mask_tree import Answer, Condition
+    from tfspec.spec.predicate import Predicate
     from tfspec.spec.schema import Spec
 
 
@@ -65,10 +66,10 @@ class Sizes:
         default_factory=dict["tuple[RateExpr, tuple[tuple[str, int], ...], Layers]", "Rate"],
     )
     """Numbers that differ from layer to layer: the branches of a layer often ask for the same."""
-    masks: dict[tuple[Pairs, Condition, Span], tuple[Answer, bool]] = field(
-        init=False, default_factory=dict["tuple[Pairs, Condition, Span]", "tuple[Answer, bool]"]
+    masks: dict[tuple[Pairs, Predicate, Span], Mask | None] = field(
+        init=False, default_factory=dict["tuple[Pairs, Predicate, Span]", "Mask | None"]
     )
-    """What masks have come to, by their tokens, their conditions and their places."""
+    """Masks by their tokens, their predicates and their places."""
     alike: dict[Diagnostic, Diagnostic] = field(
         init=False, default_factory=dict[Diagnostic, Diagnostic]
     )

@@ -43,33 +43,32 @@ NO_KEY = Rule(
 def read_mask(
     g: Builder, layer: Attend, x: Tensor, source: Tensor | None
 ) -> tuple[Mask | None, tuple[Tensor, ...]]:
-    """The mask of the graph, and the inputs that it reads."""
+    """The mask of the graph, and the inputs that it reads.
+
+    A block stands in many places, and is asked of the same tokens in most of them: once for all.
+    """
     if layer.mask is None:
         return None, ()
     kv = x if source is None else source
     query = replace(x.space, batch=joint(x, kv) or ())  # flags are over the batch of both
-    names = MaskNames(g, Pairs(g.facts, query, kv.space, source is None), layer.span_of("mask"))
-    asked = Reading(g, names, partial(_not_self, g, layer)).condition(layer.mask.tree)
-    tree, keeps_one = (asked, True) if isinstance(asked, bool) else _settled(g, names, asked)
+    pairs = Pairs(g.facts, query, kv.space, source is None)
+    key = (pairs, layer.mask, layer.span_of("mask"))  # what is equal at two places tells its own
+    if key not in g.masks:
+        g.masks[key] = _read(g, layer, layer.mask, pairs)
+    mask = g.masks[key]
+    return mask, () if mask is None else tuple(g.values[given.name] for given in mask.flags)
+
+
+def _read(g: Builder, layer: Attend, written: sp.Predicate, pairs: Pairs) -> Mask | None:
+    """The mask over such queries and keys; None where it hides nothing."""
+    names = MaskNames(g, pairs, layer.span_of("mask"))
+    asked = Reading(g, names, partial(_not_self, g, layer)).condition(written.tree)
+    tree = asked if isinstance(asked, bool) else total(pairs, asked)
     if tree is True:
-        return None, ()
+        return None
     if tree is False:
         raise _hides_all(g, layer, names)
-    mask = Mask(tree, keeps_one, str(layer.mask))
-    return mask, tuple(g.values[given.name] for given in mask.flags)
-
-
-def _settled(g: Builder, names: MaskNames, asked: mt.Condition) -> tuple[mt.Answer, bool]:
-    """The condition made total, and whether every query sees a key.
-
-    A block stands in many places, and is asked of the same tokens in most of them: once for all.
-    """
-    pairs = names.pairs
-    key = (pairs, asked, names.place)  # equal conditions at two places have places of their own
-    if key not in g.masks:
-        tree = total(pairs, asked)
-        g.masks[key] = tree, not isinstance(tree, bool) and pairs.keeps_one(tree)
-    return g.masks[key]
+    return Mask(tree, pairs.keeps_one(tree), str(written))
 
 
 def _hides_all(g: Builder, layer: Attend, names: MaskNames) -> Exception:
