@@ -24,5 +24,5 @@ def names() -> list[str]:
 def path(name: str) -> Path | None:
     """The file of a bundled spec by its bare name (`gpt2`, `gpt2.yaml`), or None."""
     file = f"{name.removesuffix(SUFFIX)}{SUFFIX}"
-    where = folder()
+    where = folder() if Path(file).name == file else None
     return where / file if where and file in listdir(where) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -313,7 +313,7 @@ class Sizes:
             raise Stop from None
 
     def divides(
-        self, divisor: Dim, size: Dim, place: Span, message: str = "", *,
+        self, divisor: Dim, size: Dim, place: Span, message: Callable[[], str] | None = None, *,
         help: Sequence[str] = (), axis: Axis | None = None,
     ) -> None:  # fmt: skip
         """divisor divides size for every allowed value, or the spec is refused.
@@ -326,9 +326,10 @@ class Sizes:
             whole, rest = divmod(num, den)
             sum_ = f"{num} = {den} × {whole} + {rest}"
             shown = self.example(answer)
+            always = "always " if shown else ""
             raise self.refuse(
                 NOT_DIVIDED,
-                message or f"{size} is not {'always ' if shown else ''}divisible by {divisor}",
+                message() if message else f"{size} is not {always}divisible by {divisor}",
                 Label(place, f"{shown}, and {sum_}" if shown else sum_),
                 came=self.declared(*sorted(size.symbols | divisor.symbols)),
                 help=[*self._mend_cut(answer, divisor, axis), *help],

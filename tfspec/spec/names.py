@@ -109,30 +109,32 @@ def walk(value: Any) -> Iterator[Any]:
     while pending:
         each = pending.pop()
         yield each
-        pending += inside(each)[::-1]
+        if way := _way_in(each.__class__):
+            pending += way(each)[::-1]
 
 
 def inside(value: Any) -> list[Any]:
     """What a value of a spec consists of: fields, items, values."""
-    return _way_in(value.__class__)(value)
+    way = _way_in(value.__class__)
+    return way(value) if way else []
 
 
 @cache
-def _way_in(kind: type) -> Callable[[Any], list[Any]]:
-    """How to what values of a type consist of: a spec has many values, and few types."""
+def _way_in(kind: type) -> Callable[[Any], list[Any]] | None:
+    """How to what values of a type consist of, if of anything: many values are of few types."""
     for whole, way in _WAYS:
         if issubclass(kind, whole):
             return way
     names = _field_names(kind)
-    return lambda value: [getattr(value, name) for name in names]
+    return (lambda value: [getattr(value, name) for name in names]) if names else None
 
 
-_WAYS: tuple[tuple[type | UnionType, Callable[[Any], list[Any]]], ...] = (
+_WAYS: tuple[tuple[type | UnionType, Callable[[Any], list[Any]] | None], ...] = (
     (Located, lambda value: [getattr(value, name) for name in value.model_fields_set]),
     (Series, lambda value: [*value.items]),
     (dict, lambda value: [*value.values()]),
     (tuple, lambda value: [*value]),
-    (Span | Ref | Expression | Predicate, lambda value: []),
+    (Span | Ref | Expression | Predicate, None),
 )
 
 

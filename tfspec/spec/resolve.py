@@ -236,7 +236,7 @@ class _Resolver:
         operands = not isinstance(model, Layer) or model.reads == "operands"
         words = tuple(KINDS) if isinstance(model, AttendPos) else ()
         value = place.value or not operands
-        inner = replace(place, first=True, part=False, value=value, words=words)
+        inner = _Place(place.block, value, words=words, stream=place.stream)
         for name in model.model_fields_set:
             value = getattr(model, name)
             if name == "only" and value is not None:
