@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, cached_property
+from itertools import chain
 from types import UnionType
 from typing import Any
 
@@ -84,11 +85,11 @@ def collect(spec: Spec) -> tuple[Names, list[Diagnostic]]:
     for each in filter(None, spec.inputs.values()):
         names.axes |= {axis.name for axis in each.axes if axis.name}
         names.axes |= _meant(spec, each)
-    for layer in layers_in((spec.blocks, spec.streams, spec.outputs)):
+    streams = {name: [*layers_in(declared)] for name, declared in spec.streams.items()}
+    for layer in chain(layers_in((spec.blocks, spec.outputs)), *streams.values()):
         _add(layer, names)
         found += _reserved_parts(layer)
-    for stream, declared in spec.streams.items():
-        names.marks[stream] = _marks(declared, found)
+    names.marks |= {name: _marks(layers, found) for name, layers in streams.items()}
     return names, found
 
 
@@ -172,9 +173,10 @@ def _reserved_parts(layer: Layer) -> list[Diagnostic]:
     return [reserved(*each) for each in given if each[1] in RESERVED]
 
 
-def _marks(stream: Any, found: list[Diagnostic]) -> dict[str, Span]:
+def _marks(layers: list[Layer], found: list[Diagnostic]) -> dict[str, Span]:
+    """The marks in a stream's layers."""
     marks: dict[str, Span] = {}
-    for layer in layers_in(stream):
+    for layer in layers:
         if isinstance(layer, Mark) and layer.name:
             name, span = str(layer.name), layer.span_of("name")
             if name in marks:
