@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+import tfspec
+from tfspec.construct.sizes import Sizes
 from tfspec.layers import attend_mask
 from tfspec.passes.check import check
 from tfspec.spec.load import load_text
+from tfspec.symbolic import mending
 
 SPEC = """
 tfspec: 1
@@ -45,3 +48,17 @@ def test_a_mask_of_a_repeated_block(monkeypatch: pytest.MonkeyPatch, count: int)
     calls = counted(monkeypatch, attend_mask, "total")
     assert check(load_text(SPEC.format(layers=", ".join(["layer"] * count))), {}).ok
     assert calls == {"total": 1}
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_sizes_of_a_repeated_block(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    calls = counted(monkeypatch, Sizes, "_prove")
+    assert check(load_text(SPEC.format(layers=", ".join(["layer"] * count))), {}).ok
+    assert calls == {"_prove": 6}  # B, T, W, d, 9 and 2
+
+
+@pytest.mark.parametrize("name", ["swin-t", "vilbert"])
+def test_a_right_spec_is_not_mended(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    calls = counted(monkeypatch, mending, "mend")
+    assert tfspec.load(name).check().ok
+    assert not calls
