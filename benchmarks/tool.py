@@ -8,6 +8,10 @@ the start of Python to its end; `warm` rows ask it again in a process that has a
 and `report` rows write the model's picture and its report in the time that transformers takes to
 have the model at all. Each figure is a median, tfspec and transformers measured in turns.
 
+`file` rows load and check each bundled spec from its file, in CPU time of a process that has done
+so before, in turns with plain PyYAML, which reads the same texts and understands nothing of them: a
+machine that is slow or busy slows both.
+
 `sweep` rows ask what training costs at 1,000 lengths on a GPU: the whole process against one cost,
 a process too, so that the ratio says how much of one cost all others take together.
 """
@@ -23,7 +27,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -92,7 +96,39 @@ def plan(repeats: int) -> list[Callable[[], Row]]:
     warms = [lambda name=name: warm(name) for name in PEERS]
     sweeps = [lambda name=name: sweep(name, repeats) for name in SWEPT]
     drawn = [lambda name=name: warm(name, "draw") for name in PEERS]
-    return [*processes, *verbs, *warms, *drawn, lambda: depth("gpt2", 12, 96), *sweeps]
+    depths = [lambda: depth("gpt2", 12, 96)]
+    return [*processes, *verbs, *warms, *drawn, *depths, *files(), *sweeps]
+
+
+def files(repeats: int = 25) -> list[Callable[[], Row]]:
+    """A measurement of each bundled spec."""
+    from tfspec import zoo
+
+    return [lambda name=name: file(name, repeats) for name in zoo.names()]
+
+
+def file(name: str, repeats: int) -> Row:
+    """A load and check of a bundled spec's file, against PyYAML's reading of it and its bases."""
+    import yaml
+
+    import tfspec
+    from tfspec import zoo
+
+    path = zoo.path(name)
+    assert path is not None
+    spec = tfspec.load(path)
+    assert spec.check().ok
+    texts = spec.loaded.sources.values()
+    ways = lambda: tfspec.load(path).check(), lambda: [*map(yaml.safe_load, texts)]
+    ours, theirs = zip(*(map(cpu_seconds, ways) for _ in range(repeats)), strict=True)
+    return row(f"file, {name}", "PyYAML, the text", median(ours), median(theirs))
+
+
+def cpu_seconds(call: Callable[[], Any]) -> float:
+    """What one call takes of the processor."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
 
 
 def sweep(name: str, repeats: int) -> Row:
@@ -204,7 +240,7 @@ def row(what: str, peer: str, ours: float, theirs: float) -> Row:
     return Row(what, ours, peer, theirs, theirs / ours)
 
 
-def median(times: list[float]) -> float:
+def median(times: Sequence[float]) -> float:
     """The median, in seconds."""
     return statistics.median(times)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import listdir
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -22,6 +23,6 @@ def names() -> list[str]:
 
 def path(name: str) -> Path | None:
     """The file of a bundled spec by its bare name (`gpt2`, `gpt2.yaml`), or None."""
-    bare = name.removesuffix(SUFFIX)
-    where = folder()
-    return where / f"{bare}{SUFFIX}" if where and bare in names() else None
+    file = f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+    where = folder() if Path(file).name == file else None
+    return where / file if where and file in listdir(where) else None

@@ -118,6 +118,22 @@ def test_a_mend_mends(parts: tuple[type[Claim], Tree, Tree], declared: dict[str,
     assert isinstance(Facts(mended).decide(claim), Proved)
 
 
+class WithoutCorners(Facts):
+    """The prover that tries no value before it looks for a proof."""
+
+    def _corners(self, claim: Claim) -> Iterator[dict[str, int]]:
+        return iter(())
+
+
+@QUICK
+@given(claims(), over_names(domains))
+def test_what_fails_at_a_corner_has_no_quick_proof(
+    parts: tuple[type[Claim], Tree, Tree], declared: dict[str, Domain]
+) -> None:
+    claim = stated(parts)
+    assert Facts(declared).proves(claim) == WithoutCorners(declared).proves(claim)
+
+
 @QUICK
 @given(claims(), over_names(ranges))
 def test_few_values_are_always_decided(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tfspec.construct.holders import Defaults, Holders
 from tfspec.construct.layer_index import Depth, count_layers
@@ -150,8 +151,8 @@ class Builder(Holders):
 
     def no_layers_yet(self, pipeline: Pipeline) -> dict[str, object]:
         """The context in which a stream or an output begins: its layers are counted from 0."""
-        total = count_layers(self.spec, self.dims, self.facts, pipeline)
-        return {"depth": Depth(total), "layers": None}
+        count = partial(count_layers, self.spec, self.dims, self.facts, pipeline)
+        return {"depth": Depth(count), "layers": None}
 
     def stopped(self) -> None:
         """A step that stopped has said why; one that has not would be left out in silence."""

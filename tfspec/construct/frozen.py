@@ -24,6 +24,8 @@ HALF_FROZEN = Rule(
 def check_frozen(g: Holders) -> None:
     """Report what is frozen in one stream and trained in another, and a `freeze` of no weights: to
     be asked when all of the spec is built."""
+    if not any(decl.freeze for decl in g.spec.streams.values()):
+        return
     weights = [weight for weight in _weights(g.top.scope) if weight.learned]
     owners = {owner for weight in weights for owner in weight.owners}
     for name, decl in g.spec.streams.items():

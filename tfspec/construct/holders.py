@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspec.construct.homes import Home, layer_around, numbers
@@ -219,9 +219,7 @@ class Holders(Sizes):
 
     def trace(self, scope: Scope, doc: str, inputs: Sequence[Tensor], run: Run) -> Trace:
         roles = ["x", *(tensor.role or "source" for tensor in inputs[1:])]
-        inner = tuple(
-            replace(tensor, role=role, of=None) for tensor, role in zip(inputs, roles, strict=True)
-        )
+        inner = tuple(tensor.given(role) for tensor, role in zip(inputs, roles, strict=True))
         trace = Trace(scope, inner, doc=doc)
         scope.retrace()
         with tracing(trace):

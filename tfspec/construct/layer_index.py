@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from tfspec.layers.base import Layer
@@ -37,10 +38,16 @@ class Layers:
 
 @dataclass(eq=False)
 class Depth:
-    """The layers of a stream or output: how many there are in all, and how many came so far."""
+    """The layers of a stream or output: how many came so far, and how many there are in all, which
+    is counted where a number speaks of it."""
 
-    total: int | None
+    count: Callable[[], int | None]
     passed: int = 0
+
+    @cached_property
+    def total(self) -> int | None:
+        """How many there are; None where that cannot be told."""
+        return self.count()
 
     def take(self, count: int) -> int:
         """The index of the first of so many layers, which come now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,6 +41,9 @@ from tfspec.symbolic.mending import mend
 
 if TYPE_CHECKING:
     from tfspec.construct.layer_index import Depth, Layers
+    from tfspec.graph.mask import Mask
+    from tfspec.graph.mask_pairs import Pairs
+    from tfspec.spec.predicate import Predicate
     from tfspec.spec.schema import Spec
 
 
@@ -56,6 +59,17 @@ class Sizes:
     layers: Layers | None = field(init=False, default=None)
     depth: Depth | None = field(init=False, default=None)
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
+    proved: set[tuple[Dim, int]] = field(init=False, default_factory=set["tuple[Dim, int]"])
+    """Sizes that are known to be whole, of at least so much, and not beyond 2**53."""
+    rates: dict[tuple[RateExpr, tuple[tuple[str, int], ...], Layers], Rate] = field(
+        init=False,
+        default_factory=dict["tuple[RateExpr, tuple[tuple[str, int], ...], Layers]", "Rate"],
+    )
+    """Numbers that differ from layer to layer: the branches of a layer often ask for the same."""
+    masks: dict[tuple[Pairs, Predicate, Span], Mask | None] = field(
+        init=False, default_factory=dict["tuple[Pairs, Predicate, Span]", "Mask | None"]
+    )
+    """Masks by their tokens, their predicates and their places."""
     alike: dict[Diagnostic, Diagnostic] = field(
         init=False, default_factory=dict[Diagnostic, Diagnostic]
     )
@@ -114,7 +128,15 @@ class Sizes:
 
         `least` is 0 for an amount that may be nothing.
         """
-        size = self.integer(expr, x)
+        size = self._evaluated(expr, x)
+        if (size, least) not in self.proved:
+            self._prove(size, expr, least)
+            self.proved.add((size, least))
+        return size
+
+    def _prove(self, size: Dim, expr: SizeExpr, least: int) -> None:
+        """A size is whole, of at least so much and not beyond 2**53, or the spec is refused."""
+        self._whole(size, expr.span)
         answer = self.facts.at_least(size, least)
         if isinstance(answer, Refuted):
             value, shown = self.value_at(size, answer), self.example(answer)
@@ -129,22 +151,26 @@ class Sizes:
                 came=self.declared(*sorted(size.symbols)),
                 help=self._mend(answer),
             )
-        claim = AtLeast(size, Dim.of(least))
-        self._decided(answer, f"that {expr.text} is positive", expr.span, claim)
+        if isinstance(answer, Unknown):
+            claim = AtLeast(size, Dim.of(least))
+            raise self._undecided(answer, f"that {expr.text} is positive", expr.span, claim)
         value = self.facts.value(size)
         if value is not None and value > LARGEST:
             message = f"a size is at most 2**53, and {expr.text} is {value}"
             came = self.declared(*sorted(size.symbols))
             raise self.refuse(OUT_OF_RANGE, message, expr.span, came=came)
-        return size
 
     def integer(self, expr: SizeExpr, x: Tensor | None = None) -> Dim:
         """A whole number of the spec, also below 0; its exact quotients are proved."""
         number = self._evaluated(expr, x)
-        self._divisors(number, expr.span)
-        for quotient in self.facts.obligations(number):
-            self.divides(quotient.den, quotient.num, expr.span, help=ROUNDS_DOWN)
+        self._whole(number, expr.span)
         return number
+
+    def _whole(self, number: Dim, place: Span) -> None:
+        """What it divides by is positive, and its exact quotients leave no remainder."""
+        self._divisors(number, place)
+        for quotient in self.facts.obligations(number):
+            self.divides(quotient.den, quotient.num, place, help=ROUNDS_DOWN)
 
     def _divisors(self, size: Dim, place: Span) -> None:
         """Whatever `//` and `%` divide by is 1 or more for every allowed size."""
@@ -161,14 +187,15 @@ class Sizes:
                     came=self.declared(*sorted(divisor.symbols)),
                     help=self._mend(answer),
                 )
-            claim = AtLeast(divisor, Dim.of(1))
-            self._decided(answer, f"that {divisor} is positive", place, claim)
+            if isinstance(answer, Unknown):
+                claim = AtLeast(divisor, Dim.of(1))
+                raise self._undecided(answer, f"that {divisor} is positive", place, claim)
 
     def _evaluated(self, expr: SizeExpr, x: Tensor | None) -> Dim:
-        env = dict(self.dims)
+        env = self.dims
         if x is not None and x.axes and x.kind == "float" and "width" in expr.names:
             self.one_width(x, "`width`", expr.span)
-            env["width"] = x.width
+            env = {**env, "width": x.width}
         missing = expr.names - env.keys()
         if missing & {"i", "n"}:
             raise self.not_yet("a size that depends on the layer", expr.span)
@@ -220,8 +247,15 @@ class Sizes:
         sizes["n"] = self.depth.total
         if "i" not in expr.names:
             return self._real(expr, sizes)
-        found = PerLayer(filled(expr.tree, sizes), self.layers.own, self.layers.lead)
-        values = [self._real(expr, {**sizes, "i": i}) for i in self.layers.indices]
+        key = (expr, tuple(sizes.items()), self.layers)
+        if key not in self.rates:
+            self.rates[key] = self._by_layer(expr, sizes, self.layers)
+        return self.rates[key]
+
+    def _by_layer(self, expr: RateExpr, sizes: Mapping[str, int], layers: Layers) -> Rate:
+        """A number that speaks of `i`, in each of some layers."""
+        found = PerLayer(filled(expr.tree, sizes), layers.own, layers.lead)
+        values = [self._real(expr, {**sizes, "i": i}) for i in layers.indices]
         if any(value != values[at % len(found.layers)] for at, value in enumerate(values)):
             raise self.not_yet("a number that differs in layers that share weights", expr.span)
         return found if len(set(values)) > 1 or len(found.layers) == 1 else values[0]
@@ -279,7 +313,7 @@ class Sizes:
             raise Stop from None
 
     def divides(
-        self, divisor: Dim, size: Dim, place: Span, message: str = "", *,
+        self, divisor: Dim, size: Dim, place: Span, message: Callable[[], str] | None = None, *,
         help: Sequence[str] = (), axis: Axis | None = None,
     ) -> None:  # fmt: skip
         """divisor divides size for every allowed value, or the spec is refused.
@@ -292,26 +326,28 @@ class Sizes:
             whole, rest = divmod(num, den)
             sum_ = f"{num} = {den} × {whole} + {rest}"
             shown = self.example(answer)
+            always = "always " if shown else ""
             raise self.refuse(
                 NOT_DIVIDED,
-                message or f"{size} is not {'always ' if shown else ''}divisible by {divisor}",
+                message() if message else f"{size} is not {always}divisible by {divisor}",
                 Label(place, f"{shown}, and {sum_}" if shown else sum_),
                 came=self.declared(*sorted(size.symbols | divisor.symbols)),
                 help=[*self._mend_cut(answer, divisor, axis), *help],
                 notes=self._story(axis, answer) if axis is not None else [],
             )
-        self._decided(answer, f"that {divisor} divides {size}", place, Divides(divisor, size))
-
-    def _decided(self, answer: object, what: str, place: Span, claim: Claim) -> None:
         if isinstance(answer, Unknown):
-            raise self.refuse(
-                UNDECIDED,
-                f"could neither prove nor refute {what} for all sizes",
-                place,
-                came=self.declared(*sorted(claim.symbols)),
-                notes=[answer.why],
-                help=["narrow a range, or fix a dim", *as_assumed(claim)],
-            )
+            claim = Divides(divisor, size)
+            raise self._undecided(answer, f"that {divisor} divides {size}", place, claim)
+
+    def _undecided(self, answer: Unknown, what: str, place: Span, claim: Claim) -> Stop:
+        return self.refuse(
+            UNDECIDED,
+            f"could neither prove nor refute {what} for all sizes",
+            place,
+            came=self.declared(*sorted(claim.symbols)),
+            notes=[answer.why],
+            help=["narrow a range, or fix a dim", *as_assumed(claim)],
+        )
 
     def value_at(self, size: Dim, answer: Refuted) -> int:
         """A size where the counterexample is."""
@@ -360,8 +396,9 @@ class Sizes:
                 help = [*self._mend(answer), "-1 is the last index of any length"]
                 message = f"index {text} is outside axis {axis.name}"
                 raise self.refuse(OUTSIDE, message, label, came=came, help=help)
-            what = f"that index {text} is inside axis {axis.name}"
-            self._decided(answer, what, place, claim)
+            if isinstance(answer, Unknown):
+                what = f"that index {text} is inside axis {axis.name}"
+                raise self._undecided(answer, what, place, claim)
 
     def positions(self, count: Dim, tokens: Dim, place: Span, name: str) -> None:
         """Each of so many positions, which an input names, is one of the tokens, at any size."""
@@ -382,7 +419,9 @@ class Sizes:
                 came=self.declared(*sorted(claim.symbols)),
                 help=[*self._mend(answer), fits],
             )
-        self._decided(answer, f"that `{name}` names tokens that there are", place, claim)
+        if isinstance(answer, Unknown):
+            what = f"that `{name}` names tokens that there are"
+            raise self._undecided(answer, what, place, claim)
 
     def _indices(self, index: Dim, axis: Axis, size: int, shown: str) -> str:
         """What the indices are: at most, where the index is outside at every length."""

@@ -38,7 +38,8 @@ def _shortened(pairs: Pairs, tree: mt.Condition) -> mt.Answer:
     """The condition without what makes no difference to the tokens of any part."""
     found: mt.Answer = tree
     while not isinstance(found, bool):
-        shorter = (each for each in _without_one(found) if _alike(pairs, each, found))
+        same = [pairs.at(found, pair) for pair in pairs.all]
+        shorter = (each for each in _without_one(found) if _comes_to(pairs, each, same))
         less = next(shorter, None)
         if less is None:
             break
@@ -53,8 +54,10 @@ def _without_one(tree: mt.Condition) -> Iterator[mt.Answer]:
             known if each == leaf else each))  # fmt: skip
 
 
-def _alike(pairs: Pairs, a: mt.Answer, b: mt.Answer) -> bool:
-    return all(_at(pairs, a, pair) == _at(pairs, b, pair) for pair in pairs.all)
+def _comes_to(pairs: Pairs, tree: mt.Answer, wanted: list[mt.Answer]) -> bool:
+    """Whether that is what is left of the condition for each pair of parts."""
+    each = zip(pairs.all, wanted, strict=True)
+    return all(_at(pairs, tree, pair) == answer for pair, answer in each)
 
 
 def _at(pairs: Pairs, tree: mt.Answer, pair: Pair) -> mt.Answer:

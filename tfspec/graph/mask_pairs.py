@@ -39,6 +39,13 @@ class Pairs:
     own: bool
     called: Mapping[Side, str] = field(default_factory=lambda: CALLED, compare=False)
     """What messages call the tokens of each side."""
+    decided: dict[tuple[mt.Compare, tuple[Loose, ...]], bool | None] = field(
+        default_factory=dict["tuple[mt.Compare, tuple[Loose, ...]]", "bool | None"],
+        compare=False,
+        repr=False,
+    )
+    """What comparisons of such coordinates came to: the way to the shortest predicate asks often,
+    and indices are the same in all parts."""
 
     def space(self, side: Side) -> Space:
         return self.query if side == "query" else self.key
@@ -76,7 +83,12 @@ class Pairs:
     def _compare(self, leaf: mt.Compare, pair: Pair) -> mt.Answer:
         if not has(leaf, pair):
             return False
-        known = Bounds(self.facts, partial(self._anywhere, pair)).decide(leaf)
+        read = (each for each in mt.numbers(leaf) if not isinstance(each, mt.Size))
+        key = leaf, tuple(self._anywhere(pair, each) for each in read)
+        if key not in self.decided:
+            known = Bounds(self.facts, partial(self._anywhere, pair)).decide(leaf)
+            self.decided[key] = known
+        known = self.decided[key]
         return leaf if known is None else known
 
     def _anywhere(self, pair: Pair, number: Coordinate) -> Loose:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from tfspec.symbolic import Dim
+from tfspec.symbolic.atoms import Symbol
 
 TOKENS = ("N", "M", "P", "Q", "N2", "N3", "N4", "N5", "N6")
 WINDOWS = ("n", "n2", "n3", "n4", "n5", "n6")
@@ -25,9 +26,8 @@ class SizeNames:
         self.by_size: dict[Dim, str] = {}
 
     def give(self, size: Dim, wanted: Iterable[str]) -> None:
-        """Name a size that is neither a number nor a single symbol, unless it has a name."""
-        plain = size.constant is not None or str(size).isidentifier()
-        if plain or size in self.by_size:
+        """Name a size that is neither a number nor symbols alone, unless it has a name."""
+        if size in self.by_size or size.constant is not None or _of_symbols(size):
             return
         letter = next((name for name in wanted if name not in self.taken), None)
         if letter is not None:
@@ -46,3 +46,10 @@ class SizeNames:
 
     def show(self, size: Dim) -> str:
         return self.by_size.get(size) or str(size)
+
+
+def _of_symbols(size: Dim) -> bool:
+    """Whether the size is a symbol, or a product of different ones: H·W is short enough."""
+    ((powers, number), *others) = size.terms.items()
+    plain = (isinstance(atom, Symbol) and exponent == 1 for atom, exponent in powers)
+    return number == 1 and not others and all(plain)

@@ -112,7 +112,9 @@ class Group(Entry):
         return any(weight.trained for weight in self.weights.values())
 
     def add(self, attribute: str, spec: WeightSpec) -> Weight:
-        return self.weights.setdefault(attribute, Weight(spec, self, attribute))
+        if attribute not in self.weights:
+            self.weights[attribute] = Weight(spec, self, attribute, {})
+        return self.weights[attribute]
 
 
 @dataclass(eq=False, repr=False)
@@ -155,7 +157,7 @@ class Scope(Entry):
         known = next(self._again, None)
         if isinstance(known, Group) and known.base == base:
             return known
-        group = Group(member_name(base), self)
+        group = Group(member_name(base), self, {})
         self.entries.append(group)
         return group
 

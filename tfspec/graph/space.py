@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from tfspec.symbolic import Dim, product
 
@@ -32,14 +33,14 @@ class Axis:
         return self.history or (self.size,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """Tokens that lie on a grid of axes, row-major; without axes it is one token."""
 
     name: str
     axes: tuple[Axis, ...] = ()
 
-    @property
+    @cached_property
     def length(self) -> Dim:
         return product(axis.size for axis in self.axes)
 
@@ -50,14 +51,14 @@ class Part:
         return "·".join(axis.name for axis in self.axes) or self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Space:
     """What a value's rows are: batch axes × (part + part + ...)."""
 
     batch: tuple[Axis, ...]
     parts: tuple[Part, ...]
 
-    @property
+    @cached_property
     def length(self) -> Dim:
         return sum((part.length for part in self.parts), Dim.of(0))
 
@@ -66,7 +67,7 @@ class Space:
         """One token, and so no token axis in the tensor."""
         return len(self.parts) == 1 and not self.parts[0].axes
 
-    @property
+    @cached_property
     def token_axes(self) -> tuple[Axis, ...]:
         """The one flattened token axis of a tensor over this space; empty for a single token."""
         if self.single:

@@ -41,6 +41,13 @@ class Tensor:
         space = self.space.with_parts(replace(self.space.parts[0], name=part))
         return replace(self, space=space, of=self.original)
 
+    def given(self, role: str) -> Tensor:
+        """The same value inside a module, by the role that it has there."""
+        return Tensor(
+            self.axes, self.space, self.kind, role, self.raw, self.vocabulary, self.unknown,
+            self.widths,
+        )  # fmt: skip
+
     @property
     def shape(self) -> tuple[Dim, ...]:
         return tuple(axis.size for axis in self.axes)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
 from tfspec.diagnostics import Span
 from tfspec.graph.look import Look
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from tfspec.program.value import Value
 
 
+T = TypeVar("T")
 Reach = Literal["token", "place", "part", "text", "all"]
 """The token alone; the tokens that stand at its place of the first axis; of parts of which the text
 is the last, those of its own; also where it stands and what was before it, which a cache can have;
@@ -246,33 +246,33 @@ def current() -> Trace:
     return _CURRENT.get()
 
 
-@contextmanager
-def tracing(trace: Trace) -> Generator[Trace]:
-    token = _CURRENT.set(trace)
-    try:
-        yield trace
-    finally:
-        _CURRENT.reset(token)
+class _Setting(Generic[T]):
+    """A context variable's value inside; quicker than a generator, and used for every step."""
+
+    def __init__(self, variable: ContextVar[T], value: T) -> None:
+        self.variable, self.value = variable, value
+
+    def __enter__(self) -> T:
+        self.token = self.variable.set(self.value)
+        return self.value
+
+    def __exit__(self, *_: object) -> None:
+        self.variable.reset(self.token)
 
 
-@contextmanager
-def placed(span: Span | None) -> Generator[None]:
+def tracing(trace: Trace) -> _Setting[Trace]:
+    """Ops are recorded into this trace inside."""
+    return _Setting(_CURRENT, trace)
+
+
+def placed(span: Span | None) -> _Setting[Span | None]:
     """Nodes recorded inside come from this place in the spec."""
-    token = _SPAN.set(span)
-    try:
-        yield
-    finally:
-        _SPAN.reset(token)
+    return _Setting(_SPAN, span)
 
 
-@contextmanager
-def owned(owner: Owner) -> Generator[None]:
+def owned(owner: Owner) -> _Setting[Owner]:
     """Weights that are read inside are this owner's."""
-    token = _OWNER.set(owner)
-    try:
-        yield
-    finally:
-        _OWNER.reset(token)
+    return _Setting(_OWNER, owner)
 
 
 def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | None) -> Tensor:
@@ -294,6 +294,8 @@ def record(op: Op, inputs: Sequence[Tensor], name: str | None, group: Group | No
 
 
 def _define(node: Node, scope: Scope) -> None:
+    if type(node.op).define is Op.define:
+        return  # a primitive, as most are
     node.inner = _defined(node, scope, node.op.define)
     if node.inner is None:
         return

@@ -43,20 +43,32 @@ NO_KEY = Rule(
 def read_mask(
     g: Builder, layer: Attend, x: Tensor, source: Tensor | None
 ) -> tuple[Mask | None, tuple[Tensor, ...]]:
-    """The mask of the graph, and the inputs that it reads."""
+    """The mask of the graph, and the inputs that it reads.
+
+    A block stands in many places, and is asked of the same tokens in most of them: once for all.
+    """
     if layer.mask is None:
         return None, ()
     kv = x if source is None else source
     query = replace(x.space, batch=joint(x, kv) or ())  # flags are over the batch of both
-    names = MaskNames(g, Pairs(g.facts, query, kv.space, source is None), layer.span_of("mask"))
-    asked = Reading(g, names, partial(_not_self, g, layer)).condition(layer.mask.tree)
-    tree = asked if isinstance(asked, bool) else total(names.pairs, asked)
+    pairs = Pairs(g.facts, query, kv.space, source is None)
+    key = (pairs, layer.mask, layer.span_of("mask"))  # what is equal at two places tells its own
+    if key not in g.masks:
+        g.masks[key] = _read(g, layer, layer.mask, pairs)
+    mask = g.masks[key]
+    return mask, () if mask is None else tuple(g.values[given.name] for given in mask.flags)
+
+
+def _read(g: Builder, layer: Attend, written: sp.Predicate, pairs: Pairs) -> Mask | None:
+    """The mask over such queries and keys; None where it hides nothing."""
+    names = MaskNames(g, pairs, layer.span_of("mask"))
+    asked = Reading(g, names, partial(_not_self, g, layer)).condition(written.tree)
+    tree = asked if isinstance(asked, bool) else total(pairs, asked)
     if tree is True:
-        return None, ()
+        return None
     if tree is False:
         raise _hides_all(g, layer, names)
-    mask = Mask(tree, names.pairs.keeps_one(tree), str(layer.mask))
-    return mask, tuple(g.values[given.name] for given in mask.flags)
+    return Mask(tree, pairs.keeps_one(tree), str(written))
 
 
 def _hides_all(g: Builder, layer: Attend, names: MaskNames) -> Exception:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import Field
 
-from tfspec.diagnostics import Label, Rule
+from tfspec.diagnostics import Label, Rule, Span
 from tfspec.graph.tensor import Tensor
 from tfspec.graph.trace import placed
 from tfspec.layers.combine import as_many_tokens, lacks_axes, plus, vectors
@@ -151,18 +151,21 @@ def _term(g: Builder, layer: Attend, knob: str, pipeline: Pipeline, x: Tensor) -
     if batch != x.space.batch and (layer.window is not None or layer.over is not None):
         beside = "window" if layer.window is not None else "over"
         raise g.not_yet(f"`pos` over more batch axes beside `{beside}`", place)
-    found = Label(place, f"this is {g.shape(value)}, and it is added to {g.shape(x)}")
     whose = {"query": "queries", "key": "keys"}[knob]
     along = lacks_axes(g, _over(batch, value), _over(batch, x))
     if not along and not as_many_tokens(g, x, value):
         message = f"`pos` has other tokens than the {whose} that it is added to"
-        raise g.refuse(OTHER_TOKENS, message, found, help=_sides(layer))
+        raise g.refuse(OTHER_TOKENS, message, _added_to(g, value, x, place), help=_sides(layer))
     if not g.same(value.width, x.width):
         message = f"`pos` is {g.facts.show(value.width)} wide, and what makes the {whose} "
         message += f"is {g.facts.show(x.width)} wide"
         help = [f"end it with `linear: {x.width.ascii()}`, for instance"]
-        raise g.refuse(OTHER_TOKENS, message, found, help=help)
+        raise g.refuse(OTHER_TOKENS, message, _added_to(g, value, x, place), help=help)
     return value
+
+
+def _added_to(g: Builder, value: Tensor, x: Tensor, place: Span) -> Label:
+    return Label(place, f"this is {g.shape(value)}, and it is added to {g.shape(x)}")
 
 
 def _over(batch: Batch, x: Tensor) -> Tensor:

@@ -148,15 +148,15 @@ def matched(
     width: bool = True,
 ) -> None:
     """Both have the same tokens (and width), in each batch, or the spec is refused."""
-    (a, b), (first, place) = values, map(last_place, made)
+    a, b = values
     same = as_many_tokens(g, a, b)
     if joint(a, b) is None or (not same and _nested(a, b)):
-        raise g.not_yet(f"`{step}` of values over different axes", place)
-    labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
+        raise g.not_yet(f"`{step}` of values over different axes", last_place(made[1]))
     if not same:
         message = f"`{step}` needs values of the same tokens"
         help = ["`concat` puts different tokens one behind the other"]
-        raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
+        label, *came = _shapes(g, values, made)
+        raise g.refuse(UNEQUAL, message, label, came=came, help=help)
     if width:
         matched_widths(g, step, values, made)
 
@@ -171,13 +171,24 @@ def matched_widths(
     g: Builder, step: str, values: tuple[Tensor, Tensor], made: tuple[Pipeline, Pipeline]
 ) -> None:
     """Both have the same width, or the spec is refused."""
-    (a, b), (first, place) = values, map(last_place, made)
-    labels = Label(place, f"this is {g.shape(b)}"), Label(first, f"this is {g.shape(a)}")
+    a, b = values
     if not g.same(a.width, b.width):
         message = f"`{step}` needs equal widths, not {g.facts.show(a.width)} and "
         message += g.facts.show(b.width)
         help = [f"end the second with `linear: {a.width.ascii()}`, for instance"]
-        raise g.refuse(UNEQUAL, message, labels[0], came=labels[1:], help=help)
+        label, *came = _shapes(g, values, made)
+        raise g.refuse(UNEQUAL, message, label, came=came, help=help)
+
+
+def _shapes(
+    g: Builder, values: tuple[Tensor, Tensor], made: tuple[Pipeline, Pipeline]
+) -> tuple[Label, Label]:
+    """Where the second value is made, and the first, with their shapes."""
+    first, second = (
+        Label(last_place(pipeline), f"this is {g.shape(value)}")
+        for value, pipeline in zip(values, made, strict=True)
+    )
+    return second, first
 
 
 def _nested(a: Tensor, b: Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from tfspec.layers.base import Layer
 from tfspec.layers.tiles import cut_axes, the_grid
 from tfspec.ops import merge as ops
 from tfspec.spec.types import AxisSizes
-from tfspec.symbolic import product
+from tfspec.symbolic import Dim, product
 
 if TYPE_CHECKING:
     from tfspec.construct.builder import Builder
@@ -58,12 +59,16 @@ class Split(Layer):
         assert x is not None
         part = the_grid(g, "split", x, self.size, self.name_span)
         sizes = {name: g.fixed_size(size, x) for name, size in self.size.items()}
-        width, block = g.facts.show(x.width), product(sizes.values())
-        message = f"width {width} cannot be split into blocks of {g.facts.show(block)} tokens"
-        g.divides(block, x.width, self.name_span, message)
+        block = product(sizes.values())
+        g.divides(block, x.width, self.name_span, partial(_uneven, g, x.width, block))
         axes = tuple(a.grown(sizes[a.name]) if a.name in sizes else a for a in part.axes)
         space = g.tokens(x.space.with_parts(Part(part.name, axes)))
         return ops.Split(space, _order(part.axes, list(sizes)), tuple(sizes.values()))(x)
+
+
+def _uneven(g: Builder, width: Dim, block: Dim) -> str:
+    blocks = f"blocks of {g.facts.show(block)} tokens"
+    return f"width {g.facts.show(width)} cannot be split into {blocks}"
 
 
 def _order(axes: tuple[Axis, ...], names: list[str]) -> tuple[int, ...]:

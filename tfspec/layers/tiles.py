@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tfspec.construct.rules import NO_AXIS
@@ -68,9 +69,13 @@ def cut_axes(
     for name, size in sizes.items():
         tile = g.size(size, x)
         axis = axes[name]
-        whole = g.facts.value(axis.size)
-        many = "cannot always" if whole is None else f"of {whole} cannot"
-        message = f"axis {name} {many} be cut into {what} of {g.facts.show(tile)}"
+        message = partial(_uneven, g, axis, tile, what)
         g.divides(tile, axis.size, sizes.span_of(name), message, axis=axis)
         found[name] = tile
     return found
+
+
+def _uneven(g: Builder, axis: Axis, tile: Dim, what: str) -> str:
+    whole = g.facts.value(axis.size)
+    many = "cannot always" if whole is None else f"of {whole} cannot"
+    return f"axis {axis.name} {many} be cut into {what} of {g.facts.show(tile)}"

@@ -22,8 +22,12 @@ def joint(*tensors: Tensor) -> Batch | None:
     """The batch axes of all of them; None where no one of them has all, in the order of each."""
     widest = max((tensor.space.batch for tensor in tensors), key=len)
     own = [tensor.space.batch for tensor in tensors]
-    inside = all(batch == tuple(axis for axis in widest if axis in batch) for batch in own)
-    return widest if inside else None
+    return widest if all(batch == widest or _in_order(batch, widest) for batch in own) else None
+
+
+def _in_order(batch: Batch, widest: Batch) -> bool:
+    """Whether these axes are among the others, and stand in the same order there."""
+    return batch == tuple(axis for axis in widest if axis in batch)
 
 
 @dataclass(frozen=True)

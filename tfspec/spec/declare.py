@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from tfspec.diagnostics import Rule, Span, nearest
 from tfspec.spec.expression import (
@@ -22,9 +22,7 @@ from tfspec.spec.located_values import LocatedStr
 from tfspec.spec.tokens import Word, Words, locate
 from tfspec.spec.types import Parsed, check_range, check_size
 from tfspec.spec.wrong import NOWHERE, wrong
-
-if TYPE_CHECKING:
-    from tfspec.symbolic.domain import Domain
+from tfspec.symbolic.domain import Batch, Domain, Fixed, Multiple, Range, settled
 
 BAD_DIM = Rule(
     "TS123",
@@ -65,8 +63,6 @@ class DimDecl:
     @property
     def domain(self) -> Domain | None:
         """The sizes that it may have; None where it is an expression over other dims."""
-        from tfspec.symbolic.domain import Batch, Fixed, Multiple, Range, settled
-
         if self.size is not None:
             return None if self.size.constant is None else Fixed(int(self.size.constant))
         if self.kind == "range" and self.high is not None:

@@ -14,7 +14,7 @@ from tfspec.layers.prepend import Prepend
 from tfspec.layers.stack import Pattern
 from tfspec.spec.cycles import cycles, ordered
 from tfspec.spec.located import Located
-from tfspec.spec.names import Names, inside, layers_in
+from tfspec.spec.names import Names, inside
 from tfspec.spec.pipeline import Ref, Series
 from tfspec.spec.schema import Spec
 
@@ -48,15 +48,16 @@ class Reads:
 
 def stream_order(spec: Spec, names: Names) -> list[str]:
     """The streams, each after those that it reads."""
-    return ordered(_stream_needs(spec, names))
+    return ordered(_stream_needs(spec, names, _of_blocks(spec)))
 
 
 def circles(spec: Spec, names: Names) -> Iterator[Diagnostic]:
     """The streams that read each other, and the blocks that contain each other."""
-    inner = {name: _reads(block, spec).blocks for name, block in spec.blocks.items()}
+    blocks = _of_blocks(spec)
+    inner = {name: each.blocks for name, each in blocks.items()}
     for cycle in cycles(inner):
         yield _circle(BLOCK_CIRCLE, "blocks contain", cycle, inner)
-    needs = _stream_needs(spec, names)
+    needs = _stream_needs(spec, names, blocks)
     for cycle in cycles(needs):
         yield _circle(STREAM_CYCLE, "streams read", cycle, needs)
 
@@ -80,9 +81,14 @@ def _itself(rule: Rule, what: str, name: str, needs: dict[str, dict[str, Span]])
     return Diagnostic(rule, message, Label(needs[name][name]), help=way)
 
 
-def _stream_needs(spec: Spec, names: Names) -> dict[str, dict[str, Span]]:
+def _of_blocks(spec: Spec) -> dict[str, Reads]:
+    """What each block reads itself."""
+    return {name: _reads(block, spec) for name, block in spec.blocks.items()}
+
+
+def _stream_needs(spec: Spec, names: Names, own: dict[str, Reads]) -> dict[str, dict[str, Span]]:
     """For every stream, the streams that it reads, with the places where it does."""
-    blocks = _whole_blocks(spec)
+    blocks = _whole_blocks(own)
     reads = {name: _with_blocks(_reads(each, spec), blocks) for name, each in spec.streams.items()}
     needs = {name: _streams(name, each.sources, spec) for name, each in reads.items()}
     for name, each in reads.items():
@@ -94,9 +100,8 @@ def _stream_needs(spec: Spec, names: Names) -> dict[str, dict[str, Span]]:
     return needs
 
 
-def _whole_blocks(spec: Spec) -> dict[str, Reads]:
+def _whole_blocks(own: dict[str, Reads]) -> dict[str, Reads]:
     """What each block reads, with the blocks in it."""
-    own = {name: _reads(block, spec) for name, block in spec.blocks.items()}
     whole: dict[str, Reads] = {}
     for name in ordered({name: each.blocks for name, each in own.items()}):
         whole[name] = _with_blocks(own[name], whole)
@@ -147,11 +152,6 @@ def _parts(stream: str, reads: dict[str, Reads], needs: dict[str, dict[str, Span
 def _reads(value: Any, spec: Spec) -> Reads:
     reads = Reads()
     _visit(value, reads, spec, part=False)
-    for layer in layers_in(value):
-        if isinstance(layer, Prepend):
-            reads.parts |= {each.name for each in layer.tokens or ()}
-        elif isinstance(layer, Concat):
-            reads.parts |= {each.name for each in layer.of or () if each.name}
     return reads
 
 
@@ -167,9 +167,21 @@ def _visit(value: Any, reads: Reads, spec: Spec, *, part: bool) -> None:
             for index, item in enumerate(items):
                 _visit(item, reads, spec, part=part and not index)
         case Located():
+            reads.parts |= _parts_of(value)
             fields = value.part_fields if isinstance(value, Layer) else frozenset[str]()
             for name in value.model_fields_set:
                 _visit(getattr(value, name), reads, spec, part=name in fields)
         case _:
             for each in inside(value):
                 _visit(each, reads, spec, part=False)
+
+
+def _parts_of(layer: Located) -> set[str]:
+    """The parts that a layer gives names to."""
+    match layer:
+        case Prepend():
+            return {each.name for each in layer.tokens or ()}
+        case Concat():
+            return {each.name for each in layer.of or () if each.name}
+        case _:
+            return set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.diagnostics.escape import quoted
@@ -12,10 +11,8 @@ from tfspec.spec.declare import DimDecl
 from tfspec.spec.expression import LARGEST, OUT_OF_RANGE, ExpressionError, SizeExpr
 from tfspec.spec.types import Table
 from tfspec.spec.wrong import NOWHERE, diagnostic
-
-if TYPE_CHECKING:
-    from tfspec.symbolic.dim import Dim
-    from tfspec.symbolic.domain import Domain
+from tfspec.symbolic.dim import Dim, sym
+from tfspec.symbolic.domain import Domain, Fixed
 
 DIM_CYCLE = Rule(
     "TS130",
@@ -42,8 +39,6 @@ class Environment:
     @property
     def bound(self) -> dict[str, int]:
         """The dims with one value, by name."""
-        from tfspec.symbolic.domain import Fixed
-
         return {
             name: domain.value for name, domain in self.domains.items() if isinstance(domain, Fixed)
         }
@@ -71,8 +66,6 @@ class _Evaluation:
         return Environment(self.sizes, self.domains, tuple(self.found))
 
     def _evaluate(self, name: str, declared: DimDecl) -> None:
-        from tfspec.symbolic.dim import sym
-
         domain = declared.domain
         if domain is not None:
             self.domains[name] = domain
@@ -84,9 +77,6 @@ class _Evaluation:
                 self.found.append(self._told_from(error.diagnostic, declared.size))
 
     def _derive(self, name: str, size: SizeExpr) -> None:
-        from tfspec.symbolic.dim import sym
-        from tfspec.symbolic.domain import Fixed
-
         bound = {key: self._bound(key) for key in size.names}
         value = size.dim(bound).constant
         if value is None:
@@ -103,9 +93,6 @@ class _Evaluation:
         return replace(found, secondary=tuple(each for each in came if each.span != NOWHERE))
 
     def _bound(self, name: str) -> Dim:
-        from tfspec.symbolic.dim import Dim
-        from tfspec.symbolic.domain import Fixed
-
         domain = self.domains.get(name)
         return Dim.of(domain.value) if isinstance(domain, Fixed) else self.sizes[name]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from tfspec.diagnostics import Diagnostic, Rule, Span
 from tfspec.spec.expression_reader import (
@@ -20,9 +19,8 @@ from tfspec.spec.located_values import span_of
 from tfspec.spec.tokens import SYNTAX, Words, locate
 from tfspec.spec.tree import Name, Negative, Number, Operation, Tree, names_in, real_value
 from tfspec.spec.wrong import NOWHERE, diagnostic, wrong
-
-if TYPE_CHECKING:
-    from tfspec.symbolic.dim import Dim
+from tfspec.symbolic.dim import Dim
+from tfspec.symbolic.errors import Indivisible, TooComplex
 
 NOT_REAL = Rule(
     "TS253",
@@ -77,8 +75,6 @@ class SizeExpr(Expression):
         Raises ExpressionError where it has none (an exponent that is no small constant, division
         by zero, a remainder of constants, too many terms); KeyError for a name not in `env`.
         """
-        from tfspec.symbolic.errors import Indivisible, TooComplex
-
         try:
             return _dim(self.tree, env)
         except Indivisible as error:
@@ -152,8 +148,6 @@ def rate_of(value: float) -> RateExpr:
 
 
 def _dim(tree: Tree, env: Mapping[str, Dim]) -> Dim:
-    from tfspec.symbolic.dim import Dim
-
     match tree:
         case Number(value):
             return Dim.of(int(value))

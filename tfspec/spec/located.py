@@ -181,7 +181,8 @@ class Located(BaseModel):
     @classmethod
     def _given(cls, written: dict[str, Any]) -> tuple[dict[str, Any], list[Diagnostic]]:
         """What is left to validate, without what `none` unsets, and what is written as nothing."""
-        empty = {key for key in cls.known_keys() if key in written and written[key] is None}
+        empty = {key for key, value in written.items() if value is None}
+        empty = empty.intersection(cls.known_keys()) if empty else empty
         given = {
             key: value
             for key, value in written.items()

@@ -80,10 +80,12 @@ def _plain_list(node: Sequence) -> LocatedList:
 
 
 def _plain_dict(node: Mapping) -> LocatedDict:
-    value = LocatedDict((located_str(key), plain(item)) for key, item in node.entries)
-    value.span = node.span
-    value.key_spans = {key.text: key.span for key, _ in node.entries}
-    value.value_spans = {key.text: item.span for key, item in node.entries}
+    value = LocatedDict()
+    value.span, value.key_spans, value.value_spans = node.span, {}, {}
+    for key, item in node.entries:
+        value[located_str(key)] = plain(item)
+        value.key_spans[key.text] = key.span
+        value.value_spans[key.text] = item.span
     return value
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache, cached_property
+from itertools import chain
+from types import UnionType
 from typing import Any
 
 from tfspec.diagnostics import Diagnostic, Label, Rule, Span, nearest
@@ -58,7 +61,7 @@ class Names:
     axes: set[str] = field(default_factory=set[str])
     labels: set[str] = field(default_factory=set[str])
 
-    @property
+    @cached_property
     def sources(self) -> set[str]:
         """What a pipeline may begin with."""
         marks = {f"{stream}.{mark}" for stream, own in self.marks.items() for mark in own}
@@ -82,11 +85,11 @@ def collect(spec: Spec) -> tuple[Names, list[Diagnostic]]:
     for each in filter(None, spec.inputs.values()):
         names.axes |= {axis.name for axis in each.axes if axis.name}
         names.axes |= _meant(spec, each)
-    for layer in layers_in((spec.blocks, spec.streams, spec.outputs)):
+    streams = {name: [*layers_in(declared)] for name, declared in spec.streams.items()}
+    for layer in chain(layers_in((spec.blocks, spec.outputs)), *streams.values()):
         _add(layer, names)
         found += _reserved_parts(layer)
-    for stream, declared in spec.streams.items():
-        names.marks[stream] = _marks(declared, found)
+    names.marks |= {name: _marks(layers, found) for name, layers in streams.items()}
     return names, found
 
 
@@ -98,24 +101,47 @@ def _meant(spec: Spec, declared: InputDecl) -> set[str]:
 
 def layers_in(value: Any) -> Iterator[Layer]:
     """Every layer in a value of a spec, however deep."""
-    if isinstance(value, Layer):
-        yield value
-    for each in inside(value):
-        yield from layers_in(each)
+    return (each for each in walk(value) if isinstance(each, Layer))
 
 
-def inside(value: Any) -> Iterator[Any]:
+def walk(value: Any) -> Iterator[Any]:
+    """A value of a spec and all that is in it, each before what it consists of."""
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        yield each
+        if way := _way_in(each.__class__):
+            pending += way(each)[::-1]
+
+
+def inside(value: Any) -> list[Any]:
     """What a value of a spec consists of: fields, items, values."""
-    if isinstance(value, Located):
-        yield from (getattr(value, name) for name in value.model_fields_set)
-    elif isinstance(value, Series):
-        yield from value.items
-    elif isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, tuple):
-        yield from value
-    elif is_dataclass(value) and not isinstance(value, type | Span | Ref | Expression | Predicate):
-        yield from (getattr(value, each.name) for each in fields(value))  # an operand, a token
+    way = _way_in(value.__class__)
+    return way(value) if way else []
+
+
+@cache
+def _way_in(kind: type) -> Callable[[Any], list[Any]] | None:
+    """How to what values of a type consist of, if of anything: many values are of few types."""
+    for whole, way in _WAYS:
+        if issubclass(kind, whole):
+            return way
+    names = _field_names(kind)
+    return (lambda value: [getattr(value, name) for name in names]) if names else None
+
+
+_WAYS: tuple[tuple[type | UnionType, Callable[[Any], list[Any]] | None], ...] = (
+    (Located, lambda value: [getattr(value, name) for name in value.model_fields_set]),
+    (Series, lambda value: [*value.items]),
+    (dict, lambda value: [*value.values()]),
+    (tuple, lambda value: [*value]),
+    (Span | Ref | Expression | Predicate, None),
+)
+
+
+def _field_names(kind: type) -> list[str]:
+    """The fields of a dataclass: an operand, a token."""
+    return [each.name for each in fields(kind)] if is_dataclass(kind) else []
 
 
 def _add(layer: Layer, names: Names) -> None:
@@ -147,9 +173,10 @@ def _reserved_parts(layer: Layer) -> list[Diagnostic]:
     return [reserved(*each) for each in given if each[1] in RESERVED]
 
 
-def _marks(stream: Any, found: list[Diagnostic]) -> dict[str, Span]:
+def _marks(layers: list[Layer], found: list[Diagnostic]) -> dict[str, Span]:
+    """The marks in a stream's layers."""
     marks: dict[str, Span] = {}
-    for layer in layers_in(stream):
+    for layer in layers:
         if isinstance(layer, Mark) and layer.name:
             name, span = str(layer.name), layer.span_of("name")
             if name in marks:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfspec.diagnostics import Diagnostic, Label, Rule
 from tfspec.diagnostics.escape import quoted
 from tfspec.spec.expression import Expression
-from tfspec.spec.names import collect, inside
+from tfspec.spec.names import collect, walk
 from tfspec.spec.parts import Position, Space
 from tfspec.spec.pipeline import Ref
 from tfspec.spec.predicate import Predicate
@@ -52,20 +52,20 @@ def remarks(spec: Spec) -> Iterator[Diagnostic]:
         first = sources[0].layout[0].name
         help = (f"declare `{first}: batch`",) if first else ()
         yield Diagnostic(NO_BATCH, message, label, (), help, severity="note")
-    used = set(_names((spec.inputs, spec.blocks, spec.streams, spec.outputs, spec.init)))
-    used |= {name for dim in spec.dims.values() if dim.size for name in dim.size.names}
-    used |= set(_names((spec.assume, spec.expect)))
+    made = [*walk((spec.blocks, spec.streams, spec.outputs))]
+    rest = walk((spec.dims, spec.inputs, spec.init, spec.assume, spec.expect))
+    used = {name for each in (*made, *rest) for name in _names(each)}
     for name in spec.dims.keys() - used:
         place = Label(spec.dims.span_of(name))
         yield Diagnostic(UNUSED, f"nothing uses dim {quoted(name)}", place, severity="note")
-    yield from _unread(spec)
+    yield from _unread(spec, {each.stream for each in made if isinstance(each, Ref)})
 
 
-def _unread(spec: Spec) -> Iterator[Diagnostic]:
+def _unread(spec: Spec, read: set[str]) -> Iterator[Diagnostic]:
     """Streams that neither an output nor anything else reads, by their names or marks."""
-    read = {ref.stream for ref in _refs((spec.blocks, spec.streams, spec.outputs))}
-    marks = collect(spec)[0].marks
-    for name in spec.streams.keys() - read:
+    unread = spec.streams.keys() - read
+    marks = collect(spec)[0].marks if unread else {}
+    for name in unread:
         if not marks[name].keys() & read:
             message = f"nothing reads stream {quoted(name)}: its weights change nothing"
             help = ("read it in `outputs`, or by `to`",)
@@ -73,26 +73,16 @@ def _unread(spec: Spec) -> Iterator[Diagnostic]:
             yield Diagnostic(UNREAD, message, place, help=help, severity="note")
 
 
-def _refs(value: Any) -> Iterator[Ref]:
-    """Every name that a pipeline reads, in a value of a spec."""
-    if isinstance(value, Ref):
-        yield value
-    for each in inside(value):
-        yield from _refs(each)
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Every name in a value of a spec that may be a dim's."""
+def _names(value: Any) -> Iterable[str]:
+    """Every name that a value of a spec itself has, and that may be a dim's."""
     match value:
         case Expression() | Predicate():
-            yield from value.names
+            return value.names
         case Space():
-            for term in value.terms:
-                yield from term.names
+            return (name for term in value.terms for name in term.names)
         case Position() if value.label is not None:
-            yield value.label
+            return (value.label,)
         case Axes():
-            yield from map(str, value)
+            return map(str, value)
         case _:
-            for each in inside(value):
-                yield from _names(each)
+            return ()

@@ -162,8 +162,9 @@ class _Resolver:
         if isinstance(pipeline, Ref):
             self._name(pipeline, place)
         elif isinstance(pipeline, Series):
+            behind = _behind(place)
             for index, item in enumerate(pipeline.items):
-                self.pipeline(item, _behind(place) if index else place)
+                self.pipeline(item, behind if index else place)
         else:
             self._layer(pipeline, place)
 
@@ -235,7 +236,7 @@ class _Resolver:
         operands = not isinstance(model, Layer) or model.reads == "operands"
         words = tuple(KINDS) if isinstance(model, AttendPos) else ()
         value = place.value or not operands
-        inner = replace(place, first=True, part=False, value=value, words=words)
+        inner = _Place(place.block, value, words=words, stream=place.stream)
         for name in model.model_fields_set:
             value = getattr(model, name)
             if name == "only" and value is not None:
@@ -247,7 +248,7 @@ class _Resolver:
                 self._each("part or ids input", value, known, _NO_PART)
             else:
                 part = isinstance(model, Layer) and name in model.part_fields
-                self._values((value,), replace(inner, part=part))
+                self._value(value, replace(inner, part=True) if part else inner)
 
     def _values(self, values: Iterable[Any], place: _Place) -> None:
         for value in values:

@@ -136,11 +136,13 @@ class _Reader:
 
     def scalar(self, event: ScalarEvent) -> Scalar:
         """One value, by the core rules where it is not quoted."""
-        self.refuse_tag(event, event.tag)
+        if event.tag is not None:
+            self.refuse_tag(event, event.tag)
         span, text = self.span(event, event), event.value
         value = text if event.style else resolve(text)
         found = Scalar(span, value, text, _content_column(span, text, bool(event.style)))
-        self.report(yaml_traps.not_finite(found) or yaml_traps.half_a_character(found))
+        if isinstance(value, float) or not text.isascii():  # as few are
+            self.report(yaml_traps.not_finite(found) or yaml_traps.half_a_character(found))
         return found
 
     def deeper(self, event: Event, depth: int) -> Node:
@@ -185,7 +187,8 @@ class _Reader:
         if isinstance(value, Scalar) and value.value is None and not value.text:
             self.report(yaml_traps.missing_space(key))
             value = Scalar(_key_and_colon(key.span, value.span), None, "")
-        key = Scalar(key.span, key.text, key.text, key.content_column)
+        if key.value != key.text:
+            key = Scalar(key.span, key.text, key.text, key.content_column)
         if key.text == "<<" and plain_key:
             return self.report(yaml_traps.merge_key(key))
         if key.text in entries:

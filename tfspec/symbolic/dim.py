@@ -11,7 +11,9 @@ from tfspec.symbolic.atoms import Atom, Quotient, Symbol
 from tfspec.symbolic.errors import MAX_BITS, MAX_DEGREE, TooComplex
 from tfspec.symbolic.terms import ONE, Monomial, Terms
 
-_CACHE = 8192  # results kept of each operation: a spec repeats a few hundred
+# Results kept of each operation: a spec repeats a few hundred. An operand that is an integer is
+# found as the size that it equals.
+_CACHE = 8192
 
 
 class Dim:
@@ -45,19 +47,19 @@ class Dim:
     # Arithmetic
 
     def __add__(self, other: Dim | int) -> Dim:
-        return _add(self, Dim.of(other))
+        return _add(self, other)
 
     def __radd__(self, other: int) -> Dim:
         return _add(Dim.of(other), self)
 
     def __sub__(self, other: Dim | int) -> Dim:
-        return _subtract(self, Dim.of(other))
+        return _subtract(self, other)
 
     def __rsub__(self, other: int) -> Dim:
         return _subtract(Dim.of(other), self)
 
     def __mul__(self, other: Dim | int) -> Dim:
-        return _multiply(self, Dim.of(other))
+        return _multiply(self, other)
 
     def __rmul__(self, other: int) -> Dim:
         return _multiply(Dim.of(other), self)
@@ -166,7 +168,8 @@ class Dim:
         for mono, coefficient in self._terms.items():
             product = Dim.of(coefficient)
             for atom, exponent in mono:
-                product = product * atom.subs(bindings) ** exponent
+                found = atom.subs(bindings)
+                product = product * (found if exponent == 1 else found**exponent)
             total = total + product
         return total
 
@@ -218,10 +221,10 @@ def sym(name: str) -> Dim:
 
 def product(sizes: Iterable[Dim | int]) -> Dim:
     """The product of the sizes; 1 for none."""
-    total = UNIT
+    total: Dim | None = None
     for size in sizes:
-        total = total * size
-    return total
+        total = Dim.of(size) if total is None else total * size
+    return UNIT if total is None else total
 
 
 @lru_cache(maxsize=_CACHE)
@@ -240,17 +243,18 @@ def _rebuilt(items: tuple[tuple[Monomial, int], ...]) -> Dim:
 
 
 @lru_cache(maxsize=_CACHE)
-def _add(left: Dim, right: Dim) -> Dim:
-    return division.regroup(Dim(ring.add(left.terms, right.terms)))
+def _add(left: Dim, right: Dim | int) -> Dim:
+    return division.regroup(Dim(ring.add(left.terms, Dim.of(right).terms)))
 
 
 @lru_cache(maxsize=_CACHE)
-def _subtract(left: Dim, right: Dim) -> Dim:
-    return division.regroup(Dim(ring.add(left.terms, right.terms, -1)))
+def _subtract(left: Dim, right: Dim | int) -> Dim:
+    return division.regroup(Dim(ring.add(left.terms, Dim.of(right).terms, -1)))
 
 
 @lru_cache(maxsize=_CACHE)
-def _multiply(left: Dim, right: Dim) -> Dim:
+def _multiply(left: Dim, right: Dim | int) -> Dim:
+    right = Dim.of(right)
     if left.plain and right.plain:
         return Dim(ring.multiply(left.terms, right.terms))
     return division.multiply(left, right)

@@ -133,4 +133,6 @@ Domain: TypeAlias = Fixed | Range | Multiple | Batch
 
 def settled(domain: Domain) -> Domain:
     """The domain; where it holds one value, that value: `3..3` and `multiple(3) <= 5` are 3."""
+    if isinstance(domain, Fixed):
+        return domain
     return Fixed(domain.low) if domain.low == domain.high else domain

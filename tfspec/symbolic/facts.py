@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 
 from tfspec.symbolic import mending
@@ -14,6 +14,8 @@ from tfspec.symbolic.errors import Indivisible, TooComplex
 from tfspec.symbolic.intervals import Interval
 from tfspec.symbolic.maxima import greatest
 from tfspec.symbolic.search import ALL, FEW, search
+
+BY_ALGEBRA, BY_VALUE = Proved("by algebra"), Proved("by value")
 
 
 class Facts:
@@ -28,6 +30,8 @@ class Facts:
         self.domains = {name: settled(domain) for name, domain in domains.items()}
         self.assume = frozenset(assume)
         self._answers: dict[Claim, Answer] = {}
+        self._mended: dict[Claim, Refuted] = {}
+        self._tries: dict[Claim, bool] = {}
         self._settled: dict[Dim, Dim] = {}
         self._values = {n: v.value for n, v in self.domains.items() if isinstance(v, Fixed)}
         # A multiple is of · n with n from 1: its quotients and residues are then plain to see.
@@ -41,10 +45,10 @@ class Facts:
     # Questions
 
     def equal(self, a: Dim | int, b: Dim | int) -> Answer:
-        """Whether a = b."""
+        """Whether a = b. No mend is looked for: what is unequal is told by what it is for."""
         if a == b:
-            return Proved("by algebra")
-        return self.decide(Equal(Dim.of(a), Dim.of(b)))
+            return BY_ALGEBRA
+        return self._answer(Equal(Dim.of(a), Dim.of(b)))
 
     def divides(self, k: Dim | int, a: Dim | int) -> Answer:
         """Whether k divides a."""
@@ -59,10 +63,14 @@ class Facts:
         return self.decide(AtLeast(Dim.of(a), Dim.of(1)))
 
     def decide(self, claim: Claim) -> Answer:
-        """Whether the claim holds for every allowed value."""
-        if claim not in self._answers:
-            self._answers[claim] = self._decide(claim)
-        return self._answers[claim]
+        """Whether the claim holds for every allowed value, or what would mend it."""
+        answer = self._answer(claim)
+        if not isinstance(answer, Refuted):
+            return answer
+        if claim not in self._mended:
+            mend = mending.mend(claim, self, answer.counterexample)
+            self._mended[claim] = Refuted(answer.counterexample, mend)
+        return self._mended[claim]
 
     # Values
 
@@ -112,17 +120,18 @@ class Facts:
             self._settled[size] = size.subs(self._bindings)
         return self._settled[size]
 
-    def _decide(self, claim: Claim) -> Answer:
-        answer = self._climb(claim, ALL)
-        if isinstance(answer, Unknown) and claim in self.assume:
-            return Proved("assumed")
-        if isinstance(answer, Refuted):
-            return Refuted(answer.counterexample, mending.mend(claim, self, answer.counterexample))
-        return answer
+    def _answer(self, claim: Claim) -> Answer:
+        if claim not in self._answers:
+            answer = self._climb(claim, ALL)
+            assumed = isinstance(answer, Unknown) and claim in self.assume
+            self._answers[claim] = Proved("assumed") if assumed else answer
+        return self._answers[claim]
 
     def proves(self, claim: Claim) -> bool:
         """Whether a quick try proves the claim; for those who ask about many."""
-        return isinstance(self._climb(claim, FEW), Proved)
+        if claim not in self._tries:
+            self._tries[claim] = isinstance(self._climb(claim, FEW), Proved)
+        return self._tries[claim]
 
     def changed(self, changes: Mapping[str, Domain]) -> Facts:
         """The same facts with some dims declared otherwise."""
@@ -131,7 +140,7 @@ class Facts:
     def _climb(self, claim: Claim, most: int) -> Answer:
         try:
             if claim.by_algebra():
-                return Proved("by algebra")
+                return BY_ALGEBRA
             undeclared = sorted(claim.symbols - self.domains.keys())
             if undeclared:
                 return Unknown(f"{undeclared[0]} has no declared values")
@@ -143,9 +152,11 @@ class Facts:
 
     def _settled_answer(self, claim: Claim, stated: Claim, most: int) -> Answer:
         if not claim.symbols and claim.fails({}) is False:
-            return Proved("by value")
+            return BY_VALUE
         if claim.by_algebra():
-            return Proved("by algebra")
+            return BY_ALGEBRA
+        if most < ALL and any(map(stated.fails, self._corners(stated))):
+            return Unknown("it fails at a corner")
         if claim.by_bounds(self._box):
             return Proved("by bounds and residues")
         # Symbols that cancelled have to stand somewhere.
@@ -161,6 +172,14 @@ class Facts:
         if found.cases:
             return Proved(f"by trying all {found.cases} cases")
         return Unknown(f"no proof and no counterexample for {', '.join(sorted(claim.symbols))}")
+
+    def _corners(self, claim: Claim) -> Iterator[dict[str, int]]:
+        """Some allowed values: each dim at its least, and then one of them at another."""
+        least = {name: self.domains[name].low for name in claim.symbols}
+        yield least
+        for name in claim.symbols - self._values.keys():
+            domain = self.domains[name]
+            yield {**least, name: domain.low + domain.step if domain.high is None else domain.high}
 
 
 def _bounds(domain: Domain) -> Interval:
