@@ -82,7 +82,8 @@ def _touch(one: Path, other: Path) -> bool:
 
 
 def _passes_under(end: Point, start: Point) -> bool:
-    return end[1] == start[1] and abs(end[0] - start[0]) == UNDER
+    (x, y), (to_x, to_y) = end, start
+    return (y == to_y and abs(x - to_x) == UNDER) or (x == to_x and abs(y - to_y) == UNDER)
 
 
 def _on(point: Point, path: Path) -> bool:

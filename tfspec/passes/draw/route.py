@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.draw.crossings import any_cross, meets, runs_over
+from tfspec.passes.draw.broken import broken
+from tfspec.passes.draw.connect import connect
+from tfspec.passes.draw.crossings import any_cross, headings, meets, runs_over, segments
 from tfspec.passes.draw.parts import Series, boxes, jumps
 from tfspec.passes.draw.shapes import Path, Point
 
@@ -39,13 +41,33 @@ def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
         key = _column(target, sides), target.source
         numbers.setdefault(key, sum(1 for at, _ in numbers if at == key[0]))
     drawn: dict[Tensor, list[Path]] = {}
-    for target in _farthest_first(placer, sides):
+    waiting = _farthest_first(placer, sides)
+    while waiting:
+        target = waiting.pop(0)
         column = _column(target, sides)
         channel = sides[column] - placer.m.channel * (numbers[column, target.source] + 1)
         before = drawn.setdefault(target.source, [])
         path = _forked(placer, target, before) or _path(placer, target, channel, gaps)
-        before.append(path if _is_clear(placer, path) else _inside(placer, target) or path)
-        placer.out.paths.append(before[-1])
+        if not _is_clear(placer, path):
+            path = connect(placer, target, before, waiting) or path
+            for paths in (before, placer.out.paths):
+                _part(paths, path.points[0])
+        others = [path for path in placer.out.paths if path not in before]
+        pieces = broken(path, (each for other in others for each in segments(other)), placer.m)
+        before += pieces
+        placer.out.paths += pieces
+
+
+def _part(paths: list[Path], at: Point) -> None:
+    """Where a line forks off a corner, the one that bends there ends, and begins again: a corner
+    that is round would leave the dot beside it."""
+    for number, path in enumerate(paths):
+        if path.line == "cross" and at in path.points[1:-1]:
+            corner = path.points.index(at)
+            first = replace(path, points=path.points[: corner + 1], arrow=False)
+            last = replace(path, points=path.points[corner:], tap=False)
+            paths[number : number + 1] = first, last
+            return
 
 
 def _spread(placer: Placer) -> list[Target]:
@@ -149,26 +171,12 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
     return Path(((x, end - m.point), *bend, *last), target.line, target.arrow)
 
 
-def _inside(placer: Placer, target: Target) -> Path | None:
-    """Between the branches of one column: from where a value is made over to a place that is free
-    all the way to a target further right."""
-    m = placer.m
-    x, end = placer.ends[target.source]
-    tap, tip = end + m.tap - m.point, _tip(placer, target)
-    last, s = tip[0]
-    for side in range(x + m.channel, last, max(m.channel // 2, 1)):
-        points = ((x, tap), (side, tap), (side, s), *tip)
-        path = Path(points, target.line, target.arrow, tap=True)
-        if _is_clear(placer, path):
-            return path
-    return None
-
-
 def _is_clear(placer: Placer, path: Path) -> bool:
     """Whether it meets no box, no word and no other line but where it begins and ends."""
     out, m = placer.out, placer.m
-    boxes = (box.rect for box in out.boxes if not box.rect.holds(path.points[0]))
-    if any(meets([path], rect, m) for rect in boxes):
+    rects = [box.rect for box in out.boxes if not box.rect.holds(path.points[0])]
+    rects += [rect for card in out.cards for rect in headings(card, m, m.up)]
+    if any(meets([path], rect, m) for rect in rects):
         return False
     return not (
         any(runs_over([path], text, m) for text in out.texts)
