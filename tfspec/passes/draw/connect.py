@@ -41,7 +41,7 @@ class _Way:
     ) -> None:
         self.placer, self.m, self.target, self.drawn = placer, placer.m, target, drawn
         self.source = placer.ends[target.source]
-        self.trunk = _net(placer.out.paths, self.source)
+        self.trunk = _net(placer.out.paths, self.source, placer.m.point)
         self.obstacles = Obstacles(placer, target, [*drawn, *self.trunk], waiting)
         self.air, self.bend = self.obstacles.air, _BEND * self.m.channel
 
@@ -67,7 +67,7 @@ class _Way:
     def _starts(self, places: Sequence[Sequence[int]]) -> Led:
         """The end of a column, a trunk, and lines that are drawn."""
         (tap, leave), (x, end) = self._first, self.source
-        if self.trunk:
+        if any(path.points[0] == self.source for path in self.trunk):
             yield Stop(tap, ALONG), []
         elif not self.drawn:
             yield Stop(leave, FLOW), [(x, end - self.m.point)]
@@ -108,13 +108,14 @@ class _Way:
             yield Stop(right, ALONG, (2 + more) * self.bend), [(rect.right, s)]
 
 
-def _net(paths: Sequence[Path], at: Point) -> list[Path]:
-    """The lines of the trunk and its residuals that a value takes from where it is made on; none
-    where others end too."""
-    net = [path for path in paths if path.line != "cross" and path.points[0] == at]
+def _net(paths: Sequence[Path], at: Point, point: int) -> list[Path]:
+    """The lines of the trunk and its residuals that a value takes from where it is made on, and in
+    a card to where that is; none where others end too."""
+    (x, s), trunk = at, [path for path in paths if path.line != "cross"]
+    net = [path for path in trunk if path.points[0] == at or path.points[-1] == (x, s - point)]
     for path in net:
         known = {id(each) for each in net}
-        others = [each for each in paths if each.line != "cross" and id(each) not in known]
+        others = [each for each in trunk if id(each) not in known]
         for other in others:
             start = other.points[0]
             if _on(path, start) and not any(each.points[-1] == start for each in others):

@@ -21,7 +21,7 @@ def any_cross(paths: Iterable[Path]) -> bool:
 
 def tangled(layout: Layout, m: Measure) -> bool:
     """Whether lines of a page cross, or one goes through a box or a word."""
-    rects = [box.rect for box in layout.boxes] + [word(text, m) for text in layout.texts]
+    rects = [box.rect for box in layout.boxes] + [_letters(text, m) for text in layout.texts]
     rects += [rect for card in layout.cards for rect in headings(card, m, up=False)]
     return any_cross(layout.paths) or any(meets(layout.paths, rect, m) for rect in rects)
 
@@ -36,6 +36,12 @@ def word(text: Text, m: Measure) -> Rect:
     width, half = m.width(text.text, text.role), m.name // 2
     left = {"start": text.x, "middle": text.x - m.half(width), "end": text.x - width}[text.anchor]
     return Rect(left, text.y - half, width, 2 * half + m.point)
+
+
+def _letters(text: Text, m: Measure) -> Rect:
+    """What a word covers, without the air above and below it."""
+    r, more = word(text, m), m.beside // 2
+    return Rect(r.x, r.y + more, r.w, r.h - 2 * more)
 
 
 def headings(card: CardShape, m: Measure, up: bool) -> Iterator[Rect]:

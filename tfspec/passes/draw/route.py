@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -40,29 +40,57 @@ def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
     for target in _highest_first(placer.targets):
         key = _column(target, sides), target.source
         numbers.setdefault(key, sum(1 for at, _ in numbers if at == key[0]))
-    drawn: dict[Tensor, list[Path]] = {}
-    waiting = _farthest_first(placer, sides)
+    drawn = _Drawn(placer)
+    order = _farthest_first(placer, sides)
+    waiting = sorted(order, key=lambda each: each.line != "trunk")  # what goes on is not broken
     while waiting:
         target = waiting.pop(0)
         column = _column(target, sides)
         channel = sides[column] - placer.m.channel * (numbers[column, target.source] + 1)
-        before = drawn.setdefault(target.source, [])
+        before = drawn.of(target.source)
         path = _forked(placer, target, before) or _path(placer, target, channel, gaps)
         if not _is_clear(placer, path):
             path = connect(placer, target, before, waiting) or path
-            for paths in (before, placer.out.paths):
-                _part(paths, path.points[0])
-        others = [path for path in placer.out.paths if path not in before]
-        pieces = broken(path, (each for other in others for each in segments(other)), placer.m)
-        before += pieces
-        placer.out.paths += pieces
+        drawn.add(target, path)
+    drawn.show(order)
+
+
+class _Drawn:
+    """The lines that are drawn, by what they lead to."""
+
+    def __init__(self, placer: Placer) -> None:
+        self.placer, self.before = placer, list(placer.out.paths)
+        self.lines: dict[Target, list[Path]] = {}
+
+    def of(self, source: Tensor) -> list[Path]:
+        """Those of one value."""
+        found = (lines for target, lines in self.lines.items() if target.source is source)
+        return [path for lines in found for path in lines]
+
+    def add(self, target: Target, path: Path) -> None:
+        """A line, which passes under those of other values."""
+        for lines in self.lines.values():
+            _part(lines, path.points[0])
+        known = {id(each) for each in self.of(target.source)}
+        self.show(self.lines)
+        others = (each for each in self.placer.out.paths if id(each) not in known)
+        over = (segment for other in others for segment in segments(other))
+        self.lines[target] = broken(path, over, self.placer.m)
+        self.show(self.lines)
+
+    def show(self, order: Iterable[Target]) -> None:
+        """Draw them in an order."""
+        self.placer.out.paths[:] = [
+            *self.before,
+            *(path for target in order for path in self.lines[target]),
+        ]
 
 
 def _part(paths: list[Path], at: Point) -> None:
     """Where a line forks off a corner, the one that bends there ends, and begins again: a corner
     that is round would leave the dot beside it."""
     for number, path in enumerate(paths):
-        if path.line == "cross" and at in path.points[1:-1]:
+        if at in path.points[1:-1]:
             corner = path.points.index(at)
             first = replace(path, points=path.points[: corner + 1], arrow=False)
             last = replace(path, points=path.points[corner:], tap=False)
