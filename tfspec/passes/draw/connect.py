@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.passes.draw.crossings import segments
-from tfspec.passes.draw.grid import ALONG, FLOW, Grid, Stop
+from tfspec.passes.draw.grid import ALONG, FLOW, Grid, Stop, Wall
 from tfspec.passes.draw.obstacles import Obstacles
 from tfspec.passes.draw.shapes import Path, Point
 
@@ -102,10 +102,17 @@ class _Way:
             yield Stop((x, s), ALONG, self.bend), [(x, s + target.rises)]
             return
         rect = next(box.rect for box in self.placer.out.boxes if box.rect.holds((x, s)))
-        for more, lead in enumerate(self.air.leads):
-            yield Stop((x - lead, s), ALONG, more * self.bend), [(x - point, s)]
-            right = rect.right - point + lead, s
-            yield Stop(right, ALONG, (2 + more) * self.bend), [(rect.right, s)]
+        left, right = x - point, rect.right
+        yield Stop((left - self._lead((left, s), -1), s), ALONG), [(left, s)]
+        yield Stop((right + self._lead((right, s), 1), s), ALONG, 2 * self.bend), [(right, s)]
+
+    def _lead(self, tip: Point, way: int) -> int:
+        """How long the last piece to a box's side is, which nothing else uses."""
+        (x, s), (long, short) = tip, self.air.leads
+        lead = long if self.obstacles.is_free((x + way * long, s)) else short
+        low, high = sorted((x, x + way * lead))
+        self.obstacles.walls.append(Wall((low, s - 1), (high, s + 1)))
+        return lead
 
 
 def _net(paths: Sequence[Path], at: Point, point: int) -> list[Path]:

@@ -40,7 +40,7 @@ class Air:
 def air(m: Measure) -> Air:
     """That of a page or a terminal: there rows are farther apart than columns."""
     if m.point:
-        return Air(0, 1, (1, 2), 1, (1, 2), 1, (2, 1))
+        return Air(0, 1, (1, 2), 1, (1, 2), 1, (1, 0))
     return Air(3, 2 * m.channel // 3, (5, 5), 7, (3, 3), 9, (8, 5))
 
 
@@ -76,7 +76,8 @@ class Obstacles:
         if other.rises:
             below = 0 if other.source is self.target.source else up
             return Wall((x - beside, s - below), (x + beside, s + other.rises))
-        return Wall((x - self.air.leads[0] - beside, s - up), (x, s + up))
+        lead = self.air.leads[0] + self.m.point
+        return Wall((x - lead - beside, s - up), (x, s + up))
 
     def _above(self) -> Iterator[Wall]:
         """A foot, and the beginning of a trunk, are come to from below or from the side."""
@@ -121,6 +122,13 @@ class Obstacles:
             r = card.rect
             if not r.holds((self.target.x, self.target.s)):
                 yield Shade((r.x, r.y), (r.right, r.bottom), _INSIDE)
+
+    def is_free(self, point: Point) -> bool:
+        """Whether it is in no wall."""
+        x, s = point
+        return not any(
+            wall.low[0] < x < wall.high[0] and wall.low[1] < s < wall.high[1] for wall in self.walls
+        )
 
     # ---- where lines may run
     def places(self, points: Sequence[Point]) -> tuple[list[int], list[int]]:
