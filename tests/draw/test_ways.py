@@ -3,19 +3,22 @@ but where it passes under it."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import product
 from pathlib import Path as File
 
 import pytest
 
 from tests.draw.figures import BUNDLED, loaded
+from tests.draw.led import passes_under
 from tests.draw.picture import picture, wrong
+from tests.draw.test_layout import outline
 from tfspec.passes.draw.broken import broken
 from tfspec.passes.draw.crossings import any_cross, tangled
 from tfspec.passes.draw.draw import Drawing
 from tfspec.passes.draw.grid import ALONG, FLOW, Grid, Rail, Shade, Stop, Wall
 from tfspec.passes.draw.measure import cells, points
 from tfspec.passes.draw.opened import by_name
+from tfspec.passes.draw.parts import Fan
 from tfspec.passes.draw.shapes import BoxShape, CardShape, Layout, Path, Rect, Text
 
 EXAMPLES = tuple(
@@ -142,6 +145,25 @@ def test_a_line_through_a_box_or_a_word_is_a_tangle(ends: tuple[tuple[int, int],
     assert tangled(layout(free, Path(((50, 100), (59, 100)), "trunk")), points())
 
 
+@pytest.mark.parametrize("name", ["mixtral-8x7b", "deepseek-v3"])
+def test_what_goes_on_from_within_a_branch_stands_beside_it(name: str) -> None:
+    """On the side where no residual is; of two values that it begins with, one comes from below
+    and the other to its side."""
+    drawing = loaded(name).draw("mlp")
+    (fan,) = (
+        item
+        for column in drawing.figure.columns
+        for item in column.every
+        if isinstance(item, Fan) and item.join and item.join.title == "Weighted sum"
+    )
+    scores, experts = map(outline, fan.branches)
+    assert scores[:3] == ["...", "chosen scores", "sum to 1"]
+    assert experts[-1] == "down"
+    lines = [path for path in drawing.layout.paths if path.line == "cross"]
+    assert all(path.tap and path.arrow for path in lines)  # none is broken
+    assert len(lines) == 2
+
+
 def test_a_fork_at_a_corner_is_where_three_lines_end() -> None:
     """None of them has a round corner there, that would leave the dot beside it."""
     paths = loaded("dit-xl-2").draw("mlp").layout.paths
@@ -153,17 +175,19 @@ def test_a_fork_at_a_corner_is_where_three_lines_end() -> None:
 
 
 def test_lines_pass_under_others_in_a_terminal_too() -> None:
-    lines = loaded("mixtral-8x7b").draw("mlp").text().splitlines()
-    row = next(line for line in lines if "(chosen scores)" in line)
-    assert "├─" in row
-    assert "─│─" in row
+    lines = loaded(AT_ONCE).draw("cross").text().splitlines()
+    assert any("──│─╮" in line for line in lines)
 
 
-def test_a_tangle_of_what_is_drawn_is_what_its_lines_do() -> None:
-    drawing = loaded("mixtral-8x7b").draw("mlp")
-    cross = [path for path in drawing.layout.paths if path.line == "cross"]
-    gaps = [(a.points[-1], b.points[0]) for a, b in pairwise(cross) if not a.arrow and not b.tap]
-    whole = [Path(gap, "cross") for gap in gaps]
-    assert whole
-    assert not any_cross(drawing.layout.paths)
-    assert any_cross([*drawing.layout.paths, *whole])
+@pytest.mark.parametrize("name", ["lxmert", "vilbert"])
+def test_where_lines_are_broken_they_would_cross(name: str) -> None:
+    what = {"lxmert": "swap", "vilbert": "cross"}[name]
+    paths = loaded(name).draw(what).layout.paths
+    cross = [path for path in paths if path.line == "cross"]
+    ends = [path.points[-1] for path in cross if not path.arrow]
+    starts = [path.points[0] for path in cross if not path.tap]
+    gaps = [pair for pair in product(ends, starts) if passes_under(*pair)]
+    assert gaps
+    assert not any_cross(paths)
+    for gap in gaps:
+        assert any_cross([*paths, Path(gap, "cross")])
