@@ -138,7 +138,7 @@ def _on(path: Path, point: Point) -> bool:
 
 
 def _straight(points: Iterable[Point]) -> tuple[Point, ...]:
-    """The corners alone."""
+    """The ends and the corners alone."""
     found: list[Point] = []
     for point in points:
         if found and found[-1] == point:
@@ -146,4 +146,4 @@ def _straight(points: Iterable[Point]) -> tuple[Point, ...]:
         if len(found) > 1 and any(found[-2][a] == found[-1][a] == point[a] for a in (0, 1)):
             found.pop()
         found.append(point)
-    return tuple(found)
+    return tuple(found) if len(found) > 1 else (*found, *found)  # the value goes by there
