@@ -47,9 +47,10 @@ class _Way:
 
     def path(self) -> Path | None:
         goals, found = dict(self._goals()), self.obstacles
+        walls = [*found.walls, *self._tips(goals.items())]
         places = found.places([*self._first, *(goal.place for goal in goals)])
         starts = dict(self._starts(places))
-        way = Grid(places, found.walls, found.rails, found.shades, self.bend).way(starts, goals)
+        way = Grid(places, walls, found.rails, found.shades, self.bend).way(starts, goals)
         if way is None:
             return None
         lead = next(each for stop, each in starts.items() if stop.place == way[0])
@@ -102,17 +103,17 @@ class _Way:
             yield Stop((x, s), ALONG, self.bend), [(x, s + target.rises)]
             return
         rect = next(box.rect for box in self.placer.out.boxes if box.rect.holds((x, s)))
-        left, right = x - point, rect.right
-        yield Stop((left - self._lead((left, s), -1), s), ALONG), [(left, s)]
-        yield Stop((right + self._lead((right, s), 1), s), ALONG, 2 * self.bend), [(right, s)]
+        for edge, way, price in ((x - point, -1, 0), (rect.right, 1, 2 * self.bend)):
+            for lead in self.air.leads:
+                if self.obstacles.is_free((edge + way * lead, s), (edge, s)):
+                    yield Stop((edge + way * lead, s), ALONG, price), [(edge, s)]
+                    break
 
-    def _lead(self, tip: Point, way: int) -> int:
-        """How long the last piece to a box's side is, which nothing else uses."""
-        (x, s), (long, short) = tip, self.air.leads
-        lead = long if self.obstacles.is_free((x + way * long, s)) else short
-        low, high = sorted((x, x + way * lead))
-        self.obstacles.walls.append(Wall((low, s - 1), (high, s + 1)))
-        return lead
+    def _tips(self, goals: Iterable[tuple[Stop, list[Point]]]) -> Iterator[Wall]:
+        """The last pieces into a box's sides, which nothing else uses."""
+        for stop, (tip, *_) in goals:
+            (low, s), (high, _) = sorted((stop.place, tip))
+            yield Wall((low, s - 1), (high, s + 1))
 
 
 def _net(paths: Sequence[Path], at: Point, point: int) -> list[Path]:

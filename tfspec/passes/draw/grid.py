@@ -115,6 +115,8 @@ class Grid:
     def way(self, starts: Iterable[Stop], goals: Iterable[Stop]) -> list[Point] | None:
         """The cheapest way from a start to a goal, its corners; of equal ones always the same."""
         ends = {self._node(goal): goal.price for goal in goals}
+        if not ends:
+            return None
         left = _Left(self, ends)
         shut = set(self._own())
         best: dict[Node, float] = {}
@@ -220,7 +222,7 @@ class Grid:
         at = bisect_right(places, rail.at) - 1
         if crossed and 0 <= at < len(steps):
             steps[at] += rail.price
-        elif not crossed:
+        elif not crossed and not rail.own:
             self._close(steps, places, rail.at - 1, rail.at + 1)
 
 

@@ -123,11 +123,14 @@ class Obstacles:
             if not r.holds((self.target.x, self.target.s)):
                 yield Shade((r.x, r.y), (r.right, r.bottom), _INSIDE)
 
-    def is_free(self, point: Point) -> bool:
-        """Whether it is in no wall."""
-        x, s = point
+    def is_free(self, point: Point, tip: Point) -> bool:
+        """Whether it is in no wall, and no line is between it and a tip beside it."""
+        (x, s), (low, high) = point, sorted((point[0], tip[0]))
         return not any(
             wall.low[0] < x < wall.high[0] and wall.low[1] < s < wall.high[1] for wall in self.walls
+        ) and not any(
+            rail.axis == FLOW and low <= rail.at <= high and rail.start < s < rail.stop
+            for rail in self.rails
         )
 
     # ---- where lines may run

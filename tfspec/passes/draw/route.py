@@ -200,14 +200,16 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
 
 
 def _is_clear(placer: Placer, path: Path) -> bool:
-    """Whether it meets no box, no word and no other line but where it begins and ends."""
+    """Whether it meets no box, no word, and no line, itself too, but where it begins and ends."""
     out, m = placer.out, placer.m
     rects = [box.rect for box in out.boxes if not box.rect.holds(path.points[0])]
     rects += [rect for card in out.cards for rect in headings(card, m, m.up)]
     if any(meets([path], rect, m) for rect in rects):
         return False
+    pieces = [Path(pair, path.line) for pair in pairwise(path.points)]
     return not (
-        any(runs_over([path], text, m) for text in out.texts)
+        any_cross(pieces)
+        or any(runs_over([path], text, m) for text in out.texts)
         or any(any_cross([path, other]) for other in out.paths)
     )
 
