@@ -76,13 +76,14 @@ def _touch(one: Path, other: Path) -> bool:
     if not one.line == other.line == "cross":
         return False
     return any(
-        (a.arrow, b.tap) == (False, False) and _passes_under(a.points[-1], b.points[0])
+        (a.arrow, b.tap) == (False, False) and passes_under(a.points[-1], b.points[0])
         for a, b in ends
     )
 
 
-def _passes_under(end: Point, start: Point) -> bool:
-    return end[1] == start[1] and abs(end[0] - start[0]) == UNDER
+def passes_under(end: Point, start: Point) -> bool:
+    (x, y), (to_x, to_y) = end, start
+    return (y == to_y and abs(x - to_x) == UNDER) or (x == to_x and abs(y - to_y) == UNDER)
 
 
 def _on(point: Point, path: Path) -> bool:

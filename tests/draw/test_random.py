@@ -97,19 +97,16 @@ def test_many_random_models_are_drawn_whole() -> None:
     assert [said for model in models(range(QUICK, MANY)) for said in trouble(model)] == []
 
 
-@pytest.mark.xfail(reason="of 52 of these models 6 have lines that may cross", strict=True)
-def test_most_figures_of_random_models_may_have_no_crossing() -> None:
-    """The goal: of nine in ten `tfspec draw` does not say that lines may cross."""
+def test_few_figures_of_random_models_have_a_crossing() -> None:
+    """Of nine in ten `tfspec draw` does not say that lines may cross: of 52 of these of 51."""
     drawings = [model.draw() for model in quick()]
     assert sum(not each.tangled for each in drawings) >= 0.9 * len(drawings)
 
 
 def test_figures_that_do_not_say_so_have_no_crossing() -> None:
-    """Hardly any has one, over a word; and most figures are such."""
-    plain = [drawing for model in quick() if not (drawing := model.draw()).tangled]
-    assert len(plain) > len(quick()) / 2
-    clean = [each for each in plain if not _crossing(wrong(picture(each.svg())))]
-    assert len(clean) >= 0.95 * len(plain)
+    """And those that do have one."""
+    for drawing in (model.draw() for model in quick()):
+        assert drawing.tangled == _crossing(wrong(picture(drawing.svg())))
 
 
 INSIDE = """

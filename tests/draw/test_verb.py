@@ -13,7 +13,7 @@ import tfspec
 from tfspec.cli import main
 from tfspec.cli.verbs import draw as verb
 from tfspec.passes.draw import render
-from tfspec.passes.draw.parts import Figure
+from tfspec.passes.draw.draw import Drawing
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_said(run: Run) -> None:
 def test_a_tangle_is_said_and_sent_to_graphviz(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out\n"
     assert run("mixtral-8x7b")[2] == ""
-    monkeypatch.setattr(Figure, "tangled", True)
+    monkeypatch.setattr(Drawing, "tangled", True)
     assert run("mixtral-8x7b", "--open", "mlp")[2] == said
     assert run("mixtral-8x7b", "--open", "mlp", "-o", "a.dot")[2] == "wrote a.dot\n"
 

@@ -14,7 +14,7 @@ from tfspec.diagnostics.escape import escape, quoted
 from tfspec.graph.graph import Graph
 from tfspec.graph.trace import Trace
 from tfspec.passes.draw.choose import fitting, most_open
-from tfspec.passes.draw.crossings import any_cross
+from tfspec.passes.draw.crossings import tangled
 from tfspec.passes.draw.fit import ROOMS, Width, columns
 from tfspec.passes.draw.measure import Measure, Spacing, cells, points
 from tfspec.passes.draw.opened import by_name, main_blocks
@@ -107,8 +107,9 @@ class Drawing:
 
     @property
     def tangled(self) -> bool:
-        """Whether lines cross, or may do so as branches read each other so often."""
-        return self.figure.tangled or any_cross(self.layout.paths)
+        """Whether lines of our layout cross, or one goes through a box or a word."""
+        layout = self._measured.layout() if self.by_dot else self.layout
+        return tangled(layout, self._measure)
 
     @cached_property
     def caption(self) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from tfspec.graph.tensor import Tensor
+from tfspec.passes.draw.broken import broken
 from tfspec.passes.draw.measure import Measure
 from tfspec.passes.draw.parts import Series, boxes
 from tfspec.passes.draw.shapes import Path, Point
@@ -75,14 +76,11 @@ def cross_over(placer: Placer, reading: Sequence[Across], left: int) -> None:
     lines = list(_lines(placer, reading, left))
     first, apart = left + _apart(placer.m) + placer.m.point, _apart(placer.m)
     channels = _channels(lines, first, apart)
-    uprights = [(x, *line.upright) for line, x in zip(lines, channels, strict=True)]
+    uprights = [(x, x, *line.upright) for line, x in zip(lines, channels, strict=True)]
     for line, x in zip(lines, channels, strict=True):
         for way in line.ways(x):
-            *before, last = _broken(way, uprights, placer.m)
-            placer.out.paths += (
-                Path(tuple(piece), "cross", tap=at == 0) for at, piece in enumerate(before)
-            )
-            placer.out.paths.append(Path(tuple(last), "cross", arrow=True, tap=not before))
+            path = Path(tuple(way), "cross", arrow=True, tap=True)
+            placer.out.paths += broken(path, uprights, placer.m)
 
 
 def _lines(placer: Placer, reading: Sequence[Across], left: int) -> Iterator[_Line]:
@@ -138,25 +136,3 @@ def _meetings(lines: Sequence[_Line], channels: Sequence[int]) -> tuple[int, int
                 cross += start < s < end
                 touch += s in (start, end)
     return touch, cross
-
-
-def _broken(
-    way: Sequence[Point], uprights: Sequence[tuple[int, int, int]], m: Measure
-) -> list[list[Point]]:
-    """A line in pieces: it passes under those that run up across it."""
-    gap = 1 if m.point else 3
-    pieces: list[list[Point]] = [[way[0]]]
-    for (x, s), (to_x, to_s) in pairwise(way):
-        toward = 1 if to_x > x else -1
-        for at in _met(x, to_x, s, uprights) if s == to_s else ():
-            pieces[-1].append((at - toward * gap, s))
-            pieces.append([(at + toward * gap, s)])
-        pieces[-1].append((to_x, to_s))
-    return pieces
-
-
-def _met(x: int, to_x: int, s: int, uprights: Sequence[tuple[int, int, int]]) -> list[int]:
-    """What a level line meets, in the order in which it does."""
-    low, high = min(x, to_x), max(x, to_x)
-    found = [at for at, start, end in uprights if low < at < high and start < s < end]
-    return sorted(found, reverse=to_x < x)

@@ -68,6 +68,11 @@ class Target:
     arrow: bool = True
     rises: int = 0
 
+    @property
+    def sideways(self) -> bool:
+        """Whether a line comes to it at the side of a box."""
+        return self.arrow and not self.rises
+
 
 @dataclass(frozen=True)
 class Across:

@@ -97,7 +97,6 @@ class Card:
     closed: Box | None = None
 
 
-_FEW = 2
 Item = Box | Start | End | Jump | Fan | Card
 
 
@@ -164,14 +163,6 @@ class Figure:
         joined = any(True for column in self.columns for _ in jumps(column))
         return not joined and not any(box.reads for box in self.boxes())
 
-    @property
-    def tangled(self) -> bool:
-        """Whether branches read so many values of each other that their lines may have to cross."""
-        if sum(len(_jumped(column)) for column in self.columns) > _FEW:
-            return True
-        fans = (item for column in self.columns for item in column.every if isinstance(item, Fan))
-        return any(len(_jumped(branch)) > 1 for fan in fans for branch in fan.branches)
-
     def cards(self) -> Iterator[Card]:
         return (card for column in self.columns for card in _cards(column))
 
@@ -200,10 +191,6 @@ def _cards(series: Series) -> Iterator[Card]:
 
 def jumps(series: Series) -> Iterator[Jump]:
     return (item for item in series.every if isinstance(item, Jump))
-
-
-def _jumped(series: Series) -> set[Tensor]:
-    return {jump.source for jump in jumps(series)}
 
 
 def _inside(item: Item) -> tuple[Series, ...]:

@@ -230,11 +230,11 @@ class _Reader:
         trace = self.inside.get(value)
         while value is not None and value is not stop:
             own = self.inside.get(value) is trace
-            item, value = self._step(value) if own else (Jump(value), None)
+            item, value = self._step(value, stop) if own else (Jump(value), None)
             found.append(item)
         return Series(tuple(found[::-1]))
 
-    def _step(self, value: Tensor) -> tuple[Item, Tensor | None]:
+    def _step(self, value: Tensor, stop: Tensor | None) -> tuple[Item, Tensor | None]:
         """What makes a value, and the value before it."""
         if value in self.placed:
             return Jump(value), None
@@ -252,6 +252,14 @@ class _Reader:
         if origin is not None and not self.ops:  # what comes from elsewhere does so from the left
             trunk = sorted(trunk, key=lambda each: each not in tree.aside)
         branches = [self.series(each, origin) for each in trunk]
+        full = [branch for branch in branches if branch.items]
+        others = [jump.source for branch in full for jump in _alone(branch)]
+        jumped = not self.ops and origin is not stop and origin in self.placed
+        if jumped and len(others) == len(full) < len(branches):  # all of it comes from elsewhere
+            box = self._box(node)
+            return replace(box, reads=(*box.reads, *others)), origin
+        if not self.ops and any(map(_has_lane, full)):  # at the right, where lines from it cross it
+            branches.sort(key=lambda branch: not isinstance(next(iter(branch.items), None), Jump))
         if origin is None and not self.ops:
             branches.sort(key=lambda branch: self.placed.issuperset(sources(branch)))
         fan = flat(Fan(tuple(branches), self._box(node), origin is not None), self.uses)
@@ -452,3 +460,13 @@ class _Reader:
         made = node.outputs[0]
         changed = not trunk or any(each.shapes != made.shapes for each in trunk)
         return self.words.shape(made) if changed else ""
+
+
+def _alone(branch: Series) -> Iterable[Jump]:
+    """The jump that is all of a branch."""
+    return jumps(branch) if len(branch.items) == 1 and isinstance(branch.items[0], Jump) else ()
+
+
+def _has_lane(branch: Series) -> bool:
+    fans = (item for item in branch.every if isinstance(item, Fan))
+    return not all(inner.items for fan in fans for inner in fan.branches)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tfspec.graph.tensor import Tensor
-from tfspec.passes.draw.crossings import any_cross, heading, meets, runs_over
+from tfspec.passes.draw.broken import broken
+from tfspec.passes.draw.connect import connect
+from tfspec.passes.draw.crossings import any_cross, headings, meets, runs_over, segments
 from tfspec.passes.draw.parts import Series, boxes, jumps
 from tfspec.passes.draw.shapes import Path, Point
 
@@ -38,14 +40,62 @@ def route(placer: Placer, sides: list[int], gaps: list[int]) -> None:
     for target in _highest_first(placer.targets):
         key = _column(target, sides), target.source
         numbers.setdefault(key, sum(1 for at, _ in numbers if at == key[0]))
-    drawn: dict[Tensor, list[Path]] = {}
-    for target in _farthest_first(placer, sides):
+    drawn = _Drawn(placer)
+    order = _farthest_first(placer, sides)
+    waiting = sorted(order, key=lambda each: each.line != "trunk")  # what goes on is not broken
+    while waiting:
+        target = waiting.pop(0)
         column = _column(target, sides)
         channel = sides[column] - placer.m.channel * (numbers[column, target.source] + 1)
-        before = drawn.setdefault(target.source, [])
+        before = drawn.of(target.source)
         path = _forked(placer, target, before) or _path(placer, target, channel, gaps)
-        before.append(path if _is_clear(placer, path) else _inside(placer, target) or path)
-        placer.out.paths.append(before[-1])
+        if not _is_clear(placer, path):
+            path = connect(placer, target, before, waiting) or path
+        drawn.add(target, path)
+    drawn.show(order)
+
+
+class _Drawn:
+    """The lines that are drawn, by what they lead to."""
+
+    def __init__(self, placer: Placer) -> None:
+        self.placer, self.before = placer, list(placer.out.paths)
+        self.lines: dict[Target, list[Path]] = {}
+
+    def of(self, source: Tensor) -> list[Path]:
+        """Those of one value."""
+        found = (lines for target, lines in self.lines.items() if target.source is source)
+        return [path for lines in found for path in lines]
+
+    def add(self, target: Target, path: Path) -> None:
+        """A line, which passes under those of other values."""
+        for lines in self.lines.values():
+            _part(lines, path.points[0])
+        known = {id(each) for each in self.of(target.source)}
+        self.show(self.lines)
+        others = (each for each in self.placer.out.paths if id(each) not in known)
+        over = (segment for other in others for segment in segments(other))
+        self.lines[target] = broken(path, over, self.placer.m)
+        self.show(self.lines)
+
+    def show(self, order: Iterable[Target]) -> None:
+        """Draw them in an order."""
+        self.placer.out.paths[:] = [
+            *self.before,
+            *(path for target in order for path in self.lines[target]),
+        ]
+
+
+def _part(paths: list[Path], at: Point) -> None:
+    """Where a line forks off a corner, the one that bends there ends, and begins again: a corner
+    that is round would leave the dot beside it."""
+    for number, path in enumerate(paths):
+        if at in path.points[1:-1]:
+            corner = path.points.index(at)
+            first = replace(path, points=path.points[: corner + 1], arrow=False)
+            last = replace(path, points=path.points[corner:], tap=False)
+            paths[number : number + 1] = first, last
+            return
 
 
 def _spread(placer: Placer) -> list[Target]:
@@ -151,29 +201,16 @@ def _path(placer: Placer, target: Target, channel: int, gaps: Sequence[int]) -> 
     return Path((start, *bend, *last), target.line, target.arrow)
 
 
-def _inside(placer: Placer, target: Target) -> Path | None:
-    """Between the branches of one column: from where a value is made over to a place that is free
-    all the way to a target further right."""
-    m = placer.m
-    x, end = placer.ends[target.source]
-    tap, tip = end + m.tap - m.point, _tip(placer, target)
-    last, s = tip[0]
-    for side in range(x + m.channel, last, max(m.channel // 2, 1)):
-        points = ((x, tap), (side, tap), (side, s), *tip)
-        path = Path(points, target.line, target.arrow, tap=True)
-        if _is_clear(placer, path):
-            return path
-    return None
-
-
 def _is_clear(placer: Placer, path: Path) -> bool:
-    """Whether it meets no box, no word and no other line but where it begins and ends."""
+    """Whether it meets no box, no word, and no line, itself too, but where it begins and ends."""
     out, m = placer.out, placer.m
-    boxes = (box.rect for box in out.boxes if not box.rect.holds(path.points[0]))
-    if any(meets([path], rect, m) for rect in boxes):
+    rects = [box.rect for box in out.boxes if not box.rect.holds(path.points[0])]
+    rects += [rect for card in out.cards for rect in headings(card, m, m.up)]
+    if any(meets([path], rect, m) for rect in rects):
         return False
+    pieces = [Path(pair, path.line) for pair in pairwise(path.points)]
     return not (
-        any(meets([path], heading(card, m), m) for card in out.cards)
+        any_cross(pieces)
         or any(runs_over([path], text, m) for text in out.texts)
         or any(any_cross([path, other]) for other in out.paths)
     )
