@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tfspec
+from tests.draw.test_ops import with_dot
 from tfspec.cli import main
 from tfspec.cli.verbs import draw as verb
 from tfspec.passes.draw import render
@@ -65,11 +66,23 @@ def test_what_does_not_fit_is_said(run: Run) -> None:
 
 
 def test_a_tangle_is_said_and_sent_to_graphviz(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out\n"
+    said = "lines of this figure cross"
+    way_out = f"{said}: `-o FILE.dot` lets Graphviz lay it out\n"
     assert run("mixtral-8x7b")[2] == ""
     monkeypatch.setattr(Drawing, "tangled", True)
-    assert run("mixtral-8x7b", "--open", "mlp")[2] == said
-    assert run("mixtral-8x7b", "--open", "mlp", "-o", "a.dot")[2] == "wrote a.dot\n"
+    assert run("mixtral-8x7b", "--open", "mlp")[2] == way_out
+    assert run("mixtral-8x7b", "-o", "a.svg")[2] == f"wrote a.svg\n{way_out}"
+    assert run("mixtral-8x7b", "-o", "a.dot")[2] == "wrote a.dot\n"
+    assert run("mixtral-8x7b", "-o", "a.mmd")[2] == "wrote a.mmd\n"
+
+
+@with_dot
+def test_lines_that_graphviz_crosses_are_said(run: Run) -> None:
+    ops = ("--level", "ops", "-o", "a.svg")
+    assert run("mixtral-8x7b", "--open", "mlp", *ops)[2] == "wrote a.svg\n"
+    assert run("deepseek-v3", "--open", "dense", *ops)[2].startswith(
+        "wrote a.svg\nlines of this figure cross\n"
+    )
 
 
 WRONG = [

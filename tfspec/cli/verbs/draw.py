@@ -106,9 +106,10 @@ def _run(architecture: Architecture, args: Namespace) -> int:
     )
     found = drawing.text() if ending is None else _made(drawing, ending)
     output.write(found, file, never=architecture.loaded.sources)
-    ours = args.level == "blocks" or ending is None
-    if ending != "dot" and ours and drawing.tangled:
-        console.say("lines of this figure may cross: `-o FILE.dot` lets Graphviz lay it out")
+    if (ending is None and drawing.text_tangled) or (ending in PICTURES and drawing.tangled):
+        by_dot = ending is not None and drawing.by_dot
+        way_out = "" if by_dot else ": `-o FILE.dot` lets Graphviz lay it out"
+        console.say(f"lines of this figure cross{way_out}")
     if ending in PICTURES and drawing.fitting is None:
         console.say(_too_large(drawing))
     return 0

@@ -107,9 +107,17 @@ class Drawing:
 
     @property
     def tangled(self) -> bool:
-        """Whether lines of our layout cross, or one goes through a box or a word."""
-        layout = self._measured.layout() if self.by_dot else self.layout
-        return tangled(layout, self._measure)
+        """Whether in the picture lines cross, or one goes through a box or a word. Of ops it may
+        raise GraphvizError."""
+        from tfspec.passes.draw.curves import crossings
+
+        return bool(crossings(self.layout.curves)) or tangled(self.layout, self._measure)
+
+    @property
+    def text_tangled(self) -> bool:
+        """The same of the figure as text, which is never laid out by Graphviz; in points, where a
+        line is thin."""
+        return tangled(self._measured.layout(), self._measure) if self.by_dot else self.tangled
 
     @cached_property
     def caption(self) -> list[str]:
