@@ -71,6 +71,31 @@ def test_a_card_of_two_operands_is_entered_by_one_and_its_steps_read_the_other()
     } <= titles
 
 
+ONE_SIDE = """
+tfspec: 1
+name: one-side
+dims: {B: batch, T: 1..64, d: 8}
+inputs: {tokens: ids(11) B T}
+blocks:
+  ask:
+    do:
+      - attend:
+          heads: 2
+          to: [self, {norm: {kind: l2}}]
+          pos: {query: [{linear: 5}, {linear: d}], key: [norm]}
+streams: {text: [tokens, {embed: d}, ask]}
+outputs: {logits: [text, {linear: 11}]}
+"""
+"""Of what its attention takes two values begin where the trunk parts, on one side of it."""
+
+
+@pytest.mark.parametrize("what", ["ask", "cross"])
+def test_branches_on_one_side_of_the_trunk_share_a_line_to_it(what: str) -> None:
+    drawing = of(ONE_SIDE).draw(what)
+    assert not [said for said in wrong(picture(drawing.svg())) if "trunk crosses" in said]
+    assert misled(drawing) == miswired(drawing) == []
+
+
 @pytest.mark.parametrize("how", [{}, {"direction": "down"}, {"cost": "flops"}], ids=str)
 @pytest.mark.parametrize("name", ["perceiver", "perceiver-io"])
 def test_nothing_is_wrong_with_a_card_of_two_operands(name: str, how: dict[str, Any]) -> None:

@@ -63,8 +63,9 @@ class _Beside:
         self._enter(x, begin + self.main.length, end)
         for at, (branch, body) in enumerate(zip(self.others, self.bodies, strict=True)):
             center = x + self.centers[at]
-            if self.parting[at]:
-                placer.line([(x, s), (center, s), (center, begin - point)], body.solid)
+            if self.parting[at]:  # the farthest by the bus, others straight from it
+                bus = [(x, s)] if True not in self.parting[:at] else []
+                placer.line([*bus, (center, s), (center, begin - point)], body.solid)
             body.draw(center, begin)
             top = begin + body.length
             label = placer.label(branch)

@@ -191,16 +191,17 @@ class _Parallel:
             self._join(x, s, self.joint)
 
     def _part(self, x: int, s: int) -> None:
-        """From the trunk to each branch that goes on from it: the outermost two by the bus, others
-        straight from it. What begins at a value elsewhere has a line of its own."""
+        """From the trunk to each branch that goes on from it: the outermost on each side by the bus,
+        others straight from it. What begins at a value elsewhere has a line of its own."""
         point, bus = self.placer.m.point, s + self.bus
         parting = [at for at, each in enumerate(self.branches) if not each.begins_elsewhere]
         if self.lanes and (point or parting):
             self.placer.line([(x, s), (x, bus if parting else s)])
+        places = [self.centers[at] for at in parting]
         for at in parting if self.item.split else ():
             center = x + self.centers[at]
             way = [(center, bus), (center, s + self.entry - point)]
-            if at in (parting[0], parting[-1]):
+            if self.centers[at] in (min(0, *places), max(0, *places)):
                 lead = [(x, bus - point)] if at == parting[0] and point else []
                 way = [*lead, (x, bus), *way]
             self.placer.line(way, self.bodies[at].solid)
