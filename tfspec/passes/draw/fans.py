@@ -191,8 +191,8 @@ class _Parallel:
             self._join(x, s, self.joint)
 
     def _part(self, x: int, s: int) -> None:
-        """From the trunk to each branch that goes on from it: the outermost on each side by the bus,
-        others straight from it. What begins at a value elsewhere has a line of its own."""
+        """From the trunk to each branch that goes on from it: on each side to the outermost by the
+        bus, to others straight from it. What begins at a value elsewhere has its own line."""
         point, bus = self.placer.m.point, s + self.bus
         parting = [at for at, each in enumerate(self.branches) if not each.begins_elsewhere]
         if self.lanes and (point or parting):
