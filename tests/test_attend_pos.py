@@ -26,6 +26,7 @@ from tests.parity.running import randomise, relative, run_file
 from tests.test_modes import assert_equal_at_every_position
 from tests.test_score_bias import drawn
 from tfspec.api import Architecture
+from tfspec.passes.draw.wiring import wiring
 from tfspec.passes.emit.emit import program_of
 from tfspec.passes.memory.compiled import kept_compiled
 from tfspec.program.program import Style
@@ -333,11 +334,17 @@ def test_decode_equals_the_forward(style: str) -> None:
 
 
 def test_it_is_said_and_drawn() -> None:
-    """Two edges end at the attention that reads the picture, one below the other."""
+    """Two edges end at the attention that reads the picture, one below the other; in an open one
+    they are added to what its keys are made of."""
     figure = tfspec.load(str(EXAMPLE)).draw().svg()
     assert wrong(picture(figure)) == []
     assert "positions in q and k" in figure
-    assert "positions in k" in written("on keys").draw().svg()
+    edges = {
+        (getattr(edge.source, "title", ""), getattr(edge.target, "title", ""))
+        for edge in wiring(written("on keys").draw().figure).edges
+    }
+    assert ("+", "k") in edges
+    assert not {("+", "q"), ("+", "v")} & edges
 
 
 def test_one_class_serves_all_layers_of_a_stack_that_begins_with_learned_tokens() -> None:

@@ -97,20 +97,24 @@ class Ffn(Layer):
             (x,),
             lambda v: mixture.mixture(g, self, v[0]),
             self.share,
-            self._look(g, x),
+            self._mixed(g, x),
         )
 
-    def _look(self, g: Builder, x: Tensor) -> Look:
+    @property
+    def _title(self) -> str:
         act = spelt(self.plain_act)
-        title = f"Gated MLP, {act}" if self.is_gated else f"MLP, {act}"
-        sizes = (x.width, " → ", g.fixed_size(self.hidden, x), " → ", x.width)
-        if self.experts is None or self.top_k is None:
-            return Look(title, "mlp", (sizes,))
+        return f"Gated MLP, {act}" if self.is_gated else f"MLP, {act}"
+
+    def _mixed(self, g: Builder, x: Tensor) -> Look:
+        """Several experts, of which a token has some, and what all tokens have."""
+        assert self.experts is not None
+        assert self.top_k is not None
         count, chosen = (g.size(size, x) for size in (self.experts, self.top_k))
+        sizes = _sizes(x, g.fixed_size(self.hidden, x))
         knobs: list[Knob] = [sizes, (chosen, " of ", count, " a token")]
         if self.shared is not None and self.shared.constant != 0:
             knobs.append((g.size(self.shared, x, least=0), " for every token"))
-        return Look(f"{title}, experts", "mlp", tuple(knobs))
+        return Look(f"{self._title}, experts", "mlp", tuple(knobs))
 
     def dense(
         self, g: Builder, name: str, x: Tensor, hidden: Dim, share: Share | None = None
@@ -120,7 +124,7 @@ class Ffn(Layer):
         doc = _DOCS[self.is_gated]
         return g.child(
             name, kind, doc, (x,), lambda v: self._network(g, v[0], hidden), share,
-            self._look(g, x),
+            Look(self._title, "mlp", (_sizes(x, hidden),)),
         )  # fmt: skip
 
     def _network(self, g: Builder, x: Tensor, hidden: Dim) -> Tensor:
@@ -146,6 +150,10 @@ class Ffn(Layer):
     @property
     def is_gated(self) -> bool:
         return bool(self.gated) or self.act in _SHORT
+
+
+def _sizes(x: Tensor, hidden: Dim) -> Knob:
+    return x.width, " → ", hidden, " → ", x.width
 
 
 _SHORT = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu"}

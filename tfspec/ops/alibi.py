@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.tensor import Tensor
@@ -33,6 +34,8 @@ class Alibi(PairBias):
     Where n is no power of two: the slopes of the power p below, then every second one, from the
     first, of those for 2p. Source: Press et al. 2022, section 3 and its code.
     """
+
+    told: ClassVar[str] = "ALiBi"
 
     def weights(self, *inputs: Tensor) -> dict[str, WeightSpec]:
         return {}  # the slopes are fixed

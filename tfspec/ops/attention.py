@@ -106,7 +106,8 @@ class Attend(Unlearned):
         return "attend"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look("Attention", "attention", _seen(self.mask, sinks=self.sinks))
+        knobs = (*capped(self.softcap), *_seen(self.mask, sinks=self.sinks))
+        return Look("Attention", "attention", knobs)
 
     def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
         if self._flexible(low, node):
@@ -182,6 +183,11 @@ class Attend(Unlearned):
 def _seen(mask: Mask | None, *, sinks: bool) -> tuple[Knob, ...]:
     """What a figure says of who takes weight."""
     return (*(((mask.text,),) if mask else ()), *((("sinks",),) if sinks else ()))
+
+
+def capped(softcap: Rate | None) -> tuple[Knob, ...]:
+    """What a figure says of a soft cap of the scores."""
+    return ((Softcap(softcap).words,),) if softcap else ()
 
 
 def check_same_tokens(low: Lowering, node: Node) -> None:

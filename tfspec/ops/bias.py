@@ -21,6 +21,8 @@ class PairBias(Op):
     """What biases have in common: they read positions alone, and are [h, N, N] over a space."""
 
     reach: ClassVar[Reach] = "text"
+    told: ClassVar[str] = "relative bias"
+    """What a figure calls it, in the attention whose scores it changes."""
 
     heads: Dim
     space: Space
@@ -39,7 +41,7 @@ class PairBias(Op):
         return Dim.of(0)  # looked up or read off positions: no products of matrices
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look(self.label(), "attention")
+        return Look(self.told, "attention")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tfspec.graph.look import Look, chip
+from tfspec.graph.look import Knob, Look, chip
 from tfspec.graph.rates import Rate
 from tfspec.graph.scope import WeightSpec
 from tfspec.graph.space import Axis
@@ -88,7 +88,11 @@ class AttendLatent(Unlearned):
         return "attend"
 
     def look(self, *inputs: Tensor) -> Look:
-        return self.attend.look(*inputs)
+        """It has the maps of keys and values in it, which only its ops show."""
+        q, latent, *_ = inputs
+        look, made = self.attend.look(*inputs), self.head_dim + self.v_head_dim
+        maps: Knob = ("k, v: ", latent.width, " → ", q.axes[-3].size, " × ", made)
+        return replace(look, knobs=(maps, *look.knobs))
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         if low.caches and low.mode != "decode":

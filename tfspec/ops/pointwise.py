@@ -166,7 +166,11 @@ class Softcap(Pointwise):
         return "softcap"
 
     def look(self, *inputs: Tensor) -> Look:
-        return chip("softcap", f"{self.cap:g}" if isinstance(self.cap, float) else "")
+        return chip(self.words)
+
+    @property
+    def words(self) -> str:
+        return f"softcap {self.cap:g}" if isinstance(self.cap, float) else "softcap"
 
     def lower(self, low: Lowering, node: Node, *inputs: Value) -> Value:
         (x,) = inputs

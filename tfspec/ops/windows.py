@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tfspec.graph.look import Look, between, chip
+from tfspec.graph.look import Knob, Look, between, chip
 from tfspec.graph.rates import Rate
 from tfspec.graph.tensor import Tensor, over
 from tfspec.graph.trace import Node
 from tfspec.graph.window import Windows
-from tfspec.ops.attention import Mix, Scores, Softmax, Unlearned, kernel_options
+from tfspec.ops.attention import Mix, Scores, Softmax, Unlearned, capped, kernel_options
 from tfspec.ops.bias import AddBias
 from tfspec.ops.pointwise import Dropout, Softcap
 from tfspec.ops.tokens import Rearrangement
@@ -114,9 +114,8 @@ class AttendWindows(Unlearned):
         return "attend in windows"
 
     def look(self, *inputs: Tensor) -> Look:
-        return Look(
-            "Attention", "attention", (("in windows of ", *between(" × ", self.windows.tile)),)
-        )
+        where: Knob = ("in windows of ", *between(" × ", self.windows.tile))
+        return Look("Attention", "attention", (where, *capped(self.softcap)))
 
     def takes_as_they_lie(self, low: Lowering, node: Node) -> bool:
         """A shift's windows join the heads, which copies what does not lie in order."""

@@ -76,7 +76,8 @@ def _line(graph: Graph, node: Node) -> object:
 def by_name(graph: Graph) -> dict[str, list[Trace]]:
     """What can be opened, by each name that it goes by, with what must be open around it.
 
-    A block is named as the spec does; a module as its class or its place: `attention`, `mlp`.
+    A block is named as the spec does; a module as its kind, which is the first of several, or as in
+    the emitted file: `attention`, `attention2`.
     """
     found: dict[str, list[Trace]] = {}
     classes = {class_name(name, "Block"): str(name) for name in graph.spec.blocks}
@@ -86,8 +87,11 @@ def by_name(graph: Graph) -> dict[str, list[Trace]]:
             name = classes.get(trace.scope.kind, trace.scope.name)
             found.setdefault(name, [trace])
     for outer in [chain[0] for chain in found.values()]:
-        for path in _modules(outer):
+        paths = list(_modules(outer))
+        for path in paths:
             found.setdefault(path[-1].scope.base, path)
+        for path in paths:
+            found.setdefault(path[-1].scope.name, path)
     return found
 
 

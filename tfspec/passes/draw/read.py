@@ -390,9 +390,13 @@ class _Reader:
             self.maker[each] for each in self._operands(node) if self._is_brought(node, each)
         ]
         nodes = self._stands_for([*brought, node])
-        knobs = (*map(self.words.knob, look.knobs), *self._frozen(nodes))
+        form, title = "chip" if look.form == "quiet" else look.form, self._named(node, look)
+        told = _biases(brought)
+        if form == "chip" and told:
+            title, told = f"+ {', '.join(told)}", []
+        knobs = (*map(self.words.knob, look.knobs), *told, *self._frozen(nodes))
         return Box(
-            self._named(node, look), look.kind, "chip" if look.form == "quiet" else look.form,
+            title, look.kind, form,
             knobs, node.outputs[0], nodes, self._reads(node), self._label(node),
             across=self._across(node), alone=not self._trunk(node),
         )  # fmt: skip
@@ -470,3 +474,9 @@ def _alone(branch: Series) -> Iterable[Jump]:
 def _has_lane(branch: Series) -> bool:
     fans = (item for item in branch.every if isinstance(item, Fan))
     return not all(inner.items for fan in fans for inner in fan.branches)
+
+
+def _biases(brought: Iterable[Node]) -> list[str]:
+    """What scores are changed by, of the steps that a box shows too."""
+    looks = (node.op.look() for node in brought if not node.inputs)
+    return [escape(str(look.title)) for look in looks if look.kind == "attention"]
