@@ -263,3 +263,22 @@ def test_it_prints_with_all_sections(browser: Any, folder: Path) -> None:
     for hidden in ("nav", ".tools", "aside"):
         assert not page.find_element("css selector", hidden).is_displayed()
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+MIDDLES = """
+document.querySelectorAll(".draw details").forEach(each => each.open = true);
+const middle = each => { const r = each.getBoundingClientRect(); return r.left + r.width / 2 };
+return [...document.querySelectorAll(".side")].map(
+  each => Math.abs(middle(each) - middle(each.querySelector(":scope > .seq"))))
+"""
+
+
+@pytest.mark.parametrize("width", [400, 1000, 1400])
+@pytest.mark.parametrize("name", ["transformer-base", "mixtral-8x7b"])
+def test_a_trunk_is_straight_beside_what_begins_elsewhere(
+    browser: Any, folder: Path, name: str, width: int
+) -> None:
+    """However narrow the page is: a line that leads there would end beside it."""
+    apart = shown(browser, folder, name, width).execute_script(MIDDLES)
+    assert apart
+    assert max(apart) <= 1
