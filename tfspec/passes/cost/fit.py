@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tfspec.passes.memory.peak import Kind, Peak
 from tfspec.symbolic.domain import Domain
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
 RESERVE = 1_000_000_000
 """Bytes that a driver's context and an allocator's gaps take of a device: an assumption."""
-CALLED: Mapping[Kind, str] = {"kept": "activations"}
-"""What a cost calls a kind of the peak, where it has another word."""
 FARTHEST = 1 << 40
 """No batch and no text without a declared end is looked for beyond."""
 
@@ -23,16 +20,8 @@ FARTHEST = 1 << 40
 def total_bytes(cost: Cost) -> int:
     """What a mode holds at its fullest moment; where that is not known, all of it together:
     weights, and where there are any gradients, the optimizer's states, activations, the cache."""
-    return sum(fullest(cost).values())
-
-
-def fullest(cost: Cost) -> dict[str, int]:
-    """The bytes of `total_bytes` by kind."""
-    if not isinstance(cost.peak, Peak):
-        return {each.name: each.value for each in held(cost)}
-    stays = {each.name: each.value for each in cost.sizes if each.name in ("weights", "optimizer")}
-    then = {CALLED.get(kind, kind): size for kind, size in cost.peak.total_kinds.items()}
-    return {**stays, **then}
+    peak = next((each.value for each in cost.by_run if each.name == "peak_total"), None)
+    return sum(each.value for each in held(cost)) if peak is None else peak
 
 
 def held(cost: Cost) -> list[Quantity]:

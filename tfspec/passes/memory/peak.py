@@ -52,9 +52,8 @@ class Peak:
 
     `saved` are those alive between the loss and backward. `total` counts weights and the
     optimizer's states too, and its step, which is known but for `without`; it falls at
-    `total_where`, and `total_kinds` are what is alive then beside those. In mode forward nothing is
-    kept, and nothing is beside the weights. `routed`: data decide sizes, and every expert was taken
-    to get an equal share of the rows.
+    `total_where`. In mode forward nothing is kept, and nothing is beside the weights. `routed`:
+    data decide sizes, and every expert was taken to get an equal share of the rows.
     """
 
     bytes: int
@@ -63,7 +62,6 @@ class Peak:
     saved: int
     total: int
     total_where: Where
-    total_kinds: Mapping[Kind, int]
     without: tuple[str, ...] = ()
     routed: bool = False
 
@@ -103,7 +101,7 @@ def peak(
     if mode == "forward":
         where = _where(run)
         total, kinds = machine.peak + sum(weights), _kinds(machine)
-        return Peak(machine.peak, where, kinds, saved, total, where, kinds, routed=machine.routed)
+        return Peak(machine.peak, where, kinds, saved, total, where, routed=machine.routed)
     trained = [size for x, size in zip(parameters, weights, strict=True) if x.node is not None]
     step = optimizer_bytes(trained, optimizer, foreach=sheet.kind == "cuda")
     return _whole(run, saved, sum(weights) + OPTIMIZERS[optimizer] * sum(trained), step)
@@ -121,19 +119,12 @@ def _nests(trace: Trace, inside: bool = False) -> bool:
 
 def _whole(run: Run, saved: int, stays: int, step: int | None) -> Peak:
     """The peak with all that stays; the optimizer's step has gradients and its own tensors."""
-    machine, where, kinds = run.machine, _where(run), _kinds(run.machine)
+    machine, where = run.machine, _where(run)
     last = machine.now + (step or 0)  # when backward has ended, gradients alone are alive
+    at = where if machine.peak >= last else Where("optimizer", "", "temporary tensors")
     total = max(machine.peak, last) + stays
     without = () if step is not None else ("the optimizer's step",)
-    at, then = where, kinds
-    if machine.peak < last:
-        at = Where("optimizer", "", "temporary tensors")
-        then = _in_step(machine.now, step or 0)
-    return Peak(machine.peak, where, kinds, saved, total, at, then, without, machine.routed)
-
-
-def _in_step(gradients: int, temporary: int) -> Mapping[Kind, int]:
-    return {"gradients": gradients, "temporary": temporary}
+    return Peak(machine.peak, where, _kinds(machine), saved, total, at, without, machine.routed)
 
 
 def _where(run: Run) -> Where:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tfspec.diagnostics.escape import escape
@@ -88,7 +88,7 @@ def _memory(cost: Cost, along: Length | None) -> tuple[list[MemoryChart], list[s
             found.append(memory_chart(title, _of(cost, mode), over, sizes))
         except NotYet as refusal:
             unknown.append(sentence(f"there are no bars of {title.lower()}: {refusal}"))
-    return found, [*unknown, *_uncounted(cost, found)]
+    return found, [*unknown, *_uncounted(cost)]
 
 
 def _of(cost: Cost, mode: CostMode) -> Cost:
@@ -107,10 +107,8 @@ def _over(cost: Cost, along: Length | None) -> tuple[Length, list[int]]:
     return each, ascending(map(each.allowed, BATCHES))
 
 
-def _uncounted(cost: Cost, found: Iterable[MemoryChart]) -> Iterator[str]:
-    """What is in no bar of training, where that is all kinds together."""
-    summed = any(each.summed and "gradients" in each.kinds for each in found)
-    if cost.precision.activations == "mixed" and summed:
+def _uncounted(cost: Cost) -> Iterator[str]:
+    if cost.precision.activations == "mixed":
         yield "Activations under autocast have no formula, and the bars are without them."
 
 

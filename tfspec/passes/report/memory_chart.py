@@ -1,20 +1,18 @@
-"""Memory as bars of what is held at the fullest moment, by kind, at a few lengths."""
+"""Memory as bars of what is held, by kind, at a few lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfspec.passes.cost.fit import fullest
 from tfspec.passes.cost.report import Cost
 from tfspec.passes.cost.text import scaled
-from tfspec.passes.memory.peak import Peak
 from tfspec.passes.report.lengths import Length
 from tfspec.passes.report.scales import BARS, Linear, Tick
 
 ROW, BAR = 40, 22
 """From one bar to the next, and how tall one is."""
-KINDS = ("weights", "optimizer", "gradients", "activations", "loss", "temporary", "cache")
+KINDS = ("weights", "gradients", "optimizer", "activations", "loss", "cache")
 """What a mode may hold, in the order in which bars have it."""
 
 
@@ -42,11 +40,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class MemoryChart:
-    """`limit` is where the memory of the target ends, if it is inside. `summed`: no fullest moment
-    is known, and the bars are all kinds together."""
+    """`limit` is where the memory of the target ends, if it is inside."""
 
     title: str
-    summed: bool
     x: list[Tick]
     bars: list[Bar]
     kinds: list[str]
@@ -56,11 +52,7 @@ class MemoryChart:
 
 def memory_chart(title: str, cost: Cost, length: Length, sizes: Sequence[int]) -> MemoryChart:
     """Bytes by kind, at each size of the length."""
-    summed = not isinstance(cost.peak, Peak)
-    held = [
-        _summed(each) if summed else fullest(each)
-        for each in (length.at(cost, size) for size in sizes)
-    ]
+    held = [_held(length.at(cost, size)) for size in sizes]
     totals = [sum(each.values()) for each in held]
     x = Linear(1.3 * max(totals), BARS.left, BARS.right)
     label = length.label(cost)
@@ -69,14 +61,14 @@ def memory_chart(title: str, cost: Cost, length: Length, sizes: Sequence[int]) -
         _bar(x, name, BARS.top + ROW * at, each)
         for at, (name, each) in enumerate(zip(names, held, strict=True))
     ]
-    kinds = [kind for kind in KINDS if any(each.get(kind) for each in held)]
+    kinds = [kind for kind in KINDS if any(kind in each for each in held)]
     return MemoryChart(
-        title, summed, x.ticks("B"), bars, kinds, BARS.top + ROW * len(bars), _limit(cost, x)
+        title, x.ticks("B"), bars, kinds, BARS.top + ROW * len(bars), _limit(cost, x)
     )  # fmt: skip
 
 
-def _summed(cost: Cost) -> dict[str, int]:
-    return {each.name: each.value for each in cost.sizes}
+def _held(cost: Cost) -> dict[str, int]:
+    return {each.name: cost.number(each.formula) for each in cost.sizes}
 
 
 def _bar(x: Linear, name: str, y: int, held: dict[str, int]) -> Bar:
