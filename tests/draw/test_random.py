@@ -13,9 +13,12 @@ from networkx import is_directed_acyclic_graph
 
 from tests.draw.figures import of
 from tests.draw.picture import picture, wrong
+from tests.draw.wired import miswired
 from tests.fuzz.specs import make, written
 from tfspec.api import Architecture
 from tfspec.graph.trace import Node, Trace, inner_traces
+from tfspec.passes.draw.draw import LEVELS
+from tfspec.passes.draw.opened import by_name
 
 QUICK, MANY = 60, 700
 SURE = ("overflows", "overlaps", "is off", "lies across", "two cards", "crooked", "at nothing")
@@ -84,6 +87,34 @@ def trouble(model: Architecture) -> list[str]:
     assert sum(params for _, params in net.nodes(data="params")) == model.check().params
     assert is_directed_acyclic_graph(net)
     return found
+
+
+def opened(model: Architecture, names: Iterable[str]) -> list[str]:
+    """What is wrong where these are open, as blocks and as ops."""
+    found: list[str] = []
+    for name in names:
+        for level in LEVELS:
+            drawing = model.draw(name, level=level)
+            said = [*wrong(picture(drawing.svg())), *miswired(drawing)]
+            found += [
+                f"{name}, {level}: {word}"
+                for word in said
+                if any(sure in word for sure in (*SURE, "leads to", "no edge"))
+            ]
+            assert drawing.text()
+    return found
+
+
+def test_random_models_are_drawn_open() -> None:
+    """In each something: modules come behind blocks, and of a kind the first goes by its name."""
+    names = ((model, list(by_name(model.semantics))) for model in quick())
+    assert [said for model, each in names for said in opened(model, each[-1:])] == []
+
+
+@pytest.mark.slow
+def test_whatever_is_open_in_many_random_models() -> None:
+    many = models(range(QUICK, MANY // 2))
+    assert [said for model in many for said in opened(model, by_name(model.semantics))] == []
 
 
 def test_random_models_are_drawn_whole() -> None:

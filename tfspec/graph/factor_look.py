@@ -18,21 +18,24 @@ def factor(tree: Tree) -> Knob:
         case Operation("/", Number(1), divisor):
             return ("÷ ", *_within(divisor, _POWER))
         case Operation("**", base, Number(exponent)) if exponent < 0:
-            return ("÷ ", *_power(base, -exponent)[0])
+            return ("÷ ", *_bracketed(*_power(base, -exponent), _POWER))
         case _:
             return ("× ", *_within(tree, _PRODUCT))
 
 
 def _within(tree: Tree, least: int) -> Knob:
     """In brackets where it does not hold together as tightly as it must."""
-    knob, level = _written(tree)
+    return _bracketed(*_written(tree), least)
+
+
+def _bracketed(knob: Knob, level: int, least: int) -> Knob:
     return knob if level >= least else ("(", *knob, ")")
 
 
 def _written(tree: Tree) -> tuple[Knob, int]:
     match tree:
         case Number(value):
-            return (repr(value).replace("-", "−"),), _WHOLE
+            return (repr(value).replace("-", "−"),), _SUM if value < 0 else _WHOLE
         case Name("width" | "i" | "n" as name):
             return (name,), _WHOLE
         case Name(name):

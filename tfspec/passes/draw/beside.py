@@ -58,7 +58,8 @@ class _Beside:
         placer, begin, end = self.placer, s + self.entry, s + self.arrive
         point = placer.m.point
         if self.entry:
-            placer.line([(x, s - point), (x, begin - point)], self.main.solid)
+            start = s if self.first.begins_elsewhere else begin - point
+            placer.line([(x, s - point), (x, start)], self.main.solid)
         self.main.draw(x, begin)
         self._enter(x, begin + self.main.length, end)
         for at, (branch, body) in enumerate(zip(self.others, self.bodies, strict=True)):

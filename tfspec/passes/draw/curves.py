@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, pairwise
 
-from tfspec.passes.draw.shapes import Curve, Place
+from tfspec.passes.draw.shapes import Curve, Place, Rect
 
 _STEPS = 8
 """Straight pieces that a bent one is taken as."""
+_EDGE = 2
+"""How far a line may be within what it ends at, in points."""
 
 
 def crossings(curves: Iterable[Curve]) -> int:
@@ -40,6 +42,16 @@ def _corners(points: Sequence[Place]) -> Iterator[Place]:
             parts = list(zip(four, (a, b, c, d), strict=True))
             yield sum(k * x for k, (x, _) in parts), sum(k * s for k, (_, s) in parts)
     yield points[-1]
+
+
+def go_through(curves: Iterable[Curve], areas: Sequence[Rect]) -> bool:
+    """Whether a line runs in one of these areas, by more than the head of its arrow."""
+    return any(
+        area.x + _EDGE < x < area.right - _EDGE and area.y + _EDGE < s < area.bottom - _EDGE
+        for curve in curves
+        for x, s in _corners(curve.points)
+        for area in areas
+    )
 
 
 def _near(one: Sequence[Place], other: Sequence[Place]) -> bool:

@@ -109,9 +109,11 @@ class Drawing:
     def tangled(self) -> bool:
         """Whether in the picture lines cross, or one goes through a box or a word. Of ops it may
         raise GraphvizError."""
-        from tfspec.passes.draw.curves import crossings
+        from tfspec.passes.draw.curves import crossings, go_through
 
-        return bool(crossings(self.layout.curves)) or tangled(self.layout, self._measure)
+        boxes, curves = [box.rect for box in self.layout.boxes], self.layout.curves
+        bent = bool(crossings(curves)) or go_through(curves, boxes)
+        return bent or tangled(self.layout, self._measure)
 
     @property
     def text_tangled(self) -> bool:

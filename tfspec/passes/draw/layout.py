@@ -218,6 +218,8 @@ class Placer:
         if not isinstance(item, Fan):
             return 0
         full = [branch for branch in item.branches if branch.items]
+        if isinstance(item.join, Card):
+            return max(self.natural(item.branches[0]), self.natural(item.join.body))
         if len(full) > 1:
             return 0
         return max([self.natural_of(item.join) if item.join else 0, *map(self.natural, full)])

@@ -271,11 +271,15 @@ class _Reader:
         """A card of several operands; those made for it stand beside the one that enters it."""
         entry, card = self._known(node.inputs[0]), self._item(node)
         assert isinstance(card, Card)
-        others = [each for each in trunk if each not in (entry, origin, *self.placed)]
-        if not others:
+        if self._all_placed(each for each in trunk if each not in (entry, origin)):
             return card, entry
-        branches = [self.series(each, origin) for each in (entry, *others)]
-        return Fan(tuple(branches), card, origin is not None), origin
+        first = self.series(entry, origin)  # others may be made on its way
+        others = [self.series(each, origin) for each in trunk if each not in (entry, origin)]
+        made = [each for each in others if not isinstance(each.items[-1], Jump)]
+        return Fan((first, *made), card, origin is not None), origin
+
+    def _all_placed(self, values: Iterable[Tensor]) -> bool:
+        return self.placed.issuperset(values)
 
     def _begins(self, value: Tensor) -> str:
         """The name of a value that no step here makes, or of that which quiet steps make it of."""

@@ -105,10 +105,13 @@ def _spread(placer: Placer) -> list[Target]:
     for target in placer.targets:
         ports.setdefault((target.x, target.s), []).append(target)
     step = max(placer.m.title // 2, 1)
-    for (_, s), targets in ports.items():
+    for (x, s), targets in ports.items():
         targets.sort(key=lambda each: placer.ends[each.source][1])
+        area = next((box.rect for box in placer.out.boxes if box.rect.holds((x, s))), None)
         for at, target in enumerate(targets):
-            spread.append(replace(target, s=s + (2 * at - len(targets) + 1) * step // 2))
+            place = s + (2 * at - len(targets) + 1) * step // 2
+            place = place if area is None else max(area.y, min(area.bottom - 1, place))
+            spread.append(replace(target, s=place))
     return _below_each_other(spread, placer.m.name)
 
 

@@ -40,9 +40,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class MemoryChart:
-    """`limit` is where the memory of the target ends, if it is inside."""
+    """`limit` is where the memory of the target ends, if it is inside. `unit` stands below."""
 
     title: str
+    unit: str
     x: list[Tick]
     bars: list[Bar]
     kinds: list[str]
@@ -62,8 +63,9 @@ def memory_chart(title: str, cost: Cost, length: Length, sizes: Sequence[int]) -
         for at, (name, each) in enumerate(zip(names, held, strict=True))
     ]
     kinds = [kind for kind in KINDS if any(kind in each for each in held)]
+    unit = "bytes by kind, which are not all held at once" if cost.mode == "train" else "bytes"
     return MemoryChart(
-        title, x.ticks("B"), bars, kinds, BARS.top + ROW * len(bars), _limit(cost, x)
+        title, unit, x.ticks("B"), bars, kinds, BARS.top + ROW * len(bars), _limit(cost, x)
     )  # fmt: skip
 
 
