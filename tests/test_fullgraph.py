@@ -11,15 +11,9 @@ from tests.parity.running import run_file
 
 pytestmark = pytest.mark.filterwarnings("default")
 BY_INDUCTOR = ("gpt2",)  # the others in `make slow`
-LONG = (
-    "video-swin-t",
-    "mixtral-8x7b",
-    "palm-e-562b",
-    "whisper-base",
-    "deepseek-v3",
-    "vilbert",
-    "flamingo",
-)  # some ten seconds each
+WHOLE_AT_ONCE = ("gpt2", "vit-b16", "llama-3-8b", "transformer-base", "swin-t")
+"""Text, images, groups of heads, two columns, windows; the others, some ten seconds each, in
+`make slow`."""
 
 
 def graphs_after(name: str, backend: str, style: str = "fast") -> list[int]:
@@ -55,7 +49,10 @@ def tuples(found: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 WHOLE = [
-    pytest.param(each, marks=pytest.mark.slow) if each in LONG else each for each in BY_STRUCTURE
+    pytest.param(each, marks=pytest.mark.slow)
+    if isinstance(each, str) and each not in WHOLE_AT_ONCE
+    else each
+    for each in BY_STRUCTURE
 ]
 
 

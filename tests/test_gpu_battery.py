@@ -83,6 +83,7 @@ def speed(model: str) -> tuple[str, ...]:
     return ("speed", *TINY, "--eager", "--only", only, "--iterations", "2")
 
 
+@pytest.mark.slow
 def test_right_files_are_right_and_measured_once(tmp_path: Path) -> None:
     manifest = prepared(tmp_path)
     params = {name: sizes["full"]["params"] for name, sizes in manifest["models"].items()}
@@ -160,6 +161,7 @@ def edited(folder: Path, file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
+@pytest.mark.slow
 def test_flex_attention_is_held_against_sdpa(tmp_path: Path) -> None:
     prepared(tmp_path)
     commands = flexed("blind", "everything", "rel-bias/tiny/fp32", "sliding/tiny/fp32")

@@ -11,7 +11,7 @@ import pytest
 import tfspec
 from tests.bundled import NAMES, small
 from tests.cost.counted import costs, sizes
-from tfspec.api import Architecture
+from tfspec.api import Architecture, SpecError
 from tfspec.passes.cost import terms
 from tfspec.passes.cost.groups import GROUPS
 from tfspec.passes.cost.growth import growth
@@ -285,3 +285,19 @@ def test_activations_are_what_was_measured_at_full_size(
 ) -> None:
     cost = tfspec.load(name, at).cost("train", dtype=dtype)
     assert {each.name: each.value for each in cost.memory}["activations"] + loss == kept
+
+
+def test_what_cannot_be_told_is_not_a_crash() -> None:
+    """A letter divides a leading term; and what is divided by is 0 before attention overtakes."""
+    n, m = sym("n"), sym("m")
+    assert terms.order((n * n).exact_div(m) + n, "n", ["m"]) == "O(n²)"
+    assert terms.overtakes(n * n, (3 * m).exact_div(n - 1), "n", {"n": 5, "m": 4}) is None
+
+
+def test_a_weight_that_no_output_reads_is_nothing_to_train() -> None:
+    text = "dims: {B: batch, d: 4}\ninputs: {x: float B (d)}\n"
+    streams = "streams: {s: [x, {norm: {kind: l2}}], t: [x, {linear: d}]}\noutputs: {y: s}\n"
+    model = Architecture(load_text(f"tfspec: 1\nname: idle\n{text}{streams}"))
+    with pytest.raises(SpecError, match="nothing to train on the way to any output"):
+        model.cost(mode="train")
+    assert "nothing to train" in model.report().html()

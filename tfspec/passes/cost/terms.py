@@ -8,6 +8,7 @@ from math import lcm
 
 from tfspec.symbolic import Dim, sym
 from tfspec.symbolic.atoms import Atom, Division, Max, Min, Mod, Quotient, Symbol
+from tfspec.symbolic.errors import Indivisible
 from tfspec.symbolic.terms import Monomial
 
 FARTHEST = 1 << 40
@@ -26,10 +27,12 @@ def leading(formula: Dim, symbol: str) -> Dim:
 
 
 def order(formula: Dim, symbol: str, shown: Iterable[str]) -> str:
-    """O(N²·d): what the leading terms in a symbol are in the symbols shown, all else constant."""
+    """O(N²·d): what the leading terms in a symbol are in the symbols shown, all else constant, and
+    what divides too."""
     names = list(dict.fromkeys([symbol, *shown]))
     powers = {
-        tuple(_power(mono, name) for name in names) for mono in leading(formula, symbol).terms
+        tuple(max(_power(mono, name), 0) for name in names)
+        for mono in leading(formula, symbol).terms
     }
     total = Dim.of(0)
     for each in powers:
@@ -44,12 +47,18 @@ def order(formula: Dim, symbol: str, shown: Iterable[str]) -> str:
 def overtakes(part: Dim, rest: Dim, symbol: str, values: Mapping[str, int]) -> int | None:
     """The least value of a symbol from which on a part is at least as much as the rest.
 
-    None where it always is, or never. The terms must not be negative. Only values count at which
-    whatever is divided exactly is divisible.
+    None where it always is, or never, or where that cannot be told, as a divisor would be 0. The
+    terms must not be negative. Only values count at which whatever is divided exactly is divisible.
     """
     if not rest.terms or symbol not in part.symbols:
         return None
+    try:
+        return _overtaking(part, rest, symbol, values)
+    except Indivisible:
+        return None
 
+
+def _overtaking(part: Dim, rest: Dim, symbol: str, values: Mapping[str, int]) -> int | None:
     step = lcm(_step(part, symbol, values), _step(rest, symbol, values))
     first = values.get(symbol, 0) % step or step
 

@@ -12,7 +12,7 @@ NOTHING_TRAINED = Rule(
     "TS475",
     "nothing to train",
     "Training is asked for, and no output, or not the one that the loss is taken of, depends on a "
-    "weight that is trained: all on the way to it is frozen.",
+    "weight that is trained: there is none on the way to it, or all are frozen.",
     "There is no gradient: `backward()` would fail.",
     "tfspec cost frozen.yaml --mode train  # streams: {text: {do: [...], freeze: true}}, and the "
     "output is `text`",
@@ -23,8 +23,6 @@ NOTHING_TRAINED = Rule(
 
 def check_trained(graph: Graph, output: str | None = None) -> None:
     """Raises NotYet where no output needs a gradient, or not this one."""
-    if graph.params.terms and not graph.freezes:
-        return
     found = trained(graph)
     if found if output is None else output in found:
         return
