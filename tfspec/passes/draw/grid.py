@@ -1,7 +1,7 @@
 """A grid of the places between boxes, words and lines, and the shortest way through it.
 
 What a way costs is its length, a price for each bend and a high one for each line that it crosses,
-as in Wybrow et al. 2010.
+as in Wybrow et al. 2009.
 """
 
 from __future__ import annotations
