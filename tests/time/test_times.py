@@ -259,3 +259,16 @@ def test_steps_that_run_as_one_share_its_time() -> None:
     q, k, v = (found.times.nodes[node].typical for node in nodes)
     assert q == pytest.approx(4 * k)
     assert k == v
+
+
+def test_of_experts_those_are_read_that_have_a_row() -> None:
+    """One token reads what it uses; many tokens all that there is."""
+    one, many = (cost("mixtral-8x7b", "decode", {"B": b, "T": 16}, dtype="bf16") for b in (1, 64))
+    assert one is not None
+    assert many is not None
+    active, whole = (one.number(each) for each in (one.graph.active, one.graph.params))
+    assert one.timing is not None
+    assert many.timing is not None
+    read = one.number(one.timing.traffic)  # of the embedding one row
+    assert 0.98 * 2 * active <= read <= 1.01 * 2 * active
+    assert many.number(many.timing.traffic) >= 0.99 * 2 * whole

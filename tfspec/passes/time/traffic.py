@@ -3,7 +3,9 @@
 What is counted, and how often:
 - A kernel reads each operand once, and writes its result once, at their dtypes. A view or a size
   moves nothing; what is repeated without a copy (stride 0) is read once. Nothing else is free.
-- A product reads its whole matrix; a look-up reads as many rows as it gives, not the table.
+- A product reads its whole matrix; a look-up reads as many rows as it gives, not the table. Of
+  experts those are read that have a row: all of them, or one for each row where that is less, as if
+  no two rows had the same.
 - Attention in one kernel reads q, k, v and a mask, and writes its result. Where torch takes
   products of matrices for it, scores go through memory again (`Attention.runs` says how often).
 - Line by line, each operation of a line is a kernel: what one leaves for the next is written and
@@ -54,7 +56,8 @@ class Traffic:
         else:
             read, held = self._reads[run], self.weights(run)
         left = run.left if self.train and not self.fuses(run) else []
-        return self.all((*read, *written, *left)) + held + self.inside(run)
+        operands = sum((self._operand(run, each) for each in read), ZERO)
+        return operands + self.all((*written, *left)) + held + self.inside(run)
 
     def launches(self, run: Run) -> int:
         """Kernels that are started for it: none for what goes on in its neighbour's."""
@@ -63,6 +66,14 @@ class Traffic:
         return max(run.kernel.launches, _operations(run))
 
     # ---- sizes
+    def _operand(self, run: Run, region: Region) -> Dim:
+        """What is read of an operand: of experts' matrices at most as many as there are rows."""
+        experts = region.block.weights and region.block.weights[0].spec.active is not None
+        if not experts or run.kernel.kind != "product":
+            return self.bytes(region)
+        rows_by_matrix = run.makes[0].elements * region.block.weights[0].shape[-1]
+        return Dim.minimum(region.elements, rows_by_matrix) * self.each[region.dtype]
+
     def all(self, regions: Iterable[Region]) -> Dim:
         return sum(map(self.bytes, regions), ZERO)
 
