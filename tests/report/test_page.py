@@ -310,3 +310,8 @@ def test_what_is_said_below_the_figure_is_one_sentence() -> None:
     """Its parts begin with names and symbols, which have their own capitals."""
     said = "parameters; read by masks: valid [B, T]; B = batch, "
     assert said in html("bert-base")
+
+
+def test_a_value_from_elsewhere_goes_by_its_streams_name() -> None:
+    """Whatever a quiet step made of it on its way: of images as tokens."""
+    assert set(re.findall(r'aria-label="from ([^"]*)"', html("flamingo"))) == {"image"}

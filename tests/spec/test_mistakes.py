@@ -286,6 +286,14 @@ CASES: list[tuple[list[tuple[str, str]], list[str]]] = [
         ["3:36-44 TS105 `head-dim` is no name: names have letters, digits and _"],
     ),
     (
+        [("d: 8", "δ: 8, d: 8")],
+        ["3:36-37 TS105 `δ` is no name: names have letters from A to Z, digits and _"],
+    ),
+    (
+        [("d: 8", f"{'w' * 61}: 8, d: 8")],
+        [f"3:36-97 TS105 `{'w' * 59}…` is too long for a name: 60 characters are the most"],
+    ),
+    (
         [("d: 8", "1d: 8, d: 8")],
         ["3:36-38 TS105 `1d` is no name: names have letters, digits and _"],
     ),

@@ -107,10 +107,10 @@ class Ffn(Layer):
 
     def _mixed(self, g: Builder, x: Tensor) -> Look:
         """Several experts, of which a token has some, and what all tokens have."""
-        assert self.experts is not None
-        assert self.top_k is not None
-        count, chosen = (g.size(size, x) for size in (self.experts, self.top_k))
         sizes = _sizes(x, g.fixed_size(self.hidden, x))
+        if self.experts is None or self.top_k is None:  # which is refused
+            return Look(self._title, "mlp", (sizes,))
+        count, chosen = (g.size(size, x) for size in (self.experts, self.top_k))
         knobs: list[Knob] = [sizes, (chosen, " of ", count, " a token")]
         if self.shared is not None and self.shared.constant != 0:
             knobs.append((g.size(self.shared, x, least=0), " for every token"))

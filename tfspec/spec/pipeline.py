@@ -14,6 +14,7 @@ from tfspec.diagnostics.escape import quoted
 from tfspec.spec.located import causes, mistyped, stands_under
 from tfspec.spec.located_values import LocatedDict, LocatedStr, span_of
 from tfspec.spec.merge import STREAM_KEYS
+from tfspec.spec.table import no_name
 from tfspec.spec.tokens import locate
 from tfspec.spec.types import BAD_NAME, NAME, Parsed, check_name, each_of, is_name, link
 from tfspec.spec.wrong import NOWHERE, Wrong, recovering, wrong
@@ -139,8 +140,7 @@ def _no_item(value: str) -> Wrong:
     helps = ["an item is a name, or a step with its knobs: `linear: 8`"]
     if find_step(word):
         helps = [f"a step with knobs has a colon: `{word}: ...`"]
-    message = f"{quoted(value)} is no name: names have letters, digits and _"
-    return wrong(BAD_NAME, message, span_of(value), helps=helps)
+    return wrong(BAD_NAME, no_name(value), span_of(value), helps=helps)
 
 
 def _check_part(whole: str, name: str, start: int) -> None:

@@ -38,6 +38,14 @@ def is_name(text: str) -> bool:
     return len(text) <= MAX_NAME and _IS_NAME.fullmatch(text) is not None
 
 
+def no_name(text: str) -> str:
+    """Why it is none."""
+    if _IS_NAME.fullmatch(text):
+        return f"{quoted(text)} is too long for a name: {MAX_NAME} characters are the most"
+    letters = "letters" if text.isascii() else "letters from A to Z"
+    return f"{quoted(text)} is no name: names have {letters}, digits and _"
+
+
 class Table(dict[str, T], Generic[T]):
     """Named values of a spec, in order, with the places of their names. Not to be changed."""
 
@@ -122,8 +130,7 @@ def _bad_name(name: str, names: dict[str, Any]) -> list[Diagnostic]:
     if is_name(name):
         return []
     span = getattr(names, "key_spans", {}).get(name)
-    message = f"{quoted(name)} is no name: names have letters, digits and _"
-    return [diagnostic(BAD_NAME, message, span, helps=cut_by_comma(names, name))]
+    return [diagnostic(BAD_NAME, no_name(name), span, helps=cut_by_comma(names, name))]
 
 
 def _explain_items(error: ValidationError, names: dict[str, Any]) -> list[Diagnostic]:

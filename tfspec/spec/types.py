@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from tfspec.diagnostics.escape import quoted
 from tfspec.spec.expression import (
     LARGEST,
     NOT_WHOLE,
@@ -24,7 +23,7 @@ from tfspec.spec.located_values import LocatedStr, span_of
 from tfspec.spec.mistakes import mistyped
 from tfspec.spec.predicate import Predicate
 from tfspec.spec.predicate_reader import parse_predicate
-from tfspec.spec.table import BAD_NAME, NAME, AxisTable, Table, is_name
+from tfspec.spec.table import BAD_NAME, NAME, AxisTable, Table, is_name, no_name
 from tfspec.spec.tokens import locate
 from tfspec.spec.wrong import NOWHERE, Wrong, gather, place, recovering, wrong
 
@@ -61,8 +60,7 @@ def check_name(value: Any) -> LocatedStr:
         raise mistyped(value, "takes a name")
     if is_name(value):
         return locate(value)
-    message = f"{quoted(value)} is no name: names have letters, digits and _"
-    raise wrong(BAD_NAME, message, span_of(value))
+    raise wrong(BAD_NAME, no_name(value), span_of(value))
 
 
 def _size(value: Any, least: int | None) -> SizeExpr:

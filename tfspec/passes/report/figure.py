@@ -8,7 +8,7 @@ from dataclasses import replace
 from tfspec.diagnostics.escape import escape, shorten
 from tfspec.graph.graph import Graph
 from tfspec.graph.tensor import Tensor
-from tfspec.graph.trace import Trace, inner_traces
+from tfspec.graph.trace import Node, Trace, inner_traces
 from tfspec.passes.draw.opened import main_blocks
 from tfspec.passes.draw.parts import (
     Box,
@@ -55,6 +55,11 @@ class Page:
         self.names = {tensor.original: escape(name) for name, tensor in graph.streams.items()}
         self.numbers: dict[Start | Box | Card, int] = {}
         self.makers: dict[Tensor, tuple[int, str]] = {}
+        self.same = {  # what quiet steps, of which a reader of blocks sees none, make of a value
+            box.made: box.nodes[0].inputs[0].original
+            for box in figure.boxes()
+            if box.form == "chip" and len(box.nodes) == 1 and _is_quiet(box.nodes[0])
+        }
         for column in figure.columns:
             self._number(column)
         self.columns = [self._column(column) for column in figure.columns]
@@ -114,6 +119,8 @@ class Page:
 
     def _source(self, tensor: Tensor) -> Source:
         at, title = self.makers[tensor]
+        while tensor not in self.names and tensor in self.same:
+            tensor = self.same[tensor]
         return Source(_cut(self.names.get(tensor) or title), at)
 
     def _box(self, box: Box, *sources: Tensor) -> Step:
@@ -169,6 +176,10 @@ class Page:
             rest = (replace(pieces[0], stem=False), *pieces[1:])
         last = () if fan.join is None else (Edge(branch.label, arrow=False),)
         return (*first, *rest, *last)
+
+
+def _is_quiet(node: Node) -> bool:
+    return node.op.look(*node.inputs).form == "quiet"
 
 
 def _into(pieces: Sequence[Piece]) -> tuple[Edge, ...]:
