@@ -19,5 +19,4 @@ def test_every_bundled_spec_is_checked_beside_a_reading_of_its_file() -> None:
 
     rows = [measure() for measure in files(repeats=1)]
     assert [row.what for row in rows] == [f"file, {name}" for name in zoo.names()]
-    for row in rows:
-        assert row.ratio == row.peer_s / row.tfspec_s > 0
+    assert all(row.tfspec_s > 0 and row.peer_s > 0 for row in rows)
