@@ -11,6 +11,7 @@ from tests.draw.figures import BUNDLED, loaded, of
 from tests.draw.picture import picture, wrong
 from tfspec.graph.trace import inner_traces
 from tfspec.passes.draw.fit import columns
+from tfspec.passes.draw.layout import Placer
 from tfspec.passes.draw.measure import Spacing, points
 from tfspec.passes.draw.parts import Box, Card, End, Fan, Series, Start, boxes
 from tfspec.passes.draw.wiring import wiring
@@ -432,3 +433,11 @@ def test_the_trunk_goes_straight_into_a_box_that_also_reads_another_column() -> 
     assert middles[titles.index("Cross-attention")] == trunk
     assert sorted(at - trunk for at in norms)[-2:] == [0, 0]
     assert min(norms) < trunk
+
+
+def test_words_of_a_block_keep_clear_of_its_second_line_however_close_a_figure_is() -> None:
+    block = Box("Think × 48", "other", "box", (), loaded("gpt2").semantics.inputs[0], block=True)
+    for spacing in ("narrow", "stacked"):
+        m = points(spacing=spacing)
+        widths = [Placer(m).natural_of(replace(block, block=each)) for each in (True, False)]
+        assert widths[0] == widths[1] + 2

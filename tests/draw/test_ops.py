@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 import tfspec
-from tests.draw.figures import BUNDLED, loaded
+from tests.draw.figures import BUNDLED, loaded, of
 from tests.draw.picture import Picture, picture, wrong
 from tfspec.cli import main
 from tfspec.passes.draw.by_dot import _Placed, place_by_dot
 from tfspec.passes.draw.connected import connected
-from tfspec.passes.draw.curves import crossings
+from tfspec.passes.draw.curves import crossings, go_through
 from tfspec.passes.draw.graphviz import GraphvizError
 from tfspec.passes.draw.measure import points
 from tfspec.passes.draw.opened import by_name
 from tfspec.passes.draw.parts import Box
-from tfspec.passes.draw.shapes import Curve
+from tfspec.passes.draw.shapes import Curve, Rect
 from tfspec.passes.draw.wiring import wiring
 
 HAS_DOT = shutil.which("dot") is not None
@@ -270,3 +270,30 @@ def test_dot_agrees_about_the_boxes() -> None:
     below = [(a, b) for a, b in permutations(range(len(tops)), 2) if tops[b] - tops[a] > 20]
     assert len(below) > 40
     assert all(rows[a] < rows[b] for a, b in below)
+
+
+def test_a_curve_in_an_area_is_seen_but_not_one_that_ends_at_it() -> None:
+    way = Curve(((0, 0), (0, 5), (0, 15), (0, 20), (0, 21)), "trunk")
+    assert go_through([way], [Rect(-5, 8, 10, 8)])
+    assert not go_through([way], [Rect(-5, 20, 10, 8), Rect(3, 8, 10, 8)])
+
+
+TWO_TO_ONE = """
+tfspec: 1
+name: least
+dims: {B: batch, N: 5, d: 8}
+inputs: {device: float (d) B N}
+blocks:
+  layer:
+    norm: {at: pre}
+    do:
+      - attend: {heads: 1, to: [device, {linear: d}], pos: {query: device, key: {scale: 0.5}}}
+    residual: none
+streams: {out: [device, {linear: d}, layer]}
+outputs: {y: out}
+"""
+
+
+def test_two_lines_to_a_sign_of_one_cell_both_end_at_it() -> None:
+    text = of(TWO_TO_ONE).draw(level="ops").text()
+    assert "▶⊕◀" in text

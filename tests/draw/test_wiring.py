@@ -14,8 +14,12 @@ from tests.draw.test_layout import ELSEWHERE, outline
 from tests.draw.test_led import DETR, QUERIES
 from tests.draw.test_random import quick
 from tests.draw.wired import miswired
+from tfspec.graph.space import Space
+from tfspec.graph.tensor import Tensor
+from tfspec.passes.draw.layout import Placer
+from tfspec.passes.draw.measure import points
 from tfspec.passes.draw.opened import by_name
-from tfspec.passes.draw.parts import Card, Fan
+from tfspec.passes.draw.parts import Box, Card, Fan, Series
 from tfspec.passes.draw.wiring import wiring
 
 LEVELS = ("blocks", "ops")
@@ -102,3 +106,53 @@ def test_nothing_is_wrong_with_a_card_of_two_operands(name: str, how: dict[str, 
     drawing = loaded(name).draw("cross", **how)
     assert wrong(picture(drawing.svg())) == []
     assert misled(drawing) == []
+
+
+NARROW = """
+tfspec: 1
+name: narrow
+dims: {B: batch, d: 2}
+inputs: {a: ids(6) B, b: ids(6) B}
+streams:
+  s: [a, {embed: 6}, {pool: max}]
+  m: [b, {embed: d}, {attend: {heads: 2, to: [s, {linear: 1}]}}]
+outputs: {y: [m, {linear: 1}]}
+"""
+"""Its boxes are as wide as they must be, and no wider."""
+TWICE = """
+tfspec: 1
+name: twice
+dims: {B: batch, T: 1..64, N: 5, d: 8}
+inputs: {x: float (d) B T, y: float (d) B N}
+streams:
+  s: [x, {norm: {}}, {concat: {left: [{norm: {}}], right: {linear: d}}}, {attend: {heads: 1, to: right}}]
+outputs: {o: s}
+"""
+"""What its attention looks at is made on the way of what asks."""
+
+
+@pytest.mark.parametrize("text", [NARROW, TWICE], ids=["narrow", "twice"])
+def test_words_fit_and_lines_lead_somewhere_in_a_card_of_two_operands(text: str) -> None:
+    model = of(text)
+    for what in by_name(model.semantics):
+        assert wrong(picture(model.draw(what).svg())) == []
+        assert miswired(model.draw(what)) == []
+
+
+def test_the_first_operand_may_begin_elsewhere_where_another_parts_from_the_trunk() -> None:
+    """Then no line leads into it from the trunk."""
+    x = Box("norm", "norm", "box", (), Tensor((), Space((), ())))
+    inner = Box("q", "linear", "box", (), Tensor((), Space((), ())))
+    card = Card("look", 1, Series((inner,)), Tensor((), Space((), ())), inner.made)
+    fan = Fan((Series((replace(x, alone=True),)), Series((x,))), card, split=True)
+    placer = Placer(points())
+    placer.item(fan, 40).draw(0, 0)
+    (first, _) = (box.rect for box in placer.out.boxes if box.title == "norm")
+    assert first.x < 0 < first.right
+    assert not [p for p in placer.out.paths if p.points[-1] == (0, first.y)]
+
+
+def test_a_shape_is_said_once_at_the_end_of_a_card() -> None:
+    figure = loaded("perceiver").draw("cross").figure
+    (card,) = [each for each in figure.cards() if each.title == "Cross-attention"]
+    assert (card.body.label, card.label) == ("[B, R, d]", "")

@@ -315,3 +315,9 @@ def test_what_is_said_below_the_figure_is_one_sentence() -> None:
 def test_a_value_from_elsewhere_goes_by_its_streams_name() -> None:
     """Whatever a quiet step made of it on its way: of images as tokens."""
     assert set(re.findall(r'aria-label="from ([^"]*)"', html("flamingo"))) == {"image"}
+
+
+def test_bars_of_training_say_that_they_are_not_all_held_at_once() -> None:
+    """Generation holds its weights and its cache all the time."""
+    units = re.findall(r'class="mid name">(bytes[^<]*)<', html("gpt2"))
+    assert units == ["bytes by kind, which are not all held at once", "bytes"]
