@@ -22,13 +22,13 @@ def forked(column: Series, at: int, head: Sequence[Item]) -> Series:
 
 def flat(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
     """A sum of sums is one sum, where nothing else reads the inner one."""
-    join = _sum(fan)
+    join = _sign(fan)
     if join is None:
         return fan
     branches: list[Series] = []
     for branch in fan.branches:
         only = branch.items[0] if len(branch.items) == 1 else None
-        inner = _sum(only)
+        inner = _sign(only)
         same = inner is not None and inner.title == join.title and uses[inner.made] == 1
         if isinstance(only, Fan) and only.split == fan.split and inner and same:
             branches += only.branches
@@ -41,13 +41,13 @@ def flat(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
 def met(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
     """A branch that ends in a sum of its own, before a sum that nothing else reads it but: its own
     branches lead to the outer one, as those of parallel attention and MLP do."""
-    join = _sum(fan)
+    join = _sign(fan)
     if join is None or not fan.split:
         return fan
     branches: list[Series] = []
     for branch in fan.branches:
         last = branch.items[-1] if len(branch.items) > 1 else None
-        inner = _sum(last)
+        inner = _sign(last)
         same = inner is not None and inner.title == join.title and uses[inner.made] == 1
         if isinstance(last, Fan) and all(b.items for b in last.branches) and inner and same:
             branch = Series((*branch.items[:-1], replace(last, join=None, meet=True)))
@@ -56,8 +56,8 @@ def met(fan: Fan, uses: Mapping[Tensor, int]) -> Fan:
     return Fan(tuple(branches), join, fan.split)
 
 
-def _sum(item: Item | None) -> Box | None:
-    """The sum, or another sign, that branches end in."""
+def _sign(item: Item | None) -> Box | None:
+    """The sign, of a sum for instance, that branches end in."""
     join = item.join if isinstance(item, Fan) else None
     return join if isinstance(join, Box) and join.form == "sign" else None
 

@@ -92,14 +92,12 @@ def place_by_dot(
     Of its answers to several questions the first in which the fewest lines cross: it finds no best
     one itself. Raises GraphvizError where the program `dot` is missing.
     """
-    best, least = Layout(), -1
+    found: list[tuple[int, Layout]] = []
     for layout in _answers(lambda way: _Placed(figure, m, shares, shared, way)):
-        crossing = crossings(layout.curves)
-        if least < 0 or crossing < least:
-            best, least = layout, crossing
-        if not crossing:
+        found.append((crossings(layout.curves), layout))
+        if not found[-1][0]:
             break
-    return best
+    return min(found, key=lambda each: each[0])[1]
 
 
 Arrivals = dict[tuple[str, str], float]
