@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tfspec.construct.holders import Defaults, Holders
 from tfspec.construct.layer_index import Depth, count_layers
 from tfspec.construct.per import as_seen, check_axes
 from tfspec.construct.rules import KINDS, NO_VALUE, WAYS_OUT, WRONG_KIND
 from tfspec.construct.stop import Stop
-from tfspec.diagnostics import Label
+from tfspec.diagnostics import Label, Span
 from tfspec.graph.scope import Owner
 from tfspec.graph.tensor import UNKNOWN, Tensor
 from tfspec.graph.trace import owned, placed, tracing
@@ -18,10 +19,20 @@ from tfspec.layers.base import Layer
 from tfspec.ops.tokens import Rows
 from tfspec.spec.pipeline import Pipeline, Ref, Series, last_place
 
+if TYPE_CHECKING:
+    from tfspec.graph.mask import Mask
+    from tfspec.graph.mask_pairs import Pairs
+    from tfspec.spec.predicate import Predicate
+
 
 @dataclass(eq=False)
 class Builder(Holders):
     """The state of building one graph. Layers call it `g`."""
+
+    masks: dict[tuple[Pairs, Predicate, Span], Mask | None] = field(
+        init=False, default_factory=dict["tuple[Pairs, Predicate, Span]", "Mask | None"]
+    )
+    """Masks by their tokens, their predicates and their places."""
 
     def run(self, pipeline: Pipeline, x: Tensor | None) -> Tensor:
         """The value that a pipeline makes, starting from the value at its place."""

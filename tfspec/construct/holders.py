@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspec.construct.homes import Home, layer_around, numbers
+from tfspec.construct.rates import Rates
 from tfspec.construct.rules import UNEQUAL_SHARE
 from tfspec.construct.sharing import Shape, runs_alike, unequal_shapes
-from tfspec.construct.sizes import Sizes
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Label, Span
 from tfspec.graph.look import Look
@@ -40,7 +40,7 @@ class Defaults:
 
 
 @dataclass(eq=False)
-class Holders(Sizes):
+class Holders(Rates):
     """Where weights live, and by which names."""
 
     top: Trace

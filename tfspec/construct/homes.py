@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from tfspec.construct.sizes import Sizes
+from tfspec.construct.rates import Rates
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Span
 from tfspec.graph.scope import Scope
@@ -39,7 +39,7 @@ def layer_around(scope: Scope) -> Scope:
     return chain[-3] if listed else chain[-2] if below else scope
 
 
-def numbers(g: Sizes, index: SizeExpr) -> tuple[int, ...]:
+def numbers(g: Rates, index: SizeExpr) -> tuple[int, ...]:
     """What an index comes to in each layer with weights of its own that is being built."""
     if g.layers is None or g.depth is None:
         if index.names.isdisjoint({"i", "n"}):
@@ -57,7 +57,7 @@ def numbers(g: Sizes, index: SizeExpr) -> tuple[int, ...]:
     return found[:own]
 
 
-def _number(g: Sizes, index: SizeExpr, i: int, n: int) -> int:
+def _number(g: Rates, index: SizeExpr, i: int, n: int) -> int:
     env = {**g.dims, "i": Dim.of(i), "n": Dim.of(n)}
     if not index.names <= env.keys():
         raise g.not_yet("an index of weights that depends on a width", index.span)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tfspec.construct.holders import Holders
+from tfspec.construct.rates import Rates
 from tfspec.construct.rules import IDLE_KNOB
-from tfspec.construct.sizes import Sizes
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Rule
 from tfspec.spec.schema import Init
@@ -25,7 +25,7 @@ _ZERO = {
 _IDLE = {"torch": ("residual",), "xavier": ("residual",)}
 
 
-def check_init(sizes: Sizes) -> None:
+def check_init(sizes: Rates) -> None:
     """Report what is wrong with `init`; a spec without one starts as torch does."""
     init = sizes.spec.init
     if init is None:
@@ -37,7 +37,7 @@ def check_init(sizes: Sizes) -> None:
             continue
 
 
-def _knob(sizes: Sizes, init: Init, name: str) -> None:
+def _knob(sizes: Rates, init: Init, name: str) -> None:
     knob = getattr(init, name)
     if knob is None:
         return

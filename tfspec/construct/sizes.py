@@ -1,4 +1,4 @@
-"""Sizes, rates and facts of a spec while its graph is built: proved, or refused with a place."""
+"""Sizes and facts of a spec while its graph is built: proved, or refused with a place."""
 
 from __future__ import annotations
 
@@ -23,13 +23,11 @@ from tfspec.construct.rules import (
 from tfspec.construct.stop import Stop
 from tfspec.diagnostics import Diagnostic, Diagnostics, Label, Rule, Span, nearest
 from tfspec.graph.names import HEAD, TOKENS, SizeNames, written
-from tfspec.graph.rates import PerLayer, Rate
 from tfspec.graph.space import Axis, Part, Space
 from tfspec.graph.tensor import Tensor
 from tfspec.layers.base import NOT_YET
 from tfspec.spec.environment import came_from
 from tfspec.spec.expression import LARGEST, OUT_OF_RANGE, ExpressionError, RateExpr, SizeExpr
-from tfspec.spec.tree import filled
 from tfspec.spec.unknown import MAX_PLACES
 from tfspec.spec.wrong import NOWHERE
 from tfspec.symbolic import Dim, sym
@@ -40,10 +38,6 @@ from tfspec.symbolic.facts import Facts
 from tfspec.symbolic.mending import mend
 
 if TYPE_CHECKING:
-    from tfspec.construct.layer_index import Depth, Layers
-    from tfspec.graph.mask import Mask
-    from tfspec.graph.mask_pairs import Pairs
-    from tfspec.spec.predicate import Predicate
     from tfspec.spec.schema import Spec
 
 
@@ -56,20 +50,9 @@ class Sizes:
     facts: Facts
     diagnostics: Diagnostics
     names: SizeNames
-    layers: Layers | None = field(init=False, default=None)
-    depth: Depth | None = field(init=False, default=None)
     told: set[tuple[str, Span]] = field(init=False, default_factory=set[tuple[str, Span]])
     proved: set[tuple[Dim, int]] = field(init=False, default_factory=set["tuple[Dim, int]"])
     """Sizes that are known to be whole, of at least so much, and not beyond 2**53."""
-    rates: dict[tuple[RateExpr, tuple[tuple[str, int], ...], Layers], Rate] = field(
-        init=False,
-        default_factory=dict["tuple[RateExpr, tuple[tuple[str, int], ...], Layers]", "Rate"],
-    )
-    """Numbers that differ from layer to layer: the branches of a layer often ask for the same."""
-    masks: dict[tuple[Pairs, Predicate, Span], Mask | None] = field(
-        init=False, default_factory=dict["tuple[Pairs, Predicate, Span]", "Mask | None"]
-    )
-    """Masks by their tokens, their predicates and their places."""
     alike: dict[Diagnostic, Diagnostic] = field(
         init=False, default_factory=dict[Diagnostic, Diagnostic]
     )
@@ -235,59 +218,6 @@ class Sizes:
         assert value is not None
         return value
 
-    def rate(self, expr: RateExpr, x: Tensor | None = None) -> Rate:
-        """A real number of the spec, of fixed sizes; in a layer it may speak of `i` and `n`."""
-        sizes = self._rate_sizes(expr, x)
-        if expr.names.isdisjoint({"i", "n"}):
-            return self._real(expr, sizes)
-        if self.layers is None or self.depth is None:
-            raise self.no_layer(expr)
-        if self.depth.total is None:
-            raise self.not_yet("a count of layers that depends on a width", expr.span)
-        sizes["n"] = self.depth.total
-        if "i" not in expr.names:
-            return self._real(expr, sizes)
-        key = (expr, tuple(sizes.items()), self.layers)
-        if key not in self.rates:
-            self.rates[key] = self._by_layer(expr, sizes, self.layers)
-        return self.rates[key]
-
-    def _by_layer(self, expr: RateExpr, sizes: Mapping[str, int], layers: Layers) -> Rate:
-        """A number that speaks of `i`, in each of some layers."""
-        found = PerLayer(filled(expr.tree, sizes), layers.own, layers.lead)
-        values = [self._real(expr, {**sizes, "i": i}) for i in layers.indices]
-        if any(value != values[at % len(found.layers)] for at, value in enumerate(values)):
-            raise self.not_yet("a number that differs in layers that share weights", expr.span)
-        return found if len(set(values)) > 1 or len(found.layers) == 1 else values[0]
-
-    def number(self, expr: RateExpr, x: Tensor | None = None) -> float:
-        """A real number of the spec that is the same in every layer."""
-        rate = self.rate(expr, x)
-        if isinstance(rate, PerLayer):
-            raise self.not_yet("a number here that depends on the layer", expr.span)
-        return rate
-
-    def rate_over(self, expr: RateExpr, layers: int) -> float:
-        """A real number of the spec outside its streams, where n is a count of layers."""
-        if "i" in expr.names:
-            help = "write it without `i`: it is one number for all layers, of which there are `n`"
-            raise self.no_layer(expr, "i", help=help)
-        return self._real(expr, {**self._rate_sizes(expr, None), "n": layers})
-
-    def _rate_sizes(self, expr: RateExpr, x: Tensor | None) -> dict[str, int]:
-        """The fixed sizes that a rate speaks of."""
-        found: dict[str, int] = {}
-        for name in expr.names - {"i", "n"}:
-            if name == "width" and x is not None:
-                self.one_width(x, "`width`", expr.span)
-            size = x.width if name == "width" and x is not None else self.dims.get(name)
-            if size is None:
-                raise self._no_width(expr) if name == "width" else Stop
-            value = self.facts.value(self.fixed(size, expr.span, "a rate is one number"))
-            assert value is not None
-            found[name] = value
-        return found
-
     def _no_width(self, expr: RateExpr | SizeExpr) -> Stop:
         place = next(e.span for e in expr.places() if e.name == "width")
         message = "`width` is the width of the vectors that enter a step, and none enter here"
@@ -302,15 +232,6 @@ class Sizes:
         name, place = next((e.name, e.span) for e in expr.places() if e.name in asked)
         message = f"`{name}` speaks of a layer, and there is none here"
         return self.refuse(NO_LAYER, message, place, help=[help])
-
-    def _real(self, expr: RateExpr, env: Mapping[str, float]) -> float:
-        try:
-            return expr.real(env)
-        except ExpressionError as error:
-            where = [f"{name} = {env[name]}" for name in ("i", "n") if name in expr.names]
-            notes = (f"where {' and '.join(where)}",) if where else ()
-            self.diagnostics.add(replace(error.diagnostic, notes=notes))
-            raise Stop from None
 
     def divides(
         self, divisor: Dim, size: Dim, place: Span, message: Callable[[], str] | None = None, *,
