@@ -298,6 +298,11 @@ def test_a_weight_that_no_output_reads_is_nothing_to_train() -> None:
     text = "dims: {B: batch, d: 4}\ninputs: {x: float B (d)}\n"
     streams = "streams: {s: [x, {norm: {kind: l2}}], t: [x, {linear: d}]}\noutputs: {y: s}\n"
     model = Architecture(load_text(f"tfspec: 1\nname: idle\n{text}{streams}"))
-    with pytest.raises(SpecError, match="nothing to train on the way to any output"):
+    with pytest.raises(SpecError, match="nothing to train on the way to any output") as refused:
         model.cost(mode="train")
+    (said,) = refused.value.diagnostics
+    assert said.primary is not None
+    assert (said.primary.text, said.help) == (
+        "no weight leads to this", ("give the output a `linear` of its own",)
+    )  # fmt: skip
     assert "nothing to train" in model.report().html()

@@ -28,8 +28,13 @@ def check_trained(graph: Graph, output: str | None = None) -> None:
         return
     whose = "any output" if output is None else f"the output {quoted(output)}"
     message = f"there is nothing to train on the way to {whose}"
+    outputs = graph.spec.outputs
     frozen = (decl for decl in graph.spec.streams.values() if decl.freeze)
     first = next(frozen, None)
-    label = None if first is None else Label(first.key_span("freeze"), "what this has is frozen")
-    help = ("leave `freeze` out, or give the output a `linear` of its own",)
-    raise NotYet(Diagnostic(NOTHING_TRAINED, message, label, help=help))
+    if first is None:
+        label = Label(outputs.span_of(output or next(iter(outputs))), "no weight leads to this")
+        help = "give the output a `linear` of its own"
+    else:
+        label = Label(first.key_span("freeze"), "what this has is frozen")
+        help = "leave `freeze` out, or give the output a `linear` of its own"
+    raise NotYet(Diagnostic(NOTHING_TRAINED, message, label, help=(help,)))
